@@ -1,0 +1,17 @@
+//! The life of a click: recorder, journal, shipper, log, aggregator, rollups, stats.
+//!
+//! The redirect path sees [`recorder`] only: one call that puts a click into the kernel's hands before the redirect
+//! leaves. Everything after it runs on a thread of its own and may lag, die or start over without a click being lost or
+//! counted twice.
+
+pub mod aggregator;
+pub mod classify;
+pub mod geo;
+pub mod journal;
+pub mod log;
+pub mod pipeline;
+pub mod recorder;
+pub mod rollup;
+pub mod salt;
+pub mod shipper;
+pub mod stats;

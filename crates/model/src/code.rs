@@ -1,0 +1,230 @@
+//! The short part of a short link, as people choose it and as it stands in a request path.
+//!
+//! A custom code is letters, digits (of any script) and `- _ . ~`, in one or several segments joined by `/`, NFC,
+//! at most [`Code::LENGTH_MAX`] bytes. Nothing else reaches the store, so nothing else can be looked up.
+
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+use std::fmt;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// First segments that a custom code may not have, because pages of our own live or will live there.
+pub const RESERVED: &[&str] = &[
+    "api",
+    "assets",
+    "dashboard",
+    "livez",
+    "readyz",
+    "metrics",
+    "robots.txt",
+    "favicon.ico",
+    "favicon.svg",
+    "apple-touch-icon.png",
+    "apple-touch-icon-precomposed.png",
+    ".well-known",
+];
+
+/// A code that a link can have: generated, or chosen and found valid.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(Box<str>);
+
+/// Why a text cannot be a custom code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// Nothing to look up.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`Code::LENGTH_MAX`] bytes of UTF-8.
+    #[error("is longer than {max} bytes of UTF-8", max = Code::LENGTH_MAX)]
+    TooLong,
+    /// A character that URLs or people would trip over.
+    #[error("may hold letters, digits and the characters - _ . ~, with / between segments, but not {0:?}")]
+    Character(char),
+    /// `//`, a slash at either end, `.` or `..`: browsers rewrite such paths before they send them.
+    #[error("must not have empty, \".\" or \"..\" segments")]
+    Segment,
+    /// The first segment belongs to Curtail's own pages.
+    #[error("starts with {0:?}, which is reserved for Curtail's own pages")]
+    Reserved(String),
+    /// A last `+` asks for the preview of a link.
+    #[error("must not end in \"+\", which asks for a link's preview")]
+    Preview,
+}
+
+impl Code {
+    /// The longest code, in bytes of UTF-8.
+    pub const LENGTH_MAX: usize = 190;
+
+    /// Checks a code that somebody chose. The result is in Unicode normalisation form C, so that one look is one code.
+    pub fn custom(text: &str) -> Result<Code, CodeError> {
+        // Checked before any work is done on it: the text may be as long as a body.
+        if text.len() > 4 * Code::LENGTH_MAX {
+            return Err(CodeError::TooLong);
+        }
+        let text: String = text.nfc().collect();
+        if text.is_empty() {
+            return Err(CodeError::Empty);
+        }
+        if text.len() > Code::LENGTH_MAX {
+            return Err(CodeError::TooLong);
+        }
+        if text.ends_with('+') {
+            return Err(CodeError::Preview);
+        }
+        if let Some(wrong) = text.chars().find(|&c| c != '/' && !is_code_character(c)) {
+            return Err(CodeError::Character(wrong));
+        }
+        if text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(CodeError::Segment);
+        }
+        let first = text.split('/').next().unwrap_or_default();
+        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(first)) {
+            return Err(CodeError::Reserved(first.to_owned()));
+        }
+        Ok(Code(text.into_boxed_str()))
+    }
+
+    /// A code that came from [`crate::Codes::encode`] or from the store: known to be good.
+    pub fn known(text: impl Into<Box<str>>) -> Code {
+        Code(text.into())
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The code that a raw request path (with its leading slash, without its query) asks for: the path itself where it is
+/// plain, which is nearly always and costs no allocation, else its percent-decoded and normalised form. Nothing when
+/// no link can be meant: encoded slashes, control characters, invalid UTF-8, too long.
+pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
+    let raw = path.strip_prefix(b"/")?;
+    if raw.is_empty() || raw.len() > 3 * Code::LENGTH_MAX {
+        return None;
+    }
+    if raw.len() <= Code::LENGTH_MAX && raw.iter().all(|&byte| is_plain(byte)) {
+        return str::from_utf8(raw).ok().map(Cow::Borrowed);
+    }
+    let decoded = percent_decode(raw).decode_utf8().ok()?;
+    let separators = |text: &[u8]| text.iter().filter(|&&byte| byte == b'/').count();
+    if separators(decoded.as_bytes()) != separators(raw) || decoded.chars().any(|c| c.is_control()) {
+        return None;
+    }
+    let normal: String = decoded.nfc().collect();
+    (normal.len() <= Code::LENGTH_MAX).then_some(Cow::Owned(normal))
+}
+
+/// Bytes that stand for themselves in a path and that a code may hold, and `+` for the preview.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/' | b'+')
+}
+
+fn is_code_character(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+    }
+    // Marks are needed by many scripts; emoji and their joiners are what people ask short links for.
+    c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
+}
+
+/// Pictographs and what joins and colours them: the blocks that hold emoji (Unicode 16, Emoji property), as ranges.
+const fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}'
+        | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn people_may_choose_words_of_any_script_and_several_segments() {
+        for good in [
+            "a",
+            "spring-sale",
+            "v1.2_final~",
+            "docs/start",
+            "größe",
+            "короткая",
+            "短縮",
+            "हिन्दी",
+            "🚀",
+            "👩‍💻",
+        ] {
+            assert_eq!(Code::custom(good).map(|code| code.to_string()), Ok(good.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_browsers_rewrite_or_people_confuse_is_refused() {
+        for bad in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a//b",
+            ".",
+            "..",
+            "a/../b",
+            "a b",
+            "a?b",
+            "a#b",
+            "a%41",
+            "a\r\nb",
+            "a\0",
+            "a+",
+            "a+b",
+            "<script>",
+            "a\\b",
+            "a:b",
+            "a@b",
+            "\u{202e}abc",
+            "a\u{200b}b",
+            "a\u{feff}",
+        ] {
+            assert!(Code::custom(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Code::custom(&"x".repeat(191)), Err(CodeError::TooLong));
+        assert!(Code::custom(&"x".repeat(190)).is_ok());
+        assert_eq!(Code::custom("API/x"), Err(CodeError::Reserved("API".into())));
+    }
+
+    #[test]
+    fn two_spellings_of_one_look_are_one_code() {
+        assert_eq!(Code::custom("cafe\u{301}"), Code::custom("caf\u{e9}"));
+        assert_eq!(from_path(b"/cafe%CC%81").as_deref(), Some("caf\u{e9}"));
+    }
+
+    #[test]
+    fn plain_paths_are_borrowed_and_tricks_mean_no_link() {
+        assert!(matches!(from_path(b"/abc/d-e_f.g~"), Some(Cow::Borrowed("abc/d-e_f.g~"))));
+        for trick in [&b"/"[..], b"", b"abc", b"/a%2fb", b"/a%00b", b"/%ff", b"/a%0d%0ab", &[b'/'; 1000]] {
+            assert_eq!(from_path(trick), None, "{trick:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_is_found_again_by_its_percent_encoded_path(text in "\\PC{1,40}") {
+            if let Ok(code) = Code::custom(&text) {
+                let path: String = code.as_str().bytes().map(|b| if b == b'/' { "/".into() } else { format!("%{b:02X}") }).collect();
+                let found = from_path(format!("/{path}").as_bytes()).map(Cow::into_owned);
+                prop_assert_eq!(found.as_deref(), Some(code.as_str()));
+            }
+        }
+
+        #[test]
+        fn no_path_makes_it_panic(path: Vec<u8>) {
+            let _ = from_path(&path);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Where a link leads: checked, kept as it was given, and made safe for a `Location` header.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::borrow::Cow;
+use url::Url;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// App schemes that are allowed beside `http` and `https` when the settings name no others. Never `javascript:`, `data:`,
+/// `vbscript:`, `file:`, `blob:` or `about:`, which run in the visitor's browser.
+pub const APP_SCHEMES: &[&str] =
+    &["mailto", "tel", "sms", "geo", "market", "itms-apps", "intent", "whatsapp", "tg"];
+
+/// Schemes that no setting can allow.
+const FORBIDDEN: &[&str] =
+    &["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source", "ws", "wss"];
+
+/// What a `Location` header must not hold as it is, beside what is not ASCII.
+const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ');
+
+/// A destination that passed every check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    given: Box<str>,
+    normal: Url,
+}
+
+/// Why a text cannot be a destination.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// Nothing to go to.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`Destination::LENGTH_MAX`] bytes.
+    #[error("is longer than {max} bytes", max = Destination::LENGTH_MAX)]
+    TooLong,
+    /// Line breaks, NUL and their like never belong in a URL and split headers.
+    #[error("must not hold control characters")]
+    Control,
+    /// Not a URL by the WHATWG standard, or one without a scheme.
+    #[error("is not an absolute URL ({0})")]
+    NotAUrl(String),
+    /// A scheme that is not allowed here.
+    #[error(
+        "has the scheme {0:?}; allowed are http, https and the app schemes in the setting links.app_schemes"
+    )]
+    Scheme(String),
+    /// `http://user:password@host`: a favourite of phishing, and a secret in a public place.
+    #[error("must not carry a user name or password")]
+    Credentials,
+    /// It leads back to this shortener.
+    #[error("leads back to this shortener, which would be a loop")]
+    Loop,
+}
+
+impl Destination {
+    /// The longest destination, in bytes, as given and as it is sent.
+    pub const LENGTH_MAX: usize = 8_192;
+
+    /// Checks a destination. `app_schemes` are allowed beside http and https; `own_hosts` are this shortener's own, with
+    /// their port where it is not the scheme's usual one.
+    pub fn new<'a>(
+        given: &str,
+        app_schemes: &[String],
+        own_hosts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Destination, DestinationError> {
+        if given.is_empty() {
+            return Err(DestinationError::Empty);
+        }
+        if given.len() > Self::LENGTH_MAX {
+            return Err(DestinationError::TooLong);
+        }
+        // The WHATWG parser silently drops tabs and line breaks and trims spaces: what it would repair is refused.
+        if given.chars().any(char::is_control) || given.trim() != given {
+            return Err(DestinationError::Control);
+        }
+        let normal = Url::parse(given).map_err(|error| DestinationError::NotAUrl(error.to_string()))?;
+        let scheme = normal.scheme();
+        let web = matches!(scheme, "http" | "https");
+        if !web && (FORBIDDEN.contains(&scheme) || !app_schemes.iter().any(|allowed| allowed == scheme)) {
+            return Err(DestinationError::Scheme(scheme.to_owned()));
+        }
+        if !normal.username().is_empty() || normal.password().is_some() {
+            return Err(DestinationError::Credentials);
+        }
+        if normal.as_str().len() > Self::LENGTH_MAX {
+            return Err(DestinationError::TooLong);
+        }
+        if web && own_hosts.into_iter().any(|own| is_authority_of(&normal, own)) {
+            return Err(DestinationError::Loop);
+        }
+        Ok(Destination { given: given.into(), normal })
+    }
+
+    /// The destination as it was given.
+    pub fn as_given(&self) -> &str {
+        &self.given
+    }
+
+    /// What equal destinations have in common: xxh3-64 of the normal form. Different ones may share it, so compare
+    /// [`Destination::normal`] before trusting it.
+    pub fn fingerprint(&self) -> u64 {
+        xxh3_64(self.normal.as_str().as_bytes())
+    }
+
+    /// The WHATWG form: scheme and host in lower case, default port gone, dot segments resolved, IDN in punycode.
+    pub fn normal(&self) -> &str {
+        self.normal.as_str()
+    }
+}
+
+/// The form of a stored destination that may stand in a `Location` header: as it was given when that is all visible
+/// ASCII, else its WHATWG form, which always is.
+pub fn location(given: &str) -> Cow<'_, str> {
+    let visible = |byte: u8| byte.is_ascii_graphic();
+    if given.bytes().all(visible) {
+        return Cow::Borrowed(given);
+    }
+    match Url::parse(given) {
+        Ok(url) if url.as_str().bytes().all(visible) => Cow::Owned(url.into()),
+        // Opaque paths (`mailto:ä`) may keep spaces; nothing invisible may pass.
+        _ => Cow::Owned(utf8_percent_encode(given, INVISIBLE).to_string()),
+    }
+}
+
+/// The WHATWG form of a stored destination, for comparing.
+pub fn normal(given: &str) -> Cow<'_, str> {
+    Url::parse(given).map_or(Cow::Borrowed(given), |url| Cow::Owned(url.into()))
+}
+
+/// Adds the query of the visitor's request to a location, before its fragment. Names that the location already has are
+/// given again: what the visitor sent comes last, which is what wins in most frameworks.
+pub fn with_query(location: &str, query: &str) -> String {
+    let (before, fragment) = match location.split_once('#') {
+        Some((before, fragment)) => (before, Some(fragment)),
+        None => (location, None),
+    };
+    let mut joined = String::with_capacity(location.len() + query.len() + 1);
+    joined.push_str(before);
+    if !before.contains('?') {
+        joined.push('?');
+    } else if !before.ends_with(['?', '&']) {
+        joined.push('&');
+    }
+    joined.push_str(query);
+    if let Some(fragment) = fragment {
+        joined.push('#');
+        joined.push_str(fragment);
+    }
+    joined
+}
+
+fn is_authority_of(url: &Url, own: &str) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let host = host.trim_end_matches('.');
+    match url.port() {
+        None => own.eq_ignore_ascii_case(host),
+        Some(port) => own.rsplit_once(':').is_some_and(|(own_host, own_port)| {
+            own_host.eq_ignore_ascii_case(host) && own_port.parse() == Ok(port)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &str) -> Result<Destination, DestinationError> {
+        let schemes: Vec<String> = APP_SCHEMES.iter().map(|&scheme| scheme.to_owned()).collect();
+        Destination::new(given, &schemes, ["sho.rt", "localhost:8080"])
+    }
+
+    #[test]
+    fn destinations_are_kept_as_given_and_compared_in_one_form() {
+        let one = check("HTTP://Example.COM:80/a/../b?q=1#f").unwrap();
+        assert_eq!(one.as_given(), "HTTP://Example.COM:80/a/../b?q=1#f");
+        assert_eq!(one.normal(), "http://example.com/b?q=1#f");
+        assert_eq!(one.fingerprint(), check("http://example.com/b?q=1#f").unwrap().fingerprint());
+    }
+
+    #[test]
+    fn what_runs_in_a_browser_or_splits_a_header_is_refused() {
+        for bad in [
+            "",
+            "example.com",
+            "//example.com",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "blob:https://x/y",
+            "https://",
+            "http://a b/",
+            "https://x/\r\nSet-Cookie: a",
+            "https://x/\0",
+            "java\tscript:alert(1)",
+            " https://x/",
+            "https://x/\n",
+            "https://user@x/",
+            "https://u:p@x/",
+            "ftp://x/",
+            "about:blank",
+        ] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_the_shortener_itself_is_a_loop() {
+        for own in ["https://sho.rt/abc", "http://SHO.RT/", "http://sho.rt./x", "http://localhost:8080/x"] {
+            assert_eq!(check(own), Err(DestinationError::Loop), "{own}");
+        }
+        assert!(check("http://localhost:8081/x").is_ok());
+        assert!(check("https://not-sho.rt/").is_ok());
+    }
+
+    #[test]
+    fn a_location_is_visible_ascii_whatever_was_given() {
+        for given in
+            ["https://example.com/a b", "https://bücher.example/ü?ö#ä", "mailto:ä b@example.com", "tel:+1 2"]
+        {
+            assert!(
+                location(given).bytes().all(|byte| byte.is_ascii_graphic()),
+                "{given}: {}",
+                location(given)
+            );
+        }
+        assert_eq!(location("https://Example.com/%7e"), "https://Example.com/%7e");
+    }
+
+    #[test]
+    fn a_forwarded_query_goes_before_the_fragment() {
+        assert_eq!(with_query("https://x/a", "b=1"), "https://x/a?b=1");
+        assert_eq!(with_query("https://x/a?c=2#f", "b=1"), "https://x/a?c=2&b=1#f");
+    }
+}

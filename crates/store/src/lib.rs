@@ -1,0 +1,36 @@
+//! What is remembered: links, API keys and rollups.
+//!
+//! Each kind of memory is a trait with one suite of promises (`tests/`), which every engine passes. SQLite is
+//! the embedded engine, a real one that also serves in tests; PostgreSQL will stand beside it. Callers hold
+//! `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
+
+pub mod keys;
+pub mod links;
+pub mod rollups;
+pub mod sqlite;
+
+pub use keys::{ApiKey, Keys, NewApiKey};
+pub use links::{
+    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Sort, Spent, TagCount, UpdateRefused, WhenMade,
+};
+pub use rollups::Rollups;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// What an engine answers, in time. Dropping the future does not undo what was asked: a write goes on by itself.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why an engine could not answer at all, by what the caller can do about it. Expected outcomes are values instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no room: nothing was changed; it works again when there is.
+    #[error("the disk is full")]
+    Full,
+    /// It cannot be reached or is too busy just now; trying again may help.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read. Trying again will not help; a person must look.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}

@@ -1,0 +1,170 @@
+//! The memory of links.
+
+use crate::Answer;
+use curtail_model::{Change, Link, LinkId, NewLink, Timestamp};
+
+/// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
+pub trait Links: Send + Sync {
+    /// The packed [`curtail_model::Target`] that a code leads to, or nothing.
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+
+    /// Makes links, in order, each on its own: one refused leaves the others untouched. All that is answered is durable.
+    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>>;
+
+    /// The link with this id.
+    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>>;
+
+    /// The link with this code.
+    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>>;
+
+    /// Changes a link, if it still has the version in `only_if` (where given).
+    fn update(
+        &self,
+        id: LinkId,
+        change: Change,
+        only_if: Option<u64>,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Link, UpdateRefused>>;
+
+    /// Removes a link, if it still has the version in `only_if` (where given), and answers what was removed with the
+    /// version of the removal. A generated code is never given again; a custom code is free to be chosen anew.
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>>;
+
+    /// A page of links.
+    fn list(&self, query: ListQuery) -> Answer<'_, Page>;
+
+    /// All tags in use, by name, with how many links have each.
+    fn tags(&self) -> Answer<'_, Vec<TagCount>>;
+
+    /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
+    /// ask at once and whatever dies, no more are granted than the link has.
+    fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
+}
+
+/// A link to make.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// What it shall be.
+    pub link: NewLink,
+    /// The time it is made at.
+    pub now: Timestamp,
+    /// Makes repeating the same request harmless, for [`Idempotency::LIFETIME`] milliseconds.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What tells a repeated request from a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// SHA-256 of the caller's identity and the `Idempotency-Key`.
+    pub key: [u8; 32],
+    /// SHA-256 of the request's body: the same key with another body is a mistake.
+    pub request: [u8; 32],
+}
+
+impl Idempotency {
+    /// How long a key is remembered, in milliseconds: one day.
+    pub const LIFETIME: i64 = Timestamp::DAY;
+}
+
+/// A link that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// It.
+    pub link: Link,
+    /// When it came to be.
+    pub when: WhenMade,
+}
+
+/// When a link that was asked for came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenMade {
+    /// By this very request.
+    Now,
+    /// Before: it leads to the same destination and `reuse` was asked for.
+    Reused,
+    /// By an earlier request with the same idempotency key.
+    Replayed,
+}
+
+/// Why a link was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Another link has the code.
+    CodeTaken,
+    /// The idempotency key was used for a different request.
+    IdempotencyKeyUsed,
+    /// The link that this idempotency key made is gone.
+    IdempotentLinkGone,
+    /// There are no more codes to generate.
+    CodesUsedUp,
+}
+
+/// Why a link was not changed or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateRefused {
+    /// There is no such link.
+    Missing,
+    /// It has changed since: this is what it is now.
+    Changed(Box<Link>),
+}
+
+/// Which links to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Words to find in code, destination, title and notes: all of them, each as the beginning of a word.
+    pub words: Option<String>,
+    /// Only links with this tag.
+    pub tag: Option<String>,
+    /// Only links that are, or are not, archived.
+    pub archived: Option<bool>,
+    /// The order.
+    pub sort: Sort,
+    /// Begin after the link with this time of creation and id.
+    pub after: Option<(Timestamp, LinkId)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// Some links and whether there are more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the order that was asked for.
+    pub links: Vec<Link>,
+    /// Whether more follow the last one.
+    pub more: bool,
+}
+
+/// A tag and the number of links that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagCount {
+    /// Its name.
+    pub tag: String,
+    /// How many links have it.
+    pub links: u64,
+}
+
+/// Whether a limited link gave one more redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// It did.
+    Granted {
+        /// So many are left.
+        left: u64,
+    },
+    /// None was left.
+    UsedUp,
+    /// It has no limit any more: redirect freely.
+    Unlimited,
+    /// There is no such link.
+    Missing,
+}

@@ -1,0 +1,124 @@
+//! The memory of counted clicks.
+//!
+//! To the store a rollup is a key and bytes; what the bytes mean and how two of them merge is known to the `clicks`
+//! crate, which hands the merging in. Counts and the position up to which clicks have been counted are one
+//! transaction, and that is what makes counting exact: after any crash both are there or neither.
+
+use crate::Answer;
+use curtail_model::{LinkId, Timestamp};
+use std::sync::Arc;
+
+/// Remembers rollups and how far the log has been counted.
+pub trait Rollups: Send + Sync {
+    /// Up to where each stream of the log has been counted.
+    fn positions(&self) -> Answer<'_, Positions>;
+
+    /// Merges a batch into what is stored and moves the positions, all or nothing.
+    fn commit(&self, batch: Batch) -> Answer<'_, ()>;
+
+    /// The rollups of one subject and grain with `from <= start < until`, in order of time.
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>>;
+
+    /// Lifetime totals of these links, in their order; zeros for a link without clicks.
+    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>>;
+
+    /// Forgets rollups of a grain that start before `before`. Answers how many went. Works in small transactions.
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64>;
+
+    /// Forgets everything that was counted for a link.
+    fn forget_link(&self, link: LinkId) -> Answer<'_, ()>;
+}
+
+/// Up to where the streams of the log have been counted: `(stream, position)`, both opaque here. A stream that is not
+/// named has not been counted at all.
+pub type Positions = Vec<(u64, u64)>;
+
+/// How two rollups become one: `merge(stored, new)`; `stored` is `None` for the first. An error is a stored rollup that
+/// cannot be read.
+pub type Merge = Arc<dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// What was counted since the last commit.
+pub struct Batch {
+    /// Rollups to merge, each key at most once.
+    pub rows: Vec<Row>,
+    /// Lifetime totals to add, each link at most once.
+    pub totals: Vec<(LinkId, Totals)>,
+    /// The new positions of the streams that moved.
+    pub positions: Positions,
+    /// How rows merge with what is stored.
+    pub merge: Merge,
+}
+
+/// One rollup to merge.
+pub struct Row {
+    /// Of what
+    pub subject: Subject,
+    /// in periods of this length,
+    pub grain: Grain,
+    /// the one that starts here,
+    pub start: Timestamp,
+    /// this much.
+    pub delta: Vec<u8>,
+}
+
+/// What a rollup counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// All clicks on all links.
+    Everything,
+    /// Requests for what is not a link.
+    Orphans,
+    /// The clicks on one link.
+    Link(LinkId),
+}
+
+/// The length of a rollup's period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grain {
+    /// One minute.
+    Minute,
+    /// One hour.
+    Hour,
+    /// One day (UTC).
+    Day,
+}
+
+impl Grain {
+    /// All grains, the finest first.
+    pub const ALL: [Grain; 3] = [Grain::Minute, Grain::Hour, Grain::Day];
+
+    /// Its name in the API and in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Grain::Minute => "minute",
+            Grain::Hour => "hour",
+            Grain::Day => "day",
+        }
+    }
+
+    /// Its length in milliseconds.
+    pub const fn millis(self) -> i64 {
+        match self {
+            Grain::Minute => Timestamp::MINUTE,
+            Grain::Hour => Timestamp::HOUR,
+            Grain::Day => Timestamp::DAY,
+        }
+    }
+}
+
+/// Clicks on a link over its lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// By people.
+    pub human: u64,
+    /// By known programs.
+    pub bot: u64,
+    /// Prefetches and HEADs.
+    pub other: u64,
+}
