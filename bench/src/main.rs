@@ -1,2 +1,61 @@
-//! (being written)
-fn main() {}
+//! The measurements of the README, each with its peer in the same run; every one prints a table and writes a result file.
+
+mod accounting;
+mod http;
+mod load;
+mod machine;
+mod measure;
+mod report;
+mod server;
+mod settings;
+mod sqlite;
+mod workload;
+
+use anyhow::Result;
+use clap::Parser;
+use measure::{create, memory, pipeline, redirect, start, stats};
+use settings::Settings;
+
+/// The server's own, so that the pipeline is measured with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Curtail and its peers on this machine.
+#[derive(Parser)]
+#[command(name = "dev/bench")]
+struct Arguments {
+    #[command(subcommand)]
+    measurement: Measurement,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(clap::Subcommand)]
+enum Measurement {
+    /// CPU and latency of a recorded redirect, beside nginx
+    Redirect(redirect::Options),
+    /// New links a second, one by one and in bulk, beside SQLite alone
+    Create(create::Options),
+    /// Clicks a second from the journal to committed rollups
+    Pipeline(pipeline::Options),
+    /// Time from start to the first redirect, with millions of links on disk
+    Start(start::Options),
+    /// Latency of the stats of a link with 100 M clicks
+    Stats(stats::Options),
+    /// Memory, idle and for each cached link, and the size of the program
+    Memory(memory::Options),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    machine::raise_open_files()?;
+    let settings = &arguments.settings;
+    match &arguments.measurement {
+        Measurement::Redirect(options) => redirect::run(settings, options),
+        Measurement::Create(options) => create::run(settings, options),
+        Measurement::Pipeline(options) => pipeline::run(settings, options),
+        Measurement::Start(options) => start::run(settings, options),
+        Measurement::Stats(options) => stats::run(settings, options),
+        Measurement::Memory(options) => memory::run(settings, options),
+    }
+}

@@ -1,1 +1,79 @@
-//! (being written)
+//! REST API v1: links, stats, keys; its errors, limits and OpenAPI description.
+//!
+//! The page below is all of it: what a request passes on its way in, and every route. A route takes its arguments apart,
+//! checks who asks (`auth`) and what (`validate`), asks the store or the stats, and answers what `dto` describes or a
+//! [`problem`]. The route's own attribute is its OpenAPI description, so none is without.
+
+mod answers;
+mod auth;
+mod body;
+mod bulk;
+mod cursor;
+mod dto;
+mod idempotency;
+mod json;
+pub mod keys;
+mod limits;
+mod openapi;
+mod origin;
+mod passwords;
+mod preconditions;
+pub mod problem;
+mod query;
+mod routes;
+mod service;
+mod settings;
+mod time;
+mod validate;
+
+pub use auth::Peer;
+pub use settings::Settings;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use curtail_clicks::stats::Stats;
+use curtail_store::{Keys, Links, Rollups};
+use service::Service;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the API stands on.
+pub struct Api {
+    /// Links, with the cache in front of them.
+    pub links: Arc<dyn Links>,
+    /// API keys.
+    pub keys: Arc<dyn Keys>,
+    /// What was counted, for the totals of links.
+    pub rollups: Arc<dyn Rollups>,
+    /// What was counted, for everything else.
+    pub stats: Arc<Stats>,
+    /// What the configuration says.
+    pub settings: Settings,
+}
+
+/// The API. It serves `/api/v1/`, and answers everything else with a 404.
+pub fn router(api: Api) -> Router {
+    let service = Arc::new(Service::new(api));
+    let secured = OpenApiRouter::with_openapi(openapi::about())
+        .routes(routes!(routes::links::create, routes::list::list))
+        .routes(routes!(routes::links::bulk))
+        .routes(routes!(routes::links::get, routes::change::change, routes::change::delete))
+        .routes(routes!(routes::links::by_code))
+        .routes(routes!(routes::list::tags))
+        .routes(routes!(routes::stats::of_link))
+        .routes(routes!(routes::stats::of_everything))
+        .routes(routes!(routes::stats::orphans))
+        .routes(routes!(routes::keys::list, routes::keys::create))
+        .routes(routes!(routes::keys::revoke))
+        .route_layer(from_fn_with_state(service.clone(), auth::authenticate));
+    let open = OpenApiRouter::new()
+        .routes(routes!(routes::about::problem))
+        .routes(routes!(routes::about::openapi));
+    let (router, description) = secured.merge(open).split_for_parts();
+    router
+        .fallback(answers::nothing_here)
+        .layer(from_fn(answers::finish))
+        .layer(axum::Extension(openapi::Document::of(description)))
+        .with_state(service)
+}

@@ -1,1 +1,122 @@
-//! (being written)
+//! The aggregator: a pure fold of clicks into the rows of one commit.
+//!
+//! Clicks are sorted by what they count for and by minute, so every rollup is a run of neighbours: it is counted with
+//! plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs is counted once and written
+//! for minute, hour and day. Rows come by grain, start and subject: new rollups lie together in a store, by time.
+//!
+//! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its path.
+
+mod counter;
+
+use crate::log::{Click, Clicked, Clicks};
+use crate::rollup::{self, Malformed, encode};
+use counter::Counter;
+use curtail_model::{ClickClass, Timestamp};
+use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject, Totals};
+use std::sync::Arc;
+
+const MINUTES_OF_HOUR: u32 = 60;
+const MINUTES_OF_DAY: u32 = 24 * 60;
+
+/// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the clicks and
+/// changes nothing else, so it can be asked again.
+pub fn fold(clicks: &mut Clicks, merge: Merge) -> Batch {
+    clicks.clicks.sort_unstable_by_key(|click| (matches!(click.clicked, Clicked::Orphan(_)), click.minute));
+    let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
+    let (on_links, orphans) = clicks.clicks.split_at_mut(links);
+    let mut rows =
+        Rows { by_grain: Default::default(), counter: Counter::new(&clicks.values), bytes: Vec::new() };
+    rows.add(Subject::Everything, on_links);
+    rows.add(Subject::Orphans, orphans);
+    on_links.sort_unstable_by_key(|click| (click.clicked, click.minute));
+    let mut totals = Vec::new();
+    for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
+        if let Clicked::Link(link) = of_link[0].clicked {
+            totals.push((link, rows.add(Subject::Link(link), of_link)));
+        }
+    }
+    Batch { rows: rows.in_order(), totals, positions: clicks.positions(), merge }
+}
+
+/// How the store merges the rows of a [`fold`] with what it has.
+///
+/// Counting goes on when a stored rollup turns out to be damaged: it starts anew from the row, and `damaged` is told.
+/// What a newer version wrote is left alone, and the commit fails.
+pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
+    Arc::new(move |stored, new| match rollup::merge(stored, new) {
+        Ok(merged) => Ok(merged),
+        Err(malformed @ Malformed::Damaged(_)) => {
+            damaged(&malformed);
+            Ok(new.to_vec())
+        }
+        Err(newer @ Malformed::Newer) => Err(newer.to_string()),
+    })
+}
+
+struct Rows<'a> {
+    /// Each in order of subjects, and of time for each subject.
+    by_grain: [Vec<Row>; Grain::ALL.len()],
+    counter: Counter<'a>,
+    /// Where rows are written before they are copied at their exact length.
+    bytes: Vec<u8>,
+}
+
+impl Rows<'_> {
+    /// Adds the rows of a subject, whose clicks come by minute. Answers its totals.
+    fn add(&mut self, subject: Subject, clicks: &[Click]) -> Totals {
+        let mut totals = Totals::default();
+        for day in clicks.chunk_by(|a, b| a.minute / MINUTES_OF_DAY == b.minute / MINUTES_OF_DAY) {
+            let mut counted = 0;
+            for hour in day.chunk_by(|a, b| a.minute / MINUTES_OF_HOUR == b.minute / MINUTES_OF_HOUR) {
+                for minute in hour.chunk_by(|a, b| a.minute == b.minute) {
+                    self.counter.count(minute);
+                    counted = minute.len();
+                    self.push(subject, Grain::Minute, minute[0].minute);
+                }
+                if counted != hour.len() {
+                    self.counter.count(hour);
+                    counted = hour.len();
+                }
+                self.push(subject, Grain::Hour, hour[0].minute);
+            }
+            if counted != day.len() {
+                self.counter.count(day);
+            }
+            self.push(subject, Grain::Day, day[0].minute);
+            add_totals(&mut totals, &self.counter.counts().clicks);
+        }
+        totals
+    }
+
+    /// Writes what the counter holds as the row of the period that a minute lies in.
+    fn push(&mut self, subject: Subject, grain: Grain, minute: u32) {
+        if grain == Grain::Day {
+            self.counter.count_visitors();
+        }
+        encode(grain, self.counter.counts(), &mut self.bytes);
+        let start = Timestamp::from_millis(i64::from(minute) * Timestamp::MINUTE).start_of(grain.millis());
+        self.by_grain[grain as usize].push(Row {
+            subject,
+            grain,
+            start,
+            delta: self.bytes.as_slice().into(),
+        });
+    }
+
+    /// All rows, by grain, start and subject.
+    fn in_order(self) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(self.by_grain.iter().map(Vec::len).sum());
+        for mut of_grain in self.by_grain {
+            // The sort is stable and subjects are in order; with a single period it only looks.
+            of_grain.sort_by_key(|row| row.start);
+            rows.append(&mut of_grain);
+        }
+        rows
+    }
+}
+
+fn add_totals(totals: &mut Totals, clicks: &[u64; ClickClass::ALL.len()]) {
+    totals.human += clicks[ClickClass::Human as usize];
+    totals.bot += clicks[ClickClass::Bot as usize];
+    totals.other += clicks[ClickClass::Prefetch as usize] + clicks[ClickClass::Head as usize];
+}

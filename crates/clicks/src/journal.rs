@@ -1,1 +1,197 @@
-//! (being written)
+//! The journal: the node's own disk, where every click is before its redirect leaves.
+//!
+//! Each core owns one *stream*, a row of mapped segment files `DIR/<stream>/<sequence>.seg` that only its
+//! [`Recorder`] writes. One [`Reader`] follows all streams; one [`Keeper`] does what may take time: it allocates
+//! segments before they are needed, takes back what has been counted, and syncs in groups.
+//!
+//! # What it promises
+//!
+//! - A click that was answered with [`Recorded::Kept`](crate::recorder::Recorded::Kept) is in the kernel's hands: `kill -9`
+//!   does not lose it, and a power cut loses at most what was recorded since the last group sync.
+//! - A record is read whole and unchanged or not at all (see `journal/record.rs`). What cannot be read is reported as
+//!   [`Damage`], with the number of clicks that went with it; only the record that a dying process had not finished is
+//!   silent, because nobody was promised it.
+//! - A full disk or budget drops clicks, counts them, and ends by itself. Blocks are allocated before they are mapped,
+//!   so it is an error of the allocation and never a signal.
+//! - No address reaches the disk: of it there remain the network (/24 or /48) and a hash that is keyed with a salt
+//!   of the day (see [`crate::salt`]).
+//!
+//! # Segments
+//!
+//! A segment is a header (see `journal/header.rs`) and then records, back to back. It belongs to one process (*epoch*): after a
+//! restart each stream goes on in a new segment with the next sequence number, and what earlier processes left is
+//! read to its end. Segments that have been counted are renamed to a later sequence and written over, because
+//! pages that exist already cost a tenth of fresh ones; their old records never pass as new ones.
+//!
+//! A *position* is `sequence << 32 | byte offset`: everything before it has been read. Positions are stored together
+//! with what was counted, so each click is counted exactly once.
+
+pub mod decode;
+pub(crate) mod dictionary;
+mod folder;
+pub(crate) mod header;
+pub mod keeper;
+pub(crate) mod mapped;
+pub mod reader;
+pub(crate) mod record;
+pub(crate) mod segment;
+pub mod stream;
+
+pub use decode::decode;
+pub use keeper::Keeper;
+pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, SegmentKey, Text};
+pub use stream::{Counts, Meter};
+
+use crate::recorder::Recorder;
+use crate::salt::Salts;
+use curtail_model::Timestamp;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use stream::{Shared, Stream};
+
+/// Settings of the journal.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder; made when it is not there. The salt of the day is kept in it too, as `salt`.
+    pub dir: PathBuf,
+    /// How many recorders there are, usually one per core.
+    pub streams: usize,
+    /// The length of a segment, rounded up to 64 KiB; at most 1 GiB.
+    pub segment_bytes: u64,
+    /// The most disk that all segments together may take; at least two segments per stream.
+    pub bytes_max: u64,
+    /// How often what was recorded is forced to the disk.
+    pub sync_interval: Duration,
+}
+
+/// Why the journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A setting is out of its range.
+    #[error("{0}")]
+    Config(String),
+    /// A file or folder cannot be used.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A segment of a format that this version does not know.
+    #[error("{path} was written by a newer version of Curtail (journal format {version})")]
+    Version {
+        /// The segment.
+        path: PathBuf,
+        /// Its format.
+        version: u16,
+    },
+}
+
+/// What segments are multiples of: whole pages, on all machines.
+const SEGMENT_STEP: u64 = 1 << 16;
+/// The longest segment: positions have 32 bits for the offset, and a segment is the unit of recycling.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// Opens the journal: as many recorders as there are streams, the reader that goes on at `consumed`, and the keeper.
+///
+/// A full disk is no error here: the recorders drop and count until the keeper finds room.
+pub fn open(
+    config: Config,
+    consumed: &[(u64, u64)],
+) -> Result<(Vec<Recorder>, Reader, Keeper), JournalError> {
+    let config = checked(config)?;
+    let now = now();
+    fs::create_dir_all(&config.dir).map_err(|source| io_error(&config.dir, source))?;
+    let salt_path = config.dir.join("salt");
+    let salts = Salts::open(&salt_path, now).map_err(|source| io_error(&salt_path, source))?;
+    let mut left = folder::list(&config.dir)?;
+    let consumed: BTreeMap<u64, u64> = consumed.iter().copied().collect();
+
+    // Streams of this process first, then those that only earlier ones had.
+    let mut numbers: Vec<u64> = (0..config.streams as u64).collect();
+    numbers.extend(left.keys().copied().filter(|&number| number >= config.streams as u64));
+    let mut shared = Shared::default();
+    let mut cursors = Vec::with_capacity(numbers.len());
+    let mut old = Vec::new();
+    let mut sequences = Vec::with_capacity(config.streams);
+    for number in numbers {
+        let position = consumed.get(&number).copied().unwrap_or(0);
+        let stream = Arc::new(Stream::new(number, position));
+        let files = left.remove(&number).unwrap_or_default();
+        let last = files.last().map_or(0, |file| u64::from(file.sequence));
+        sequences.push(last.max(sequence_of(position)) + 1);
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| u64::from(file.sequence) < sequence_of(position));
+        // Counted, but the process died before it could take them back.
+        for file in done {
+            fs::remove_file(&file.path).map_err(|source| io_error(&file.path, source))?;
+        }
+        shared.backlog_bytes.fetch_add(waiting.iter().map(|file| file.length).sum(), Ordering::Relaxed);
+        old.extend(waiting.iter().map(|file| (Arc::clone(&stream), file.clone())));
+        cursors.push((Arc::clone(&stream), waiting));
+        shared.streams.push(stream);
+    }
+    shared.bytes = AtomicU64::new(old.iter().map(|(_, file)| file.length).sum());
+
+    let shared = Arc::new(shared);
+    let salts = Arc::new(salts);
+    let reader = Reader::new(cursors, Arc::clone(&shared));
+    let streams = &shared.streams[..config.streams];
+    let recorders =
+        streams.iter().map(|stream| Recorder::new(Arc::clone(stream), Arc::clone(&salts))).collect();
+    let mut keeper = Keeper::new(config, Arc::clone(&shared), old, &sequences, salts)?;
+    keeper.begin(now)?;
+    Ok((recorders, reader, keeper))
+}
+
+/// The position of a byte in a segment.
+pub(crate) fn position_of(sequence: u64, offset: u64) -> u64 {
+    (sequence << 32) | offset
+}
+
+/// The segment of a position.
+pub(crate) fn sequence_of(position: u64) -> u64 {
+    position >> 32
+}
+
+/// The byte of a position in its segment.
+pub(crate) fn offset_of(position: u64) -> u64 {
+    position & u64::from(u32::MAX)
+}
+
+fn io_error(path: &Path, source: io::Error) -> JournalError {
+    JournalError::Io { path: path.to_path_buf(), source }
+}
+
+fn now() -> Timestamp {
+    // A clock before 1970 is as good as one at 1970.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn checked(mut config: Config) -> Result<Config, JournalError> {
+    if config.streams == 0 {
+        return Err(JournalError::Config("the journal needs at least one stream".into()));
+    }
+    if config.segment_bytes == 0 || config.segment_bytes > SEGMENT_BYTES_MAX {
+        return Err(JournalError::Config(format!(
+            "a segment of the journal must have between 1 and {SEGMENT_BYTES_MAX} bytes, not {}",
+            config.segment_bytes
+        )));
+    }
+    config.segment_bytes = config.segment_bytes.next_multiple_of(SEGMENT_STEP);
+    let least = config.segment_bytes.saturating_mul(2).saturating_mul(config.streams as u64);
+    if config.bytes_max < least {
+        return Err(JournalError::Config(format!(
+            "the journal needs at least {least} bytes (two segments for each of {} streams), not {}",
+            config.streams, config.bytes_max
+        )));
+    }
+    Ok(config)
+}

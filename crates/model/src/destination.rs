@@ -11,7 +11,7 @@ pub const APP_SCHEMES: &[&str] =
     &["mailto", "tel", "sms", "geo", "market", "itms-apps", "intent", "whatsapp", "tg"];
 
 /// Schemes that no setting can allow.
-const FORBIDDEN: &[&str] =
+pub const FORBIDDEN: &[&str] =
     &["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source", "ws", "wss"];
 
 /// What a `Location` header must not hold as it is, beside what is not ASCII.

@@ -1,1 +1,8 @@
-//! (being written)
+//! What any service needs: listeners, one runtime per core, shutdown, health, metrics. Knows no links.
+
+pub mod clock;
+pub mod cores;
+pub mod health;
+pub mod listener;
+pub mod metrics;
+pub mod shutdown;

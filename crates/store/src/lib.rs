@@ -11,7 +11,8 @@ pub mod sqlite;
 
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use links::{
-    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Sort, Spent, TagCount, UpdateRefused, WhenMade,
+    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Sort, Spent, TagCount, UpdateRefused,
+    WhenMade,
 };
 pub use rollups::Rollups;
 

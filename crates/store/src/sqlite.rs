@@ -1,1 +1,181 @@
-//! (being written)
+//! The embedded engine: SQLite, with one writer's thread and some readers for each of three files.
+//!
+//! | file | what | when it is safe |
+//! |---|---|---|
+//! | `links.db` | links, API keys and the feed of changes: the truth | before it is answered |
+//! | `clicks.db` | rollups and positions | before it is answered |
+//! | `search.db` | the words of links | made anew from `links.db` when it is missing or damaged |
+//!
+//! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may [`open`]
+//! them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
+
+mod failure;
+mod file;
+mod identity;
+mod keys;
+mod links;
+mod queue;
+mod readers;
+mod rollups;
+mod row;
+mod search;
+mod writer;
+
+use crate::{Keys, Links, Rollups};
+use curtail_model::{Alphabet, CodeScheme, Codes};
+use file::{CLICKS, File, LINKS, explain};
+use keys::{KeyBook, SqliteKeys};
+use links::SqliteLinks;
+use links::book::{Counters, LinkBook};
+use readers::Readers;
+use rollups::{ClickBook, SqliteRollups};
+use rusqlite::Connection;
+use search::{Feed, Search};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use writer::Writer;
+
+/// How to open a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How ids become codes; fixed when the store is made.
+    pub scheme: CodeScheme,
+    /// The characters of generated codes; fixed when the store is made.
+    pub alphabet: Alphabet,
+    /// Threads that look links up; as many again, at most two, make lists. At least one.
+    pub readers: usize,
+    /// Memory for pages of the files, in bytes, over all connections. It is taken as it is used.
+    pub page_cache_bytes: usize,
+}
+
+/// An open store.
+pub struct Sqlite {
+    /// The memory of links.
+    pub links: Arc<dyn Links>,
+    /// The memory of API keys.
+    pub keys: Arc<dyn Keys>,
+    /// The memory of counted clicks.
+    pub rollups: Arc<dyn Rollups>,
+    /// The codes of this store.
+    pub codes: Codes,
+    parts: Parts,
+}
+
+struct Parts {
+    links: Arc<SqliteLinks>,
+    rollups: Arc<SqliteRollups>,
+}
+
+/// Why a store could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The settings of codes are not those that the store was made with.
+    #[error(
+        "the store was made with codes.scheme = {:?} and codes.alphabet = {:?}, but the settings say {:?} and {:?}. Links \
+         that exist depend on them: set them back, or use another data folder", made.0, made.1, asked.0, asked.1
+    )]
+    MadeDifferently {
+        /// Scheme and alphabet of the store.
+        made: (String, String),
+        /// Scheme and alphabet of the settings.
+        asked: (String, String),
+    },
+    /// A newer Curtail has changed the file.
+    #[error(
+        "{} has schema version {found}, and this Curtail knows {known} at most: it was used by a newer one. Use that, or \
+         restore a backup from before", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The last version that is known here.
+        known: usize,
+    },
+    /// The file is not what it should be.
+    #[error("{} is damaged ({error}). Restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: String,
+    },
+    /// The file cannot be reached.
+    #[error("{} cannot be opened: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+}
+
+/// Opens the store in a folder, or makes it there. Takes milliseconds, however much there is.
+pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
+    // Half for what is written to most, and what readers find in the system's memory by mapping is no concern of theirs.
+    let cache = |share: usize| settings.page_cache_bytes / share;
+    let mut truth = LINKS.open_to_write(directory, cache(2))?;
+    let identity = identity::establish(&mut truth, directory, &settings)?;
+    let counters = Counters::read(&truth).map_err(|error| explain(&LINKS.path(directory), &error))?;
+    let feed = Arc::new(Feed::new(counters.version));
+    let book = LinkBook::new(truth, identity.codes.clone(), Arc::clone(&feed))
+        .map_err(|error| explain(&LINKS.path(directory), &error))?;
+    let clicks = ClickBook(CLICKS.open_to_write(directory, cache(4))?);
+
+    let lookups = settings.readers.max(1);
+    let lists = lookups.min(2);
+    let reader_cache = cache(4) / (lookups + lists + lists + 3);
+    let connections = |file: &File, count| -> Result<Vec<Connection>, OpenError> {
+        (0..count).map(|_| file.open_to_read(directory, reader_cache)).collect()
+    };
+    let io = |error: std::io::Error| OpenError::Io { path: directory.to_owned(), error: error.to_string() };
+
+    let writer = Arc::new(Writer::start("links-writer", book).map_err(io)?);
+    let search = Search::start(directory, &identity, feed, &writer, reader_cache)?;
+    let links = Arc::new(SqliteLinks {
+        writer: Arc::clone(&writer),
+        lookups: Arc::new(Readers::start("links-lookup", connections(&LINKS, lookups)?).map_err(io)?),
+        lists: Readers::start("links-list", connections(&LINKS, lists)?).map_err(io)?,
+        search,
+        codes: identity.codes.clone(),
+    });
+    let keys = Arc::new(SqliteKeys { writer, lookups: Arc::clone(&links.lookups) });
+    let rollups = Arc::new(SqliteRollups {
+        writer: Writer::start("clicks-writer", clicks).map_err(io)?,
+        readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
+    });
+    let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };
+    Ok(Sqlite { links, keys, rollups, codes: identity.codes, parts })
+}
+
+/// Opens the API keys of a store that exists, also while another process has it open.
+pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
+    const CACHE_BYTES: usize = 1 << 20;
+    let io = |path: &Path, error: std::io::Error| OpenError::Io {
+        path: path.to_owned(),
+        error: error.to_string(),
+    };
+    let path = LINKS.path(directory);
+    // Opening it to write would make it, and a store that is made here would not have the codes of its settings.
+    std::fs::metadata(&path).map_err(|error| io(&path, error))?;
+    let book = KeyBook(LINKS.open_to_write(directory, CACHE_BYTES)?);
+    let lookups = vec![LINKS.open_to_read(directory, CACHE_BYTES)?];
+    Ok(Arc::new(SqliteKeys {
+        writer: Arc::new(Writer::start("keys-writer", book).map_err(|error| io(directory, error))?),
+        lookups: Arc::new(Readers::start("keys-lookup", lookups).map_err(|error| io(directory, error))?),
+    }))
+}
+
+impl Sqlite {
+    /// Finishes what was asked for, brings it into the files and ends all threads. What is asked for later is refused
+    /// as unavailable. Without it the same happens when the last handle is dropped, and nothing is lost by a kill.
+    pub fn close(self) {
+        self.parts.links.search.close();
+        self.parts.links.lists.close();
+        self.parts.links.lookups.close();
+        self.parts.links.writer.close();
+        self.parts.rollups.readers.close();
+        self.parts.rollups.writer.close();
+    }
+}

@@ -62,9 +62,11 @@ fn readable(value: &[u8]) -> Option<Cow<'_, str>> {
     Some(text).filter(|text| !text.is_empty()).map(Cow::Owned)
 }
 
-/// Control characters would break whatever shows the value; marks of direction would let it rewrite what stands beside it.
+/// Control characters would break whatever shows the value; marks of direction would let it rewrite what stands
+/// beside it.
 fn is_visible(character: char) -> bool {
-    let is_direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_direction =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_separator = matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}');
     !character.is_control() && !is_direction && !is_separator
 }

@@ -1,9 +1,9 @@
 //! Where a click came from: the host in the `Referer` header.
 //!
-//! Kept as it is sent but for case, port, credentials, a leading `www.` or `m.`, and the hosts that big sites put between
-//! their pages and the world: `l.facebook.com` counts as `facebook.com`. `t.co` and `twitter.com` count as `x.com`, because
-//! they are one place to the people who read the figures. Names in other scripts stay in punycode, which cannot be
-//! mistaken for another name.
+//! Kept as it is sent but for case, port, credentials, a leading `www.` or `m.`, and the hosts that big sites put
+//! between their pages and the world: `l.facebook.com` counts as `facebook.com`. `t.co` and `twitter.com` count as
+//! `x.com`, because they are one place to the people who read the figures. Names in other scripts stay in punycode,
+//! which cannot be mistaken for another name.
 
 use std::borrow::Cow;
 
@@ -20,8 +20,8 @@ const AUTHORITY_BYTES_MAX: usize = 1024;
 
 /// Hosts that are known under another name, as `(host, name)`.
 const ALIASES: &[(&str, &str)] = &[
-    ("away.vk.com", "vk.com"),
     ("amp.reddit.com", "reddit.com"),
+    ("away.vk.com", "vk.com"),
     ("l.facebook.com", "facebook.com"),
     ("l.instagram.com", "instagram.com"),
     ("l.messenger.com", "messenger.com"),
@@ -58,7 +58,8 @@ pub fn referrer(header: &[u8]) -> Cow<'_, str> {
 fn host(address: &[u8]) -> Option<&str> {
     let (scheme, rest) = address.split_at(address.windows(3).take(16).position(|window| window == b"://")?);
     let rest = &rest[3..];
-    let end = rest.iter().take(AUTHORITY_BYTES_MAX).position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
+    let end =
+        rest.iter().take(AUTHORITY_BYTES_MAX).position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
     let authority = &rest[..end.unwrap_or(rest.len())];
     let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
     let host = if is(b"http") || is(b"https") {

@@ -1,0 +1,180 @@
+//! Who asks, and whether they may: `Authorization: Bearer KEY`.
+//!
+//! A key that was just looked up is believed for [`BELIEVED_FOR`], so a busy client costs the store one look-up a
+//! second, and a key that was revoked, even by another process, works no longer than that. An address that tries many
+//! bad keys is not looked up for any more, except for keys that were good before: others may share the address.
+
+use crate::keys::{Scope, Scopes, hash_key};
+use crate::limits::WINDOW;
+use crate::problem::{Kind, Problem};
+use crate::service::Service;
+use crate::time;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use curtail_model::Timestamp;
+use curtail_store::{ApiKey, Keys, StoreError};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an answer of the store about a key is believed.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// Keys, good and bad, that are remembered at once.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// The address that a request came from. The server puts it into the extensions of a request; without it, attempts
+/// with bad keys are not limited by address.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Who makes a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// The number of their key.
+    pub(crate) key: u64,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+}
+
+/// Finds out who makes a request.
+pub(crate) struct Authenticator {
+    keys: Arc<dyn Keys>,
+    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+}
+
+#[derive(Clone, Copy)]
+struct Remembered {
+    caller: Option<Caller>,
+    since: Instant,
+}
+
+/// Lets requests with a valid key through, within the rate of the key, and tells the route who makes them.
+pub(crate) async fn authenticate(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let hash = bearer(request.headers()).map(hash_key);
+    let caller = match identify(&service, hash, peer).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let spent = service.rates.spend(caller.key);
+    let mut response = if spent.allowed {
+        request.extensions_mut().insert(caller);
+        next.run(request).await
+    } else {
+        Problem::new(Kind::TooManyRequests, "This key has made more requests than its rate allows.").into_response()
+    };
+    spent.tell(response.headers_mut());
+    response
+}
+
+async fn identify(
+    service: &Service,
+    hash: Result<[u8; 32], Problem>,
+    peer: Option<IpAddr>,
+) -> Result<Caller, Problem> {
+    let hash = hash?;
+    let known = service.authenticator.remembered(&hash);
+    let was_good = known.is_some_and(|known| known.caller.is_some());
+    if !was_good && peer.is_some_and(|peer| service.rates.has_failed_often(peer)) {
+        let problem = Problem::new(Kind::TooManyRequests, "Too many invalid keys came from this address.");
+        return Err(problem.with(RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())));
+    }
+    let caller = match known.filter(|known| known.since.elapsed() < BELIEVED_FOR) {
+        Some(known) => known.caller,
+        None => service.authenticator.look_up(hash).await?,
+    };
+    let now = time::now();
+    let caller = caller.filter(|caller| caller.expires_at.is_none_or(|expires_at| now < expires_at));
+    caller.ok_or_else(|| {
+        if let Some(peer) = peer {
+            service.rates.has_failed(peer);
+        }
+        unauthorized("The API key is not valid: it is unknown, revoked or expired.", Some("invalid_token"))
+    })
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let header = given.next().ok_or_else(|| unauthorized("Send the header Authorization: Bearer KEY.", None))?;
+    let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+    let key = key.trim_matches(' ');
+    if given.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") || key.is_empty() {
+        return Err(unauthorized("The header Authorization must be given once, as Bearer KEY.", Some("invalid_request")));
+    }
+    Ok(key)
+}
+
+/// A refusal with its challenge (RFC 6750, section 3).
+fn unauthorized(detail: &'static str, error: Option<&str>) -> Problem {
+    let challenge = match error {
+        Some(error) => format!("Bearer realm=\"curtail\", error=\"{error}\""),
+        None => "Bearer realm=\"curtail\"".to_owned(),
+    };
+    let challenge = HeaderValue::try_from(challenge).expect("a challenge is visible ASCII");
+    Problem::new(Kind::InvalidKey, detail).with(WWW_AUTHENTICATE, challenge)
+}
+
+impl Caller {
+    /// Refuses what the key has no scope for.
+    pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.allow(scope) {
+            return Ok(());
+        }
+        let challenge = format!("Bearer realm=\"curtail\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        let challenge = HeaderValue::try_from(challenge).expect("scopes are visible ASCII");
+        let detail = format!("This needs a key with the scope {scope}.");
+        Err(Problem::new(Kind::ScopeMissing, detail).with(WWW_AUTHENTICATE, challenge))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Problem> {
+        let caller = parts.extensions.get().copied();
+        caller.ok_or_else(|| unauthorized("Send the header Authorization: Bearer KEY.", None))
+    }
+}
+
+impl Authenticator {
+    pub(crate) fn new(keys: Arc<dyn Keys>) -> Authenticator {
+        Authenticator { keys, remembered: Mutex::default() }
+    }
+
+    /// Forgets what it knows, so that a change of the keys shows at once.
+    pub(crate) fn forget(&self) {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// What the store said about a key, however long ago.
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(hash).copied()
+    }
+
+    async fn look_up(&self, hash: [u8; 32]) -> Result<Option<Caller>, StoreError> {
+        // Taken before the store is asked: the answer may be as old as the question.
+        let since = Instant::now();
+        let caller = self.keys.find(hash).await?.as_ref().and_then(Caller::of);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, known| known.since.elapsed() < BELIEVED_FOR);
+        }
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(hash, Remembered { caller, since });
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    fn of(key: &ApiKey) -> Option<Caller> {
+        let scopes = Scopes::from_names(key.scopes.iter().map(String::as_str));
+        key.revoked_at.is_none().then_some(Caller { key: key.id, scopes, expires_at: key.expires_at })
+    }
+}

@@ -1,0 +1,118 @@
+//! Where short links begin: the configured base, or the host that the request named.
+//!
+//! What a request says about its host is only checked for its form. `X-Forwarded-*` headers are not looked at: whoever
+//! stands in front of this server sets `base_url`.
+
+use crate::problem::{Invalid, Problem};
+use crate::service::Service;
+use axum::extract::FromRequestParts;
+use http::header::HOST;
+use http::request::Parts;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use std::fmt;
+use std::sync::Arc;
+
+/// What stands for itself in the path of a short link.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+/// The longest host with its port (RFC 1035: 253, and `:65535`).
+const HOST_BYTES_MAX: usize = 259;
+
+/// Where the short links of an answer begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Without a slash at the end.
+    base: Arc<str>,
+    /// The host of the base, with its port where it names one.
+    domain: Arc<str>,
+}
+
+/// A short link, written without building a string first.
+pub(crate) struct ShortUrl<'a> {
+    base: &'a str,
+    code: PercentEncode<'a>,
+}
+
+impl Origin {
+    /// The origin with a base such as `https://sho.rt`.
+    pub(crate) fn new(base: &str) -> Origin {
+        let base = base.trim_end_matches('/');
+        let authority = base.split_once("://").map_or(base, |(_, rest)| rest);
+        let domain = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        Origin { base: base.into(), domain: domain.into() }
+    }
+
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub(crate) fn short_url<'a>(&'a self, code: &'a str) -> ShortUrl<'a> {
+        ShortUrl { base: &self.base, code: utf8_percent_encode(code, PATH) }
+    }
+}
+
+impl fmt::Display for ShortUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.base, self.code)
+    }
+}
+
+impl FromRequestParts<Arc<Service>> for Origin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Origin, Problem> {
+        if let Some(origin) = &service.origin {
+            return Ok(origin.clone());
+        }
+        let named = match (parts.uri.authority(), parts.headers.get(HOST)) {
+            (Some(authority), _) => authority.as_str().as_bytes(),
+            (None, Some(host)) => host.as_bytes(),
+            (None, None) => b"localhost",
+        };
+        let host = str::from_utf8(named).ok().filter(|host| is_host(host));
+        let host = host.ok_or_else(|| Invalid::new("Host", "must be a host name or address, maybe with a port"))?;
+        Ok(Origin::new(&format!("http://{}", host.to_ascii_lowercase())))
+    }
+}
+
+/// `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`, and nothing that could mean more in a URL or a page.
+fn is_host(text: &str) -> bool {
+    if text.len() > HOST_BYTES_MAX {
+        return false;
+    }
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (text, None),
+    };
+    let port_is_good = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let name_is_good = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+    };
+    port_is_good && name_is_good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, is_host};
+
+    #[test]
+    fn only_hosts_are_hosts() {
+        for good in ["sho.rt", "localhost:8080", "127.0.0.1:80", "[::1]:8080", "[::1]", "xn--bcher-kva.example", "a_b"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "", ":80", "a b", "a/b", "a@b", "<script>", "a:b", "a:99999", "a:80:80", "[::1", "::1", "a\"b", "a:+1", "ä", "a:", "a?b",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+        assert!(!is_host(&"a".repeat(300)));
+    }
+
+    #[test]
+    fn short_urls_are_ascii_and_keep_their_slashes() {
+        let origin = Origin::new("https://sho.rt/s/");
+        assert_eq!(origin.domain(), "sho.rt");
+        assert_eq!(origin.short_url("a/ü~1").to_string(), "https://sho.rt/s/a/%C3%BC~1");
+    }
+}

@@ -1,0 +1,97 @@
+//! A strict reading of the query of a request: unknown, repeated and undecodable parameters are named, all at once.
+
+use crate::json::{ERRORS_MAX, shown};
+use crate::problem::{Invalid, Problem};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// The parameters of a request while they are checked.
+pub(crate) struct Query<'a> {
+    given: Vec<(&'static str, Cow<'a, str>)>,
+    errors: Vec<Invalid>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a query that may have the parameters `names`. An empty one is as one that is not given.
+    pub(crate) fn read(query: Option<&'a str>, names: &[&'static str]) -> Query<'a> {
+        let mut read = Query { given: Vec::with_capacity(names.len()), errors: Vec::new() };
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let known = decode(name).and_then(|name| names.iter().copied().find(|&known| known == name));
+            let Some(name) = known else {
+                read.refuse(shown(&percent_decode_str(name).decode_utf8_lossy()), "is not a parameter here");
+                continue;
+            };
+            if read.given.iter().any(|&(given, _)| given == name) {
+                read.refuse(name, "is given more than once");
+                continue;
+            }
+            match decode(value) {
+                Some(value) => read.given.push((name, value)),
+                None => read.refuse(name, "is not UTF-8"),
+            }
+        }
+        read
+    }
+
+    /// Takes the value of a parameter out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let place = self.given.iter().position(|&(given, _)| given == name)?;
+        Some(self.given.swap_remove(place).1).filter(|value| !value.is_empty())
+    }
+
+    /// Takes the value of a parameter out and reads it; what cannot be read is noted with `wanted`.
+    pub(crate) fn parsed<T>(&mut self, name: &'static str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.take(name)?;
+        let value = read(&text);
+        if value.is_none() {
+            self.refuse(name, format!("must be {wanted}"));
+        }
+        value
+    }
+
+    /// Notes that a parameter is wrong.
+    pub(crate) fn refuse(&mut self, name: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) {
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(Invalid::new(name, detail));
+        }
+    }
+
+    /// Answers with all that is wrong, if anything is.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+}
+
+/// Decodes as browsers encode forms: `+` is a space.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()));
+    }
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Query;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let mut query = Query::read(Some("q=a+b%2B%C3%BC&tag=&limit=5"), &["q", "tag", "limit"]);
+        assert_eq!(query.take("q").as_deref(), Some("a b+ü"));
+        assert_eq!(query.take("tag"), None);
+        assert_eq!(query.parsed("limit", "a number", |text| text.parse().ok()), Some(5));
+        assert!(query.finish().is_ok());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let mut query = Query::read(Some("x=1&limit=5&limit=6&q=%ff&sort=up"), &["q", "limit", "sort"]);
+        assert_eq!(query.parsed("sort", "up or down", |_| None::<()>), None);
+        let told = serde_json::to_string(&query.finish().unwrap_err().json()).unwrap();
+        for part in ["\"x\"", "\"limit\"", "\"q\"", "\"sort\",\"detail\":\"must be up or down\"", "4 fields"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Change and remove links, without undoing what others did meanwhile.
+
+use crate::auth::Caller;
+use crate::body;
+use crate::dto::link::{LinkChangeBody, LinkJson};
+use crate::keys::Scope;
+use crate::origin::Origin;
+use crate::preconditions::{self, IfMatch};
+use crate::problem::{Invalid, Kind, Problem};
+use crate::routes::links::{answer_link, totals_of};
+use crate::routes::{PathId, PathLinkId};
+use crate::service::Service;
+use crate::time;
+use crate::validate::link::{OUT_OF_ORDER, WantedChange, is_in_order, wanted_change};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use curtail_model::{Change, Field, Link, LinkId};
+use curtail_store::UpdateRefused;
+use http::StatusCode;
+use http::header::HeaderMap;
+use std::sync::Arc;
+
+/// How often a change is tried again when others change the link at the same time.
+const TRIES: usize = 8;
+
+/// Change a link
+///
+/// What is left out stays; `null` puts a field back to what it is without one. Give the ETag of what you read as If-Match
+/// to not undo what others did meanwhile.
+#[utoipa::path(patch, path = "/api/v1/links/{id}", tag = "links", security(("key" = ["links:write"])),
+    params(("id" = String, Path, description = "Its id", example = "40963"),
+        ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
+    request_body = LinkChangeBody,
+    responses((status = 200, description = "What it is now", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),
+        (status = 412, description = "It has changed since")))]
+pub(crate) async fn change(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    origin: Origin,
+    PathId(id): PathLinkId,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.may(Scope::LinksWrite)?;
+    let if_match = preconditions::if_match(&headers)?;
+    let body = body::json(&headers, body, service.settings.body_bytes_max).await?;
+    let WantedChange { mut change, password } = wanted_change(&body, service.rules(&origin))?;
+    change.password_hash = match password {
+        Field::Keep => Field::Keep,
+        Field::Set(None) => Field::Set(None),
+        Field::Set(Some(password)) => Field::Set(Some(service.passwords.hash(password).await?)),
+    };
+    let link = update(&service, id, change, &if_match).await?;
+    let totals = totals_of(&service, &link).await?;
+    Ok(answer_link(StatusCode::OK, &link, totals, &origin))
+}
+
+/// Remove a link
+///
+/// A generated code is never given again; a custom code is free to be chosen anew. What was counted for the link is
+/// forgotten. To keep it, archive the link instead.
+#[utoipa::path(delete, path = "/api/v1/links/{id}", tag = "links", security(("key" = ["links:write"])),
+    params(("id" = String, Path, description = "Its id", example = "40963"),
+        ("If-Match" = Option<String>, Header, description = "Remove it only if it still is what this ETag stands for")),
+    responses((status = 204, description = "It is gone"),
+        (status = 412, description = "It has changed since")))]
+pub(crate) async fn delete(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    PathId(id): PathLinkId,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.may(Scope::LinksWrite)?;
+    let only_if = match preconditions::if_match(&headers)? {
+        IfMatch::Any => None,
+        IfMatch::Versions(versions) => Some(matching(&current(&service, id).await?, &versions)?),
+    };
+    service.links.delete(id, only_if).await?.map_err(refused)?;
+    // The link is gone whatever becomes of its counts: nobody can reach them any more.
+    if let Err(error) = service.rollups.forget_link(id).await {
+        tracing::warn!(%error, link = id.get(), "the clicks of a removed link could not be forgotten");
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it was checked
+/// against, and checked anew when that has passed.
+async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatch) -> Result<Link, Problem> {
+    let checks_order = matches!(change.starts_at, Field::Set(Some(_))) != matches!(change.expires_at, Field::Set(Some(_)));
+    if *if_match == IfMatch::Any && !checks_order {
+        return service.links.update(id, change, None, time::now()).await?.map_err(refused);
+    }
+    let mut link = current(service, id).await?;
+    for _ in 0..TRIES {
+        if let IfMatch::Versions(versions) = if_match {
+            matching(&link, versions)?;
+        }
+        check_order(&link, &change)?;
+        match service.links.update(id, change.clone(), Some(link.version), time::now()).await? {
+            Ok(changed) => return Ok(changed),
+            Err(UpdateRefused::Changed(newer)) => link = *newer,
+            Err(UpdateRefused::Missing) => return Err(Problem::no_such_link()),
+        }
+    }
+    Err(Problem::new(Kind::Unavailable, "The link is being changed all the time. Trying again may help."))
+}
+
+async fn current(service: &Service, id: LinkId) -> Result<Link, Problem> {
+    service.links.get(id).await?.ok_or_else(Problem::no_such_link)
+}
+
+/// The version of a link, if it is one of those that a request allows.
+fn matching(link: &Link, versions: &[u64]) -> Result<u64, Problem> {
+    if versions.contains(&link.version) { Ok(link.version) } else { Err(changed()) }
+}
+
+fn check_order(link: &Link, change: &Change) -> Result<(), Problem> {
+    let (changes_start, starts_at) = match change.starts_at {
+        Field::Keep => (false, link.starts_at),
+        Field::Set(starts_at) => (true, starts_at),
+    };
+    let (changes_end, expires_at) = match change.expires_at {
+        Field::Keep => (false, link.expires_at),
+        Field::Set(expires_at) => (true, expires_at),
+    };
+    if is_in_order(starts_at, expires_at) {
+        return Ok(());
+    }
+    match (changes_start, changes_end) {
+        (false, false) => Ok(()),
+        (true, false) => Err(Invalid::new("starts_at", "must be before expires_at").into()),
+        (_, true) => Err(Invalid::new("expires_at", OUT_OF_ORDER).into()),
+    }
+}
+
+fn refused(refused: UpdateRefused) -> Problem {
+    match refused {
+        UpdateRefused::Missing => Problem::no_such_link(),
+        UpdateRefused::Changed(_) => changed(),
+    }
+}
+
+fn changed() -> Problem {
+    Problem::new(Kind::Changed, "The link is not what If-Match stands for any more. Read it again and decide anew.")
+}

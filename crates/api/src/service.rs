@@ -1,0 +1,51 @@
+//! What every route of the API holds in common.
+
+use crate::Api;
+use crate::auth::Authenticator;
+use crate::limits::RateLimits;
+use crate::origin::Origin;
+use crate::passwords::Passwords;
+use crate::settings::Settings;
+use crate::validate::link::Rules;
+use curtail_clicks::stats::Stats;
+use curtail_store::{Keys, Links, Rollups};
+use std::sync::Arc;
+
+/// The state of the API.
+pub(crate) struct Service {
+    pub(crate) links: Arc<dyn Links>,
+    pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) rollups: Arc<dyn Rollups>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) settings: Settings,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) rates: RateLimits,
+    pub(crate) passwords: Passwords,
+    /// Where short links begin, when that is configured.
+    pub(crate) origin: Option<Origin>,
+}
+
+impl Service {
+    pub(crate) fn new(api: Api) -> Service {
+        Service {
+            authenticator: Authenticator::new(api.keys.clone()),
+            rates: RateLimits::new(api.settings.rate_per_second),
+            passwords: Passwords::new(),
+            origin: api.settings.base_url.as_deref().map(Origin::new),
+            links: api.links,
+            keys: api.keys,
+            rollups: api.rollups,
+            stats: api.stats,
+            settings: api.settings,
+        }
+    }
+
+    /// What destinations are checked against in a request to `origin`.
+    pub(crate) fn rules<'a>(&'a self, origin: &'a Origin) -> Rules<'a> {
+        Rules {
+            app_schemes: &self.settings.app_schemes,
+            own_hosts: &self.settings.own_hosts,
+            domain: origin.domain(),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the API can be told by whoever starts it.
+
+use curtail_clicks::pipeline::Retention;
+
+/// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Scheme, host and maybe a path that short links begin with, such as `https://sho.rt`. Without it they begin
+    /// with `http://` and the host that the request named.
+    pub base_url: Option<String>,
+    /// Schemes that destinations may have beside http and https.
+    pub app_schemes: Vec<String>,
+    /// Hosts that lead back to this shortener, with their port where it is not the scheme's usual one. The host of
+    /// `base_url`, or else of the request, counts as one without being named.
+    pub own_hosts: Vec<String>,
+    /// The largest body of a request other than a bulk, in bytes.
+    pub body_bytes_max: usize,
+    /// Requests per second that each key may make; 0 for no limit.
+    pub rate_per_second: u32,
+    /// How long detail is kept, for telling why it is not there any more.
+    pub retention: Retention,
+}
+
+impl Settings {
+    /// A good [`Settings::body_bytes_max`]: room for the longest destination, notes and tags, all escaped.
+    pub const BODY_BYTES_MAX: usize = 64 * 1024;
+    /// A good [`Settings::rate_per_second`]: far beyond honest use, and a bound on what one key can cost.
+    pub const RATE_PER_SECOND: u32 = 50_000;
+}

@@ -1,0 +1,110 @@
+//! Times on the wire: RFC 3339, written in UTC with as many decimals as there are.
+
+use curtail_model::Timestamp;
+use jiff::civil::Date;
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::Offset;
+use serde::{Serialize, Serializer};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A time as JSON shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format(self.0))
+    }
+}
+
+/// The time now.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+/// A time as RFC 3339 writes it, in UTC.
+pub(crate) fn format(time: Timestamp) -> String {
+    static PRINTER: DateTimePrinter = DateTimePrinter::new();
+    // What does not fit into four digits of a year cannot be stored through the API, only be reached by arithmetic.
+    let time = jiff::Timestamp::from_millisecond(time.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let mut text = String::with_capacity(24);
+    PRINTER.print_timestamp(&time, &mut text).expect("a string takes all that is written to it");
+    text
+}
+
+/// Reads an RFC 3339 time with any offset, of the years 1970 to 9999. What is finer than a millisecond is cut off.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    if !has_rfc3339_form(text) {
+        return None;
+    }
+    let time: jiff::Timestamp = text.parse().ok()?;
+    (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
+}
+
+/// Reads a day such as `2026-03-01` as its first moment in UTC.
+pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
+    let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let date: Date = plain.then(|| text.parse().ok()).flatten()?;
+    let time = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+    (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
+}
+
+/// `date "T" time offset`: jiff reads more spellings than RFC 3339 has, and a contract should have one.
+fn has_rfc3339_form(text: &str) -> bool {
+    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
+    let bytes = text.as_bytes();
+    if bytes.len() < 20 || bytes.len() > 40 {
+        return false;
+    }
+    let (moment, rest) = bytes.split_at(SHAPE.len());
+    let fits = moment.iter().zip(SHAPE).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't'),
+        other => byte == other,
+    });
+    let rest = match rest.strip_prefix(b".") {
+        Some(decimals) => {
+            let end = decimals.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(decimals.len());
+            if !(1..=9).contains(&end) {
+                return false;
+            }
+            &decimals[end..]
+        }
+        None => rest,
+    };
+    let offset = matches!(rest, [b'+' | b'-', h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()));
+    fits && (offset || matches!(rest, b"Z" | b"z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamp, format, parse, parse_date};
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        for text in ["1970-01-01T00:00:00Z", "2026-03-01T12:30:45.123Z", "9999-12-30T21:59:59.999Z"] {
+            assert_eq!(parse(text).map(format).as_deref(), Some(text));
+        }
+        assert_eq!(parse("2026-03-01T01:00:00+01:00"), parse("2026-03-01T00:00:00Z"));
+        assert_eq!(parse("2026-03-01t00:00:00.1239999z").map(format).as_deref(), Some("2026-03-01T00:00:00.123Z"));
+    }
+
+    #[test]
+    fn only_rfc_3339_is_a_time() {
+        for text in [
+            "", "2026-03-01", "2026-03-01T00:00:00", "2026-03-01 00:00:00Z", "2026-3-1T00:00:00Z", "2026-02-30T00:00:00Z",
+            "20260301T000000Z", "2026-03-01T00:00Z", "2026-03-01T00:00:00.Z", "2026-03-01T00:00:00+0100", "now", "1767225600",
+            "2026-03-01T00:00:00Z[Europe/Berlin]", "1969-12-31T23:59:59Z", "+002026-03-01T00:00:00Z", "2026-03-01T24:00:00Z",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_first_moment_in_utc() {
+        assert_eq!(parse_date("1970-01-02"), Some(Timestamp::from_millis(Timestamp::DAY)));
+        assert_eq!(parse_date("2026-02-30"), None);
+        assert_eq!(parse_date("2026-W01-1"), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! The promises of the API, asked of the whole router on the embedded store.
+
+#[path = "promises/bulk.rs"]
+mod bulk;
+#[path = "promises/changes.rs"]
+mod changes;
+#[path = "promises/description.rs"]
+mod description;
+#[path = "promises/errors.rs"]
+mod errors;
+#[path = "promises/keys.rs"]
+mod keys;
+#[path = "promises/links.rs"]
+mod links;
+#[path = "promises/pages.rs"]
+mod pages;
+#[path = "promises/server.rs"]
+mod server;
+#[path = "promises/stats.rs"]
+mod stats;

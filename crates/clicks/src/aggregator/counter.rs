@@ -1,0 +1,94 @@
+//! Counts the clicks of one rollup with plain arrays.
+
+use crate::log::{Click, Clicked, ValueId, Values};
+use crate::rollup::{Counted, Counts};
+use curtail_model::ClickClass;
+
+const CLASSES: usize = ClickClass::ALL.len();
+
+/// Counts one run of clicks after the other.
+pub(super) struct Counter<'a> {
+    values: &'a Values,
+    /// Clicks by `value * CLASSES + class`; all zeros between two runs.
+    clicks: Vec<u32>,
+    /// The places in `clicks` that are not zero.
+    touched: Vec<u32>,
+    counts: Counts<'a>,
+    /// The visitors of the last run, not in order yet.
+    visitors_sorted: bool,
+}
+
+impl<'a> Counter<'a> {
+    pub(super) fn new(values: &'a Values) -> Counter<'a> {
+        Counter {
+            values,
+            clicks: vec![0; values.len() * CLASSES],
+            touched: Vec::new(),
+            counts: Counts::default(),
+            visitors_sorted: true,
+        }
+    }
+
+    /// What the last run came to.
+    pub(super) fn counts(&self) -> &Counts<'a> {
+        &self.counts
+    }
+
+    /// Counts a run, in place of the one before.
+    pub(super) fn count(&mut self, clicks: &[Click]) {
+        self.counts.clicks = [0; CLASSES];
+        self.counts.visitors.iter_mut().for_each(Vec::clear);
+        self.visitors_sorted = false;
+        for click in clicks {
+            let agent = self.values.agent(click.agent);
+            let class = agent.class;
+            self.counts.clicks[class as usize] += 1;
+            self.counts.visitors[class as usize].push(click.visitor);
+            if let Clicked::Orphan(path) = click.clicked {
+                self.add(class, path);
+                continue;
+            }
+            agent.values.iter().for_each(|value| self.add(class, *value));
+            self.values.place(click.place).iter().for_each(|value| self.add(class, *value));
+            self.values.campaign(click.campaign).iter().for_each(|value| self.add(class, *value));
+            self.add(class, click.referrer);
+            self.add(class, click.language);
+        }
+        self.collect();
+    }
+
+    /// Brings the visitors of the last run into order, each once.
+    pub(super) fn count_visitors(&mut self) {
+        if self.visitors_sorted {
+            return;
+        }
+        for visitors in &mut self.counts.visitors {
+            visitors.sort_unstable();
+            visitors.dedup();
+        }
+        self.visitors_sorted = true;
+    }
+
+    fn add(&mut self, class: ClickClass, value: ValueId) {
+        if value == Values::NONE {
+            return;
+        }
+        let place = value as usize * CLASSES + class as usize;
+        if self.clicks[place] == 0 {
+            self.touched.push(place as u32);
+        }
+        self.clicks[place] += 1;
+    }
+
+    /// Takes what was counted out of the arrays, in the order of rollups.
+    fn collect(&mut self) {
+        self.counts.values.clear();
+        for place in self.touched.drain(..) {
+            let clicks = std::mem::take(&mut self.clicks[place as usize]);
+            let (section, text) = self.values.get(place / CLASSES as u32);
+            let class = ClickClass::ALL[place as usize % CLASSES];
+            self.counts.values.push(Counted { class, section, text, clicks: u64::from(clicks) });
+        }
+        self.counts.values.sort_unstable();
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the reader is in one stream.
+
+use crate::journal::decode::{Decoder, Ending};
+use crate::journal::folder::OldSegment;
+use crate::journal::header::{Found, Header};
+use crate::journal::reader::{Damage, DamageKind, Entry, SegmentKey};
+use crate::journal::segment::{Link, Segment};
+use crate::journal::stream::{Shared, Stream};
+use crate::journal::{position_of, sequence_of};
+use curtail_model::Timestamp;
+use std::collections::VecDeque;
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+/// The place in one stream.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) stream: Arc<Stream>,
+    /// Everything before it has been read.
+    pub(super) position: u64,
+    old: VecDeque<OldSegment>,
+    current: Option<(Source, Decoder)>,
+    /// Where the next segment of this process appears.
+    next: Arc<Link>,
+    /// How the last segment ended, to notice what is missing before the next one.
+    previous: Option<Decoder>,
+    /// The position after the last click that was handed out.
+    handed: u64,
+}
+
+/// Where the bytes of a segment are.
+#[derive(Debug)]
+enum Source {
+    /// Read from the disk as a whole: a read error is an error then, where a mapping would raise a signal.
+    Old(Vec<u8>),
+    Live(Arc<Segment>),
+}
+
+impl Cursor {
+    pub(super) fn new(stream: Arc<Stream>, old: Vec<OldSegment>) -> Cursor {
+        let position = stream.consumed.load(Ordering::Relaxed);
+        let next = Arc::clone(&stream.head);
+        Cursor { stream, position, old: old.into(), current: None, next, previous: None, handed: position }
+    }
+
+    /// Hands out up to `limit` clicks and tells how many.
+    pub(super) fn read(
+        &mut self,
+        limit: usize,
+        shared: &Shared,
+        damage: &mut Vec<Damage>,
+        each: &mut dyn FnMut(SegmentKey, &Entry<'_>),
+    ) -> usize {
+        let mut clicks = 0;
+        while clicks < limit && self.has_segment(shared, damage) {
+            let Some((source, decoder)) = &mut self.current else { break };
+            let (ends, handed) = source.read(decoder, limit - clicks, each);
+            clicks += handed;
+            self.position = self.position.max(decoder.position());
+            if handed > 0 {
+                self.handed = self.position;
+            }
+            let lost = decoder.damage.iter().map(|damage| damage.clicks).sum::<u64>();
+            damage.append(&mut decoder.damage);
+            if matches!(source, Source::Live(_)) {
+                self.stream.read.fetch_add(handed as u64 + lost, Ordering::Release);
+            }
+            if !ends {
+                break;
+            }
+            self.leave();
+        }
+        clicks
+    }
+
+    /// Everything before `position` has been counted.
+    pub(super) fn committed(&mut self, position: u64) {
+        // Between the last click and the end of its segment there is nothing that could be lost.
+        let position = if position >= self.handed { position.max(self.position) } else { position };
+        self.stream.consumed.fetch_max(position, Ordering::Release);
+    }
+
+    pub(super) fn oldest_waiting(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> Option<Timestamp> {
+        if !self.has_segment(shared, damage) {
+            return None;
+        }
+        let (source, decoder) = self.current.as_ref()?;
+        decoder.peek(source.bytes())
+    }
+
+    /// Has a segment to read from: the current one, or else the next.
+    fn has_segment(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> bool {
+        while self.current.is_none() {
+            if let Some(old) = self.old.pop_front() {
+                shared.backlog_bytes.fetch_sub(old.length, Ordering::Relaxed);
+                self.load(&old, damage);
+                continue;
+            }
+            let Some(segment) = self.next.get().and_then(Weak::upgrade) else { return false };
+            let decoder = Decoder::new(&segment.header, 0);
+            self.enter(Source::Live(segment), decoder, damage);
+        }
+        true
+    }
+
+    fn load(&mut self, old: &OldSegment, damage: &mut Vec<Damage>) {
+        let sequence = u64::from(old.sequence);
+        let whole = Damage {
+            stream: self.stream.number,
+            position: position_of(sequence, 0),
+            bytes: old.length,
+            clicks: 0,
+            kind: DamageKind::Segment,
+        };
+        let bytes = fs::read(&old.path);
+        let found = bytes.as_deref().map_or(Found::Damaged, Header::find);
+        match (found, bytes) {
+            (Found::Header { header, whole: is_whole }, Ok(bytes)) => {
+                let is_here = (header.stream, header.sequence) == (self.stream.number, old.sequence);
+                if !is_here {
+                    // It got its name just before a power cut and not yet its header: nothing was recorded in it.
+                    self.pass(sequence);
+                    return;
+                }
+                let counted = if sequence_of(self.position) == sequence { self.position } else { 0 };
+                let mut decoder = Decoder::new(&header, counted);
+                if !is_whole {
+                    decoder.header_is_damaged();
+                }
+                let missing = header.length.saturating_sub(bytes.len() as u64);
+                if missing > 0 {
+                    let position = position_of(sequence, bytes.len() as u64);
+                    damage.push(Damage { position, bytes: missing, ..whole });
+                }
+                self.enter(Source::Old(bytes), decoder, damage);
+            }
+            (Found::Unused, _) => self.pass(sequence),
+            _ => {
+                damage.push(whole);
+                self.pass(sequence);
+            }
+        }
+    }
+
+    fn enter(&mut self, source: Source, mut decoder: Decoder, damage: &mut Vec<Damage>) {
+        if let Some(mut previous) = self.previous.take() {
+            if previous.epoch == decoder.epoch {
+                decoder.follow(&previous);
+            } else {
+                previous.end_epoch();
+                damage.append(&mut previous.damage);
+            }
+        }
+        self.current = Some((source, decoder));
+    }
+
+    /// Leaves a segment that has been read to its end.
+    fn leave(&mut self) {
+        let Some((source, decoder)) = self.current.take() else { return };
+        if let Source::Live(segment) = source {
+            self.next = Arc::clone(&segment.next);
+        }
+        self.pass(decoder.key.sequence);
+        self.previous = Some(decoder);
+    }
+
+    /// Moves behind a segment. When all clicks before have been counted, so has it been.
+    fn pass(&mut self, sequence: u64) {
+        self.position = self.position.max(position_of(sequence + 1, 0));
+        if self.stream.consumed.load(Ordering::Relaxed) >= self.handed {
+            self.committed(self.position);
+        }
+    }
+}
+
+impl Source {
+    /// Hands out up to `limit` clicks; tells whether the segment ends behind them, and how many they were.
+    fn read(
+        &self,
+        decoder: &mut Decoder,
+        limit: usize,
+        each: &mut dyn FnMut(SegmentKey, &Entry<'_>),
+    ) -> (bool, usize) {
+        // Asked before the bytes are looked at: what was published before the seal is then among them.
+        let (is_complete, ending) = match self {
+            Source::Old(_) => (true, Ending::Final),
+            Source::Live(segment) => (segment.is_sealed(), Ending::Published),
+        };
+        let bytes = self.bytes();
+        for handed in 0..limit {
+            match decoder.next(bytes, ending) {
+                Some(entry) => each(decoder.key, &entry),
+                None => return (is_complete, handed),
+            }
+        }
+        (false, limit)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Source::Old(bytes) => bytes,
+            Source::Live(segment) => segment.published(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What recorder, reader and keeper share: positions and counters, each written by one of them.
+
+use crate::journal::segment::Link;
+use crate::recorder::DropReason;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One stream.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) number: u64,
+    /// Where this process's first segment appears.
+    pub(crate) head: Arc<Link>,
+    pub(crate) recorded: Recorded,
+    /// Everything before this position has been counted for good. Written by the reader.
+    pub(crate) consumed: AtomicU64,
+    /// Clicks of this process that the reader has passed.
+    pub(crate) read: AtomicU64,
+    /// Why there is no segment, if there is none: index into [`DropReason::ALL`], or more for no reason at all.
+    shortage: AtomicU8,
+}
+
+/// The recorder's counters, on a cache line of their own because each click writes to it.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct Recorded {
+    pub(crate) kept: AtomicU64,
+    pub(crate) dropped: [AtomicU64; DropReason::ALL.len()],
+}
+
+const NO_SHORTAGE: u8 = u8::MAX;
+
+impl Stream {
+    pub(crate) fn new(number: u64, consumed: u64) -> Stream {
+        Stream {
+            number,
+            consumed: AtomicU64::new(consumed),
+            shortage: AtomicU8::new(NO_SHORTAGE),
+            ..Stream::default()
+        }
+    }
+
+    /// Why the next segment is missing.
+    pub(crate) fn shortage(&self) -> DropReason {
+        let index = self.shortage.load(Ordering::Relaxed);
+        DropReason::ALL.get(usize::from(index)).copied().unwrap_or(DropReason::NotReady)
+    }
+
+    pub(crate) fn set_shortage(&self, reason: Option<DropReason>) {
+        let index = reason.and_then(|reason| DropReason::ALL.iter().position(|&other| other == reason));
+        self.shortage.store(index.map_or(NO_SHORTAGE, |index| index as u8), Ordering::Relaxed);
+    }
+}
+
+/// What [`Meter`] reads.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) streams: Vec<Arc<Stream>>,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) backlog_bytes: AtomicU64,
+    pub(crate) sync_failures: AtomicU64,
+    pub(crate) last_error: Mutex<Option<String>>,
+}
+
+/// Reads the journal's counters from any thread.
+#[derive(Clone, Debug)]
+pub struct Meter(pub(crate) Arc<Shared>);
+
+/// What the journal has counted since the process started.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Clicks that recorders were given: kept and dropped ones.
+    pub produced: u64,
+    /// Clicks that are in the journal.
+    pub kept: u64,
+    /// Clicks that were dropped, in the order of [`DropReason::ALL`].
+    pub dropped: [u64; DropReason::ALL.len()],
+    /// Of the kept ones, how many the reader has not passed yet.
+    pub waiting: u64,
+    /// Bytes of earlier processes' segments that the reader has not begun to read.
+    pub backlog_bytes: u64,
+    /// Disk that all segments take.
+    pub bytes: u64,
+    /// Group syncs that the system refused.
+    pub sync_failures: u64,
+    /// What keeps the keeper from its work, while it lasts.
+    pub last_error: Option<String>,
+}
+
+impl Meter {
+    /// The counters now.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            backlog_bytes: self.0.backlog_bytes.load(Ordering::Relaxed),
+            bytes: self.0.bytes.load(Ordering::Relaxed),
+            sync_failures: self.0.sync_failures.load(Ordering::Relaxed),
+            last_error: self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            ..Counts::default()
+        };
+        for stream in &self.0.streams {
+            let read = stream.read.load(Ordering::Acquire);
+            let kept = stream.recorded.kept.load(Ordering::Relaxed);
+            counts.kept += kept;
+            counts.waiting += kept.saturating_sub(read);
+            for (sum, dropped) in counts.dropped.iter_mut().zip(&stream.recorded.dropped) {
+                *sum += dropped.load(Ordering::Relaxed);
+            }
+        }
+        counts.produced = counts.kept + counts.dropped.iter().sum::<u64>();
+        counts
+    }
+}

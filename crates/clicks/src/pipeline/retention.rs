@@ -1,0 +1,55 @@
+//! Forgets rollups that are older than the settings say.
+
+use super::counting::wait;
+use super::status::{Shared, now};
+use curtail_store::Rollups;
+use curtail_store::rollups::Grain;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio::runtime::Builder;
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// How long rollups are kept, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Those of minutes.
+    pub minutes_kept_ms: i64,
+    /// Those of hours.
+    pub hours_kept_ms: i64,
+    /// Those of days; for ever without.
+    pub days_kept_ms: Option<i64>,
+}
+
+impl Retention {
+    fn of(&self, grain: Grain) -> Option<i64> {
+        match grain {
+            Grain::Minute => Some(self.minutes_kept_ms),
+            Grain::Hour => Some(self.hours_kept_ms),
+            Grain::Day => self.days_kept_ms,
+        }
+    }
+}
+
+/// Looks now and every hour until the sender of `stopped` is gone.
+pub(super) fn run(retention: Retention, rollups: &dyn Rollups, shared: &Shared, stopped: &Receiver<()>) {
+    let executor = Builder::new_current_thread()
+        .build()
+        .expect("an executor without drivers asks nothing of the system");
+    loop {
+        for grain in Grain::ALL {
+            let Some(kept) = retention.of(grain) else { continue };
+            match wait(&executor, rollups.forget_before(grain, now().plus_millis(-kept))) {
+                Ok(forgotten) => _ = shared.forgotten.fetch_add(forgotten, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, grain = grain.as_str(), "old rollups cannot be forgotten just now");
+                }
+            }
+        }
+        if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The promises of counting: from what recorders put into the journal to what stats answer.
+
+#[path = "count/fold.rs"]
+mod fold;
+#[path = "count/kill.rs"]
+mod kill;
+#[path = "count/log.rs"]
+mod log;
+#[path = "count/memory.rs"]
+mod memory;
+#[path = "count/pipeline.rs"]
+mod pipeline;
+#[path = "count/rollup.rs"]
+mod rollup;
+#[path = "count/sample.rs"]
+mod sample;
+#[path = "count/stats.rs"]
+mod stats;

@@ -1,0 +1,116 @@
+//! Rollups in memory, which can be told to fail: what engines promise, without a disk.
+
+use curtail_model::{LinkId, Timestamp};
+use curtail_store::rollups::{Batch, Grain, Positions, Rollups, Subject, Totals};
+use curtail_store::{Answer, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// How commits go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Mood {
+    #[default]
+    Well,
+    /// Nothing is changed, and the answer is an error.
+    Away,
+    /// Everything is changed, and the answer is an error all the same.
+    AnswersLost,
+}
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) mood: Mood,
+    pub(crate) rows: BTreeMap<(Subject, Grain, Timestamp), Vec<u8>>,
+    pub(crate) totals: BTreeMap<LinkId, Totals>,
+    pub(crate) positions: BTreeMap<u64, u64>,
+    pub(crate) attempts: u64,
+}
+
+impl Memory {
+    pub(crate) fn state(&self) -> State {
+        self.state.lock().unwrap().clone()
+    }
+
+    pub(crate) fn set_mood(&self, mood: Mood) {
+        self.state.lock().unwrap().mood = mood;
+    }
+
+    pub(crate) fn apply(&self, batch: Batch) {
+        self.state.lock().unwrap().apply(batch);
+    }
+}
+
+impl State {
+    fn apply(&mut self, batch: Batch) {
+        for row in batch.rows {
+            let key = (row.subject, row.grain, row.start);
+            let merged = (batch.merge)(self.rows.get(&key).map(Vec::as_slice), &row.delta).unwrap();
+            self.rows.insert(key, merged);
+        }
+        for (link, more) in batch.totals {
+            let totals = self.totals.entry(link).or_default();
+            totals.human += more.human;
+            totals.bot += more.bot;
+            totals.other += more.other;
+        }
+        self.positions.extend(batch.positions);
+    }
+}
+
+fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Rollups for Memory {
+    fn positions(&self) -> Answer<'_, Positions> {
+        let state = self.state();
+        answer(match state.mood {
+            Mood::Away => Err(StoreError::Unavailable("away".into())),
+            Mood::Well | Mood::AnswersLost => Ok(state.positions.into_iter().collect()),
+        })
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, ()> {
+        let mut state = self.state.lock().unwrap();
+        state.attempts += 1;
+        if state.mood != Mood::Away {
+            state.apply(batch);
+        }
+        answer(if state.mood == Mood::Well { Ok(()) } else { Err(StoreError::Unavailable("away".into())) })
+    }
+
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+        let state = self.state.lock().unwrap();
+        let rows = state.rows.range((subject, grain, from)..(subject, grain, until));
+        answer(Ok(rows.map(|((_, _, start), bytes)| (*start, bytes.clone())).collect()))
+    }
+
+    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+        let state = self.state.lock().unwrap();
+        answer(Ok(links.iter().map(|link| state.totals.get(link).copied().unwrap_or_default()).collect()))
+    }
+
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+        let mut state = self.state.lock().unwrap();
+        let had = state.rows.len();
+        state.rows.retain(|(_, of, start), _| *of != grain || *start >= before);
+        answer(Ok((had - state.rows.len()) as u64))
+    }
+
+    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+        let mut state = self.state.lock().unwrap();
+        state.rows.retain(|(subject, _, _), _| *subject != Subject::Link(link));
+        answer(Ok(()))
+    }
+}

@@ -1,0 +1,223 @@
+//! The running pipeline, over a store that can be told to fail.
+
+use crate::log::{config, now, record};
+use crate::memory::{Memory, Mood};
+use curtail_clicks::journal;
+use curtail_clicks::pipeline::{self, Config, Pipeline, Retention, Status};
+use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
+use curtail_clicks::rollup::Rollup;
+use curtail_clicks::stats::Stats;
+use curtail_model::Timestamp;
+use curtail_store::Rollups;
+use curtail_store::rollups::{Grain, Subject};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(crate) fn settings() -> Config {
+    Config {
+        geo_path: None,
+        retention: Retention {
+            minutes_kept_ms: 2 * Timestamp::DAY,
+            hours_kept_ms: 90 * Timestamp::DAY,
+            days_kept_ms: None,
+        },
+        commit_interval: Duration::from_millis(20),
+        batch_clicks_max: 1_000,
+    }
+}
+
+fn start(folder: &Path, store: &Arc<Memory>, settings: Config) -> (Vec<Recorder>, Pipeline) {
+    let stored: Vec<_> = store.state().positions.into_iter().collect();
+    let (recorders, reader, keeper) = journal::open(config(folder, 2), &stored).unwrap();
+    let rollups = Arc::clone(store) as Arc<dyn Rollups>;
+    (recorders, pipeline::start(settings, reader, keeper, rollups).unwrap())
+}
+
+fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let stream = number as usize % recorders.len();
+        while record(&mut recorders[stream], number) != Recorded::Kept {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Looks until it is so; a pipeline that never gets there fails the test.
+fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = pipeline.status();
+        if is_so(&status) {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "{status:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// All clicks on links, as the days' rollups say.
+fn counted(store: &Memory) -> u64 {
+    let rows = store.state().rows;
+    let of_days = rows
+        .iter()
+        .filter(|((subject, grain, _), _)| *subject == Subject::Everything && *grain == Grain::Day);
+    of_days.map(|(_, bytes)| Rollup::parse(bytes).unwrap().clicks(None)).sum()
+}
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn what_was_recorded_is_counted_while_it_runs() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    let (began, totals) = (Instant::now(), 5_000);
+    record_all(&mut recorders, 0..totals);
+    let status = until(&pipeline, |status| status.counted == totals);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!((status.lag_clicks, status.last_error), (0, None));
+    let dropped: u64 = status.dropped.iter().map(|(_, clicks)| clicks).sum();
+    assert_eq!(status.produced, status.counted + dropped);
+    assert_eq!(counted(&store), totals);
+    assert_eq!(store.state().totals.values().map(|totals| totals.human).sum::<u64>(), totals);
+    drop(recorders);
+    pipeline.drain(SOON);
+}
+
+#[test]
+fn draining_counts_everything() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    // An interval so long that nothing is counted by itself.
+    let slow = Config { commit_interval: Duration::from_secs(3600), ..settings() };
+    let (mut recorders, pipeline) = start(folder.path(), &store, slow);
+    record_all(&mut recorders, 0..4_321);
+    drop(recorders);
+    let status = pipeline.drain(SOON);
+    assert_eq!((counted(&store), status.counted, status.lag_clicks), (4_321, 4_321, 0));
+}
+
+#[test]
+fn a_store_that_is_away_loses_no_click_and_counts_none_twice() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    for mood in [Mood::Away, Mood::AnswersLost] {
+        let (before, attempts) = (pipeline.status(), store.state().attempts);
+        store.set_mood(mood);
+        record_all(&mut recorders, 0..3_000);
+        until(&pipeline, |status| {
+            status.last_error.is_some() && status.commits_failed > before.commits_failed
+        });
+        // A lost answer is not repeated: the next look at the positions shows that the commit was made.
+        until(&pipeline, |status| {
+            mood == Mood::AnswersLost || status.commits_failed > before.commits_failed + 1
+        });
+        assert!(store.state().attempts > attempts);
+        store.set_mood(Mood::Well);
+        let status = until(&pipeline, |status| status.counted == before.counted + 3_000);
+        assert_eq!((status.last_error, counted(&store)), (None, status.counted));
+    }
+    drop(recorders);
+    pipeline.drain(SOON);
+}
+
+#[test]
+fn draining_ends_by_its_deadline_though_the_store_is_away() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    store.set_mood(Mood::Away);
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    record_all(&mut recorders, 0..100);
+    drop(recorders);
+    let began = Instant::now();
+    let status = pipeline.drain(Duration::from_millis(100));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!((status.counted, status.lag_clicks), (0, 100));
+
+    // What was left is counted after the next start.
+    store.set_mood(Mood::Well);
+    let (recorders, pipeline) = start(folder.path(), &store, settings());
+    drop(recorders);
+    assert_eq!((pipeline.drain(SOON).counted, counted(&store)), (100, 100));
+}
+
+#[test]
+fn damage_in_the_journal_is_counted_and_holds_nothing_up() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    store.set_mood(Mood::Away);
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    record_all(&mut recorders, 0..2_000);
+    drop(recorders);
+    pipeline.drain(Duration::ZERO);
+
+    // A few bytes in the middle of what was recorded are not what they were.
+    let mut segments: Vec<_> =
+        walk(folder.path()).into_iter().filter(|path| path.extension().is_some_and(|e| e == "seg")).collect();
+    segments.sort();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
+    bytes[20_000..20_004].iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&segments[0], bytes).unwrap();
+
+    store.set_mood(Mood::Well);
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    record_all(&mut recorders, 2_000..2_500);
+    drop(recorders);
+    let status = pipeline.drain(SOON);
+    assert!((1..100).contains(&status.damaged), "{status:?}");
+    assert_eq!(status.counted + status.damaged, 2_500);
+    assert_eq!(counted(&store), status.counted);
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn old_rollups_are_forgotten_by_their_grain() {
+    use crate::sample::{Sample, count};
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let this_minute = u32::try_from(now().millis() / Timestamp::MINUTE).unwrap();
+    let days_ago = |days: u32| Sample {
+        link: Some(1),
+        minute: this_minute - days * 24 * 60,
+        class: curtail_model::ClickClass::Human,
+        visitor: 1,
+        browser: "",
+        country: "",
+        text: String::new(),
+    };
+    count(&[days_ago(1), days_ago(50), days_ago(100)], &store);
+    let (recorders, pipeline) = start(folder.path(), &store, settings());
+    // Two minutes and one hour, of the link and of everything.
+    until(&pipeline, |status| status.forgotten == 2 * 3);
+    let of = |grain| store.state().rows.keys().filter(|(_, of, _)| *of == grain).count() / 2;
+    assert_eq!([of(Grain::Minute), of(Grain::Hour), of(Grain::Day)], [1, 2, 3]);
+    drop(recorders);
+    pipeline.drain(SOON);
+}
+
+#[test]
+fn requests_for_what_is_not_a_link_are_counted_by_path() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    for path in [b"/wp-login.php".as_slice(), b"/wp-login.php", b"/\x1b[31m\xff"] {
+        let click = RawClick {
+            at: now(),
+            clicked: Clicked::Orphan { path },
+            address: [192, 0, 2, 1].into(),
+            head: false,
+            prefetch: false,
+            user_agent: b"",
+            referrer: b"",
+            language: b"",
+            query: b"",
+        };
+        assert_eq!(recorders[0].record(&click), Recorded::Kept);
+    }
+    drop(recorders);
+    pipeline.drain(SOON);
+    let day = now().plus_millis(Timestamp::DAY);
+    let stats = Stats::new(store);
+    let report = crate::stats::wait(stats.orphans(day.plus_millis(-2 * Timestamp::DAY), day, 10)).unwrap();
+    assert_eq!(report.total, 3);
+    assert_eq!(report.paths, [("/wp-login.php".to_owned(), 2), ("/\u{fffd}[31m\u{fffd}".to_owned(), 1)]);
+}

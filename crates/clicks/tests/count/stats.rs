@@ -1,0 +1,201 @@
+//! What stats answer.
+
+use crate::memory::Memory;
+use crate::sample::{FIRST_MINUTE, Sample, count, link, sample, time};
+use curtail_clicks::stats::{GroupBy, OTHER, Query, Report, SERIES_MAX, Stats};
+use curtail_model::{ClickClass, Dimension, Timestamp};
+use curtail_store::rollups::{Grain, Rollups, Subject};
+use curtail_store::{Answer, StoreError};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
+}
+
+fn stats_of(samples: &[Sample]) -> (Arc<Memory>, Stats) {
+    let store = Arc::new(Memory::default());
+    count(samples, &store);
+    (Arc::clone(&store), Stats::new(store))
+}
+
+fn everything(from: u32, until: u32, interval: Grain) -> Query {
+    Query {
+        subject: Subject::Everything,
+        from: time(from),
+        until: time(until),
+        interval,
+        group_by: Some(GroupBy::Dimension(Dimension::Country)),
+        class: None,
+        groups_max: 100,
+    }
+}
+
+fn sum_of<T>(counted: &[(T, u64)]) -> u64 {
+    counted.iter().map(|(_, clicks)| clicks).sum()
+}
+
+fn one(minute: u32) -> Sample {
+    Sample {
+        link: Some(1),
+        minute,
+        class: ClickClass::Human,
+        visitor: 1,
+        browser: "",
+        country: "DE",
+        text: String::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn minutes_hours_and_days_agree_and_groups_sum_to_the_total(
+        samples in proptest::collection::vec(sample(), 0..120),
+        from in 0..2 * 24 * 60_u32,
+        length in 0..2 * 24 * 60_u32,
+        class in proptest::option::of(0..4_usize),
+        one_link: bool,
+    ) {
+        let (_, stats) = stats_of(&samples);
+        let (from, until) = (FIRST_MINUTE + from, FIRST_MINUTE + from + length);
+        let class = class.map(|class| ClickClass::ALL[class]);
+        let wanted = |sample: &&Sample| {
+            sample.link.is_some_and(|number| !one_link || number == 1)
+                && class.is_none_or(|class| class == sample.class)
+                && (from..until).contains(&sample.minute)
+        };
+        let total = samples.iter().filter(wanted).count() as u64;
+        for interval in Grain::ALL {
+            let subject = if one_link { Subject::Link(link(1)) } else { Subject::Everything };
+            let groups = [Dimension::Country, Dimension::Source, Dimension::Language].map(GroupBy::Dimension);
+            for group_by in groups.into_iter().chain([GroupBy::Class]) {
+                let query = Query { subject, class, group_by: Some(group_by), ..everything(from, until, interval) };
+                let report = wait(stats.report(&query)).unwrap();
+                prop_assert_eq!(report.total, total, "{:?}", query);
+                prop_assert_eq!(sum_of(&report.series), total);
+                prop_assert_eq!(sum_of(&report.groups), total);
+                prop_assert_eq!(report.series.len() as u64, query.intervals());
+                for (start, clicks) in &report.series {
+                    let in_interval = |sample: &&Sample| time(sample.minute).start_of(interval.millis()) == *start;
+                    prop_assert_eq!(*clicks, samples.iter().filter(wanted).filter(in_interval).count() as u64);
+                }
+            }
+        }
+        let orphans = samples.iter().filter(|sample| sample.link.is_none() && (from..until).contains(&sample.minute));
+        let report = wait(stats.orphans(time(from), time(until), 5)).unwrap();
+        prop_assert_eq!(report.total, orphans.count() as u64);
+        prop_assert_eq!(sum_of(&report.paths), report.total);
+        prop_assert!(report.paths.len() <= 6);
+    }
+}
+
+#[test]
+fn what_was_forgotten_in_detail_is_counted_whole() {
+    let day = FIRST_MINUTE;
+    let (store, stats) = stats_of(&[one(day + 10), one(day + 30), one(day + 70)]);
+    let query = everything(day + 20, day + 24 * 60, Grain::Day);
+    assert_eq!(wait(stats.report(&query)).unwrap().total, 2);
+    wait(store.forget_before(Grain::Minute, time(day + 60))).unwrap();
+    assert_eq!(wait(stats.report(&query)).unwrap().total, 3, "the first hour as a whole");
+    wait(store.forget_before(Grain::Hour, time(day + 60))).unwrap();
+    assert_eq!(
+        wait(stats.report(&Query { from: time(day + 60), ..query })).unwrap().total,
+        3,
+        "the day as a whole"
+    );
+}
+
+#[test]
+fn unique_is_the_visitors_of_each_day_summed() {
+    let next = FIRST_MINUTE + 24 * 60;
+    let bot = Sample { class: ClickClass::Bot, ..one(FIRST_MINUTE) };
+    let other_visitor = Sample { visitor: 2, ..one(next) };
+    let (_, stats) = stats_of(&[one(FIRST_MINUTE), one(FIRST_MINUTE + 5), bot, one(next), other_visitor]);
+    let unique = |class, interval| {
+        let query = Query { class, ..everything(FIRST_MINUTE, next + 24 * 60, interval) };
+        wait(stats.report(&query)).unwrap().unique
+    };
+    for interval in Grain::ALL {
+        assert_eq!(unique(None, interval), 1 + 2);
+        assert_eq!(unique(Some(ClickClass::Human), interval), 1 + 2);
+        assert_eq!(unique(Some(ClickClass::Bot), interval), 1);
+        assert_eq!(unique(Some(ClickClass::Head), interval), 0);
+    }
+}
+
+#[test]
+fn groups_beyond_the_limit_are_summed_as_other() {
+    let samples: Vec<_> = ["a", "a", "a", "b", "b", "c", "d"]
+        .map(|text| Sample { text: text.into(), ..one(FIRST_MINUTE) })
+        .into();
+    let (_, stats) = stats_of(&samples);
+    let query = Query {
+        group_by: Some(GroupBy::Dimension(Dimension::Referrer)),
+        groups_max: 2,
+        ..everything(FIRST_MINUTE, FIRST_MINUTE + 1, Grain::Minute)
+    };
+    let groups = wait(stats.report(&query)).unwrap().groups;
+    assert_eq!(groups, [("a".into(), 3), ("b".into(), 2), (OTHER.into(), 2)]);
+}
+
+#[test]
+fn odd_ranges_are_answered_within_limits() {
+    let (_, stats) = stats_of(&[one(FIRST_MINUTE)]);
+    let empty = Report { total: 0, unique: 0, series: Vec::new(), groups: Vec::new() };
+    let query = everything(FIRST_MINUTE + 9, FIRST_MINUTE, Grain::Day);
+    assert_eq!(wait(stats.report(&query)).unwrap(), empty, "a range that ends before it begins");
+    let ages = Query {
+        from: Timestamp::from_millis(i64::MIN / 4),
+        until: Timestamp::from_millis(i64::MAX / 4),
+        ..everything(0, 0, Grain::Minute)
+    };
+    assert!(ages.intervals() > SERIES_MAX as u64);
+    assert_eq!(wait(stats.report(&ages)).unwrap().series.len(), SERIES_MAX);
+}
+
+#[test]
+fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
+    /// Flips a bit in every rollup that it gives.
+    struct Rotten(Arc<Memory>);
+    impl Rollups for Rotten {
+        fn series(
+            &self,
+            subject: Subject,
+            grain: Grain,
+            from: Timestamp,
+            until: Timestamp,
+        ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+            let rows = self.0.series(subject, grain, from, until);
+            Box::pin(async {
+                let mut rows = rows.await?;
+                rows.iter_mut().for_each(|(_, bytes)| bytes[1] ^= 2);
+                Ok(rows)
+            })
+        }
+        fn positions(&self) -> Answer<'_, curtail_store::rollups::Positions> {
+            self.0.positions()
+        }
+        fn commit(&self, batch: curtail_store::rollups::Batch) -> Answer<'_, ()> {
+            self.0.commit(batch)
+        }
+        fn totals(
+            &self,
+            links: Vec<curtail_model::LinkId>,
+        ) -> Answer<'_, Vec<curtail_store::rollups::Totals>> {
+            self.0.totals(links)
+        }
+        fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+            self.0.forget_before(grain, before)
+        }
+        fn forget_link(&self, link: curtail_model::LinkId) -> Answer<'_, ()> {
+            self.0.forget_link(link)
+        }
+    }
+    let (store, _) = stats_of(&[one(FIRST_MINUTE)]);
+    let stats = Stats::new(Arc::new(Rotten(store)));
+    let answer = wait(stats.report(&everything(FIRST_MINUTE, FIRST_MINUTE + 60, Grain::Hour)));
+    let Err(StoreError::Damaged(said)) = answer else { panic!("{answer:?}") };
+    assert!(said.contains("Everything, day from "), "{said}");
+}

@@ -1,0 +1,12 @@
+//! The promises of the journal.
+
+#[path = "journal/kill.rs"]
+mod kill;
+#[path = "journal/recovery.rs"]
+mod recovery;
+#[path = "journal/room.rs"]
+mod room;
+#[path = "journal/speed.rs"]
+mod speed;
+#[path = "journal/support.rs"]
+mod support;

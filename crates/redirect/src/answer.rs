@@ -1,0 +1,47 @@
+//! What a visitor gets, before it is bytes.
+
+use bytes::Bytes;
+use curtail_model::RedirectStatus;
+
+/// What browsers may do with redirects that the link's owner calls permanent: remember them briefly, so that edits and
+/// counts stay close to the truth.
+pub(crate) const BRIEFLY: &str = "private, max-age=90";
+/// What browsers may do with all others: ask again each time.
+pub(crate) const NEVER: &str = "private, no-store";
+
+/// An answer to a visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Go there.
+    Redirect { status: u16, location: String, cache_control: &'static str },
+    /// Read this.
+    Page { status: u16, html: Bytes, retry_after_seconds: Option<u32> },
+}
+
+impl Answer {
+    /// To a link's destination.
+    pub(crate) fn redirect(status: RedirectStatus, location: String) -> Answer {
+        Answer::Redirect { status: status.code(), location, cache_control: cache_control(status) }
+    }
+
+    /// To where an owner sends visitors instead, or after a form: always asked again, always with `GET`.
+    pub(crate) fn see(status: u16, location: String) -> Answer {
+        Answer::Redirect { status, location, cache_control: NEVER }
+    }
+
+    /// A page.
+    pub(crate) fn page(status: u16, html: impl Into<Bytes>) -> Answer {
+        Answer::Page { status, html: html.into(), retry_after_seconds: None }
+    }
+
+    /// A page about something that may be different later.
+    pub(crate) fn try_again(status: u16, seconds: u32, html: impl Into<Bytes>) -> Answer {
+        Answer::Page { status, html: html.into(), retry_after_seconds: Some(seconds) }
+    }
+}
+
+/// What browsers may do with a redirect of this status.
+#[inline]
+pub(crate) const fn cache_control(status: RedirectStatus) -> &'static str {
+    if status.is_permanent() { BRIEFLY } else { NEVER }
+}

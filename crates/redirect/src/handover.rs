@@ -1,0 +1,107 @@
+//! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
+//! read but not answered put back in front.
+
+use crate::server::Core;
+use crate::unusual;
+use bytes::{Buf, Bytes};
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// The body of a response, from whoever made it.
+pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
+/// What answers the paths that are not links: the API and the pages of Curtail itself.
+pub type Elsewhere = Arc<
+    dyn Fn(Request<Incoming>, SocketAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
+>;
+
+/// Headers that a request may have; more is answered with 431.
+const HEADERS_MAX: usize = 100;
+
+/// Serves the rest of a connection. `unread` is what was read from it and not answered.
+pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
+    core.counters.handed_over.add(1);
+    let stream = TokioIo::new(Rewound { unread, stream });
+    let service = service_fn(|request: Request<Incoming>| {
+        let core = core.clone();
+        async move { Ok::<_, Infallible>(unusual::answer(request, peer, &core).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(core.settings.header_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(core.settings.header_bytes)
+        .serve_connection(stream, service);
+    let mut connection = pin!(connection);
+    let mut shutdown = core.shutdown.clone();
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.requested() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // Clients go away and send nonsense all the time: counted by hyper's answer to them, not worth a line in the log.
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection ended badly");
+    }
+}
+
+/// A stream with some bytes put back in front.
+struct Rewound {
+    unread: Bytes,
+    stream: TcpStream,
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, into);
+        }
+        let length = self.unread.len().min(into.remaining());
+        into.put_slice(&self.unread[..length]);
+        self.unread.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,148 @@
+//! Reads the head of a plain request: the kind that nearly all visitors of short links send.
+//!
+//! Plain is `GET` or `HEAD` of a path, HTTP/1.1, one `Host`, no body and nothing that changes how the connection is
+//! used. Whatever is not plain, in any way, is not judged here: the connection goes to hyper with the bytes untouched
+//! (see [`crate::handover`]). So no second opinion on framing exists, and nothing can be smuggled between two.
+
+use crate::proxies::TrustedProxies;
+use crate::visit::Visit;
+use httparse::{ParserConfig, Request, Status};
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+
+/// Browsers send about fifteen headers; more than this is unusual and goes to hyper, which has its own limit.
+const HEADERS_MAX: usize = 48;
+
+/// A plain request at the start of some bytes.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) visit: Visit<'a>,
+    /// How many bytes it takes.
+    pub(crate) length: usize,
+    /// Whether the client wants the connection closed after the answer.
+    pub(crate) close: bool,
+}
+
+/// The plain request that `bytes` begin with, if they do.
+#[inline]
+pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies) -> Option<Head<'a>> {
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut request = Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut request, bytes, &mut headers);
+    let Ok(Status::Complete(length)) = parsed else { return None };
+    let head = match request.method {
+        Some("GET") => false,
+        Some("HEAD") => true,
+        _ => return None,
+    };
+    let target = request.path?.as_bytes();
+    if request.version != Some(1) || target.first() != Some(&b'/') || target.contains(&b'#') {
+        return None;
+    }
+    let mut visit = Visit::to(target, head, peer);
+    let mut hosts = 0;
+    let mut close = false;
+    let behind_proxy = proxies.trusts(peer);
+    for header in request.headers.iter() {
+        let name = header.name.as_bytes();
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                hosts += 1;
+                if !is_plain_host(header.value) {
+                    return None;
+                }
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                close = match header.value {
+                    value if value.eq_ignore_ascii_case(b"keep-alive") => false,
+                    value if value.eq_ignore_ascii_case(b"close") => true,
+                    _ => return None,
+                };
+            }
+            15 if behind_proxy && name.eq_ignore_ascii_case(b"x-forwarded-for") => {
+                visit.address = proxies.client(peer, header.value);
+            }
+            _ if changes_framing(name) => return None,
+            _ => visit.note(name, header.value),
+        }
+    }
+    (hosts == 1).then_some(Head { visit, length, close })
+}
+
+/// Headers that announce a body, another protocol or an expectation.
+#[inline]
+fn changes_framing(name: &[u8]) -> bool {
+    match name.len() {
+        14 => name.eq_ignore_ascii_case(b"content-length"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        7 => name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"trailer"),
+        6 => name.eq_ignore_ascii_case(b"expect"),
+        2 => name.eq_ignore_ascii_case(b"te"),
+        14.. => contains_framing_word(name),
+        _ => false,
+    }
+}
+
+/// Names that lenient servers read as the above, such as `Transfer_Encoding`: hyper's strictness decides.
+fn contains_framing_word(name: &[u8]) -> bool {
+    let starts_with = |word: &[u8]| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    starts_with(b"transfer") || starts_with(b"content-len") || starts_with(b"content_len")
+}
+
+/// A host and port of the usual characters.
+#[inline]
+pub(crate) fn is_plain_host(host: &[u8]) -> bool {
+    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
+    !host.is_empty() && host.len() <= 255 && host.iter().all(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn plain(text: &str) -> bool {
+        parse(text.as_bytes(), PEER, &TrustedProxies::default()).is_some()
+    }
+
+    #[test]
+    fn what_browsers_send_is_plain() {
+        let text = "GET /abc?utm_source=x HTTP/1.1\r\nHost: sho.rt\r\nUser-Agent: Mozilla/5.0\r\nReferer: https://a/\r\n\
+                    Accept-Language: de\r\nSec-Purpose: prefetch;prerender\r\nConnection: keep-alive\r\n\r\nrest";
+        let head = parse(text.as_bytes(), PEER, &TrustedProxies::default()).unwrap();
+        assert_eq!(head.length, text.len() - 4);
+        assert_eq!((head.visit.path, head.visit.query), (&b"/abc"[..], &b"utm_source=x"[..]));
+        assert_eq!((head.visit.user_agent, head.visit.referrer), (&b"Mozilla/5.0"[..], &b"https://a/"[..]));
+        assert!(head.visit.prefetch && !head.visit.head && !head.close);
+    }
+
+    #[test]
+    fn whatever_could_be_framed_in_two_ways_is_not_plain() {
+        let with = |line: &str| format!("GET /abc HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
+        assert!(plain(&with("X: y")));
+        for line in [
+            "Content-Length: 0", "content-length: 5", "Transfer-Encoding: chunked", "Transfer_Encoding: chunked", "Upgrade: h2c",
+            "Expect: 100-continue", "Connection: upgrade", "Connection: keep-alive, x", "Host: b", "TE: trailers", "Content_Length: 3",
+            "Transfer-Encoding : chunked", " folded: x",
+        ] {
+            assert!(!plain(&with(line)), "{line}");
+        }
+        for text in [
+            "GET /abc HTTP/1.0\r\nHost: a\r\n\r\n", "GET /abc HTTP/1.1\r\n\r\n", "GET http://a/abc HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET * HTTP/1.1\r\nHost: a\r\n\r\n", "POST /abc HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /abc HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET /abc HTTP/1.1\r\nHost:\r\n\r\n", "GET /abc HTTP/1.1\r\nHost: a\r\n",
+            "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            assert!(!plain(text), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = parse(&bytes, PEER, &TrustedProxies::default());
+        }
+    }
+}

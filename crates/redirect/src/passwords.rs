@@ -1,0 +1,160 @@
+//! Checks the passwords of links: off the cores, a few at a time, and not too often for anybody.
+//!
+//! Argon2id takes tens of milliseconds and 19 MiB by design, so it runs on a blocking thread behind a semaphore. Attempts
+//! are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked at:
+//! who guesses learns nothing faster by guessing in parallel.
+
+use argon2::Argon2;
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
+use curtail_model::{LinkId, Timestamp};
+use curtail_runtime::clock;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Attempts for one link from one network (an IPv4 address, an IPv6 /64) in a minute.
+const PER_VISITOR: Limit = Limit { attempts: 5, window: Timestamp::MINUTE };
+/// Attempts for one link from everywhere in an hour.
+const PER_LINK: Limit = Limit { attempts: 50, window: Timestamp::HOUR };
+/// Windows that are remembered; when there are more, strangers wait.
+const WINDOWS_MAX: usize = 100_000;
+/// Passwords checked at the same time.
+const CHECKS_MAX: usize = 2;
+/// Checks that may wait for their turn.
+const QUEUE_MAX: usize = 64;
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+    TooMany { seconds: u32 },
+    Busy,
+}
+
+/// Checks passwords for all cores.
+pub struct Passwords {
+    per_visitor: Attempts<(LinkId, IpAddr)>,
+    per_link: Attempts<LinkId>,
+    checks: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Passwords {
+        Passwords {
+            per_visitor: Attempts::new(PER_VISITOR),
+            per_link: Attempts::new(PER_LINK),
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
+            queue: Arc::new(Semaphore::new(QUEUE_MAX)),
+        }
+    }
+}
+
+impl Passwords {
+    /// Checks a visitor's password against a PHC string.
+    pub(crate) async fn check(&self, link: LinkId, visitor: IpAddr, hash: String, password: String) -> Verdict {
+        let now = clock::coarse_millis();
+        let allowed =
+            self.per_visitor.attempt((link, network_of(visitor)), now).and_then(|()| self.per_link.attempt(link, now));
+        if let Err(seconds) = allowed {
+            return Verdict::TooMany { seconds };
+        }
+        let Ok(_waiting) = self.queue.clone().try_acquire_owned() else { return Verdict::Busy };
+        let Ok(turn) = self.checks.clone().acquire_owned().await else { return Verdict::Busy };
+        let verified = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            verify(&hash, &password)
+        });
+        match verified.await {
+            Ok(true) => Verdict::Right,
+            Ok(false) => Verdict::Wrong,
+            Err(_) => Verdict::Busy,
+        }
+    }
+}
+
+fn verify(hash: &str, password: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+}
+
+#[derive(Clone, Copy)]
+struct Limit {
+    attempts: u32,
+    window: i64,
+}
+
+/// Fixed windows of attempts, bounded in number.
+struct Attempts<K> {
+    limit: Limit,
+    windows: Mutex<HashMap<K, Window>>,
+}
+
+struct Window {
+    ends: i64,
+    attempts: u32,
+}
+
+impl<K: Eq + Hash> Attempts<K> {
+    fn new(limit: Limit) -> Attempts<K> {
+        Attempts { limit, windows: Mutex::default() }
+    }
+
+    /// Counts an attempt at `now` (milliseconds), or answers in how many seconds the next one is allowed.
+    fn attempt(&self, who: K, now: i64) -> Result<(), u32> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= WINDOWS_MAX {
+            windows.retain(|_, window| window.ends > now);
+            if windows.len() >= WINDOWS_MAX && !windows.contains_key(&who) {
+                return Err((self.limit.window / Timestamp::SECOND) as u32);
+            }
+        }
+        let window = windows.entry(who).or_insert(Window { ends: now + self.limit.window, attempts: 0 });
+        if window.ends <= now {
+            *window = Window { ends: now + self.limit.window, attempts: 0 };
+        }
+        if window.attempts >= self.limit.attempts {
+            return Err(((window.ends - now) / Timestamp::SECOND + 1) as u32);
+        }
+        window.attempts += 1;
+        Ok(())
+    }
+}
+
+/// One home or office counts as one visitor: it has an IPv6 /64 to choose addresses from.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => std::net::Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sixth_guess_in_a_minute_has_to_wait() {
+        let attempts = Attempts::new(PER_VISITOR);
+        for _ in 0..5 {
+            assert_eq!(attempts.attempt(1, 1_000), Ok(()));
+        }
+        assert_eq!(attempts.attempt(1, 31_000), Err(31));
+        assert_eq!(attempts.attempt(2, 31_000), Ok(()), "others are not held up");
+        assert_eq!(attempts.attempt(1, 61_000), Ok(()));
+    }
+
+    #[test]
+    fn what_is_remembered_of_guessers_is_bounded() {
+        let attempts = Attempts::new(PER_VISITOR);
+        for guesser in 0..2 * WINDOWS_MAX {
+            let _ = attempts.attempt(guesser, 0);
+        }
+        assert_eq!(attempts.windows.lock().unwrap().len(), WINDOWS_MAX);
+        assert_eq!(attempts.attempt(usize::MAX, Timestamp::HOUR), Ok(()), "room is made when windows end");
+    }
+}

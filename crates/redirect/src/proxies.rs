@@ -1,0 +1,76 @@
+//! Whose word for a visitor's address is taken: that of proxies in the networks that the settings name, nobody else's.
+
+use std::net::IpAddr;
+
+/// Networks whose hosts may say who the visitor is.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(Vec<(IpAddr, u8)>);
+
+impl TrustedProxies {
+    /// Networks as an address and the number of its leading bits that count.
+    pub fn new(networks: Vec<(IpAddr, u8)>) -> TrustedProxies {
+        TrustedProxies(networks)
+    }
+
+    /// Whether a peer may say who the visitor is.
+    #[inline]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.0.iter().any(|&(network, prefix)| contains(network, prefix, peer.to_canonical()))
+    }
+
+    /// The visitor behind a trusted `peer`: the last address in `X-Forwarded-For` that is not itself a trusted proxy.
+    /// What stands before it was written by somebody we do not trust.
+    pub fn client(&self, peer: IpAddr, forwarded_for: &[u8]) -> IpAddr {
+        let Ok(list) = str::from_utf8(forwarded_for) else { return peer };
+        let mut client = peer;
+        for address in list.rsplit(',') {
+            let Some(address) = parse(address.trim()) else { return client };
+            client = address;
+            if !self.trusts(client) {
+                return client;
+            }
+        }
+        client
+    }
+}
+
+/// An address, with or without a port, an IPv6 one with or without brackets.
+fn parse(text: &str) -> Option<IpAddr> {
+    text.parse().ok().or_else(|| {
+        let socket: Option<std::net::SocketAddr> = text.parse().ok();
+        socket.map(|socket| socket.ip()).or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+    })
+}
+
+fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            u32::from(network) & mask == u32::from(address) & mask
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            u128::from(network) & mask == u128::from(address) & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_part_that_trusted_proxies_wrote_is_believed() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let proxies = TrustedProxies::new(vec![(ip("10.0.0.0"), 8), (ip("fd00::"), 8)]);
+        assert!(proxies.trusts(ip("10.1.2.3")) && proxies.trusts(ip("::ffff:10.1.2.3")) && proxies.trusts(ip("fd12::1")));
+        assert!(!proxies.trusts(ip("11.1.2.3")) && !TrustedProxies::default().trusts(ip("127.0.0.1")));
+        let client = |list: &str| proxies.client(ip("10.0.0.1"), list.as_bytes());
+        assert_eq!(client("1.1.1.1, 9.9.9.9, 10.0.0.2"), ip("9.9.9.9"));
+        assert_eq!(client("9.9.9.9:4711"), ip("9.9.9.9"));
+        assert_eq!(client("[2001:db8::1]"), ip("2001:db8::1"));
+        assert_eq!(client("nonsense, 10.0.0.2"), ip("10.0.0.2"));
+        assert_eq!(client(""), ip("10.0.0.1"));
+    }
+}

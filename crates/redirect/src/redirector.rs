@@ -1,0 +1,237 @@
+//! Answers short links.
+//!
+//! The warm path is [`Redirector::serve_warm`]: no await, no lock that anybody contends for, no allocation. Whatever it
+//! cannot answer is answered by [`Redirector::answer`], which may ask the store, within a budget of time.
+
+use crate::answer::{Answer, NEVER, cache_control};
+use crate::counters::{Counters, Outcome};
+use crate::pages::{self, Preview};
+use crate::passwords::{Passwords, Verdict};
+use crate::visit::Visit;
+use crate::wire::{self, Ending};
+use bytes::Bytes;
+use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
+use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
+use curtail_model::{Decision, Gone, Link, Target, Timestamp, code, decide, destination};
+use curtail_runtime::clock;
+use curtail_store::{Links, Spent};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// How soon a visitor should try again when the store is away, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// What all cores share.
+pub struct Shared {
+    /// Asks the store on a miss.
+    pub resolver: Resolver,
+    /// The store itself: for previews and for links with a limit.
+    pub links: Arc<dyn Links>,
+    /// Checks passwords.
+    pub passwords: Passwords,
+    /// Where visitors of unknown links are sent, instead of a page.
+    pub not_found_url: Option<String>,
+}
+
+/// Answers short links on one core.
+pub struct Redirector {
+    hot: RefCell<Hot>,
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+}
+
+struct Hot {
+    cache: CoreCache,
+    recorder: Recorder,
+}
+
+impl Redirector {
+    /// The redirector of a core.
+    pub fn new(cache: CoreCache, recorder: Recorder, shared: Arc<Shared>, counters: Arc<Counters>) -> Redirector {
+        Redirector { hot: RefCell::new(Hot { cache, recorder }), shared, counters }
+    }
+
+    /// Answers a visit into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
+    #[inline]
+    pub(crate) fn serve_warm(&self, visit: &Visit<'_>, ending: Ending<'_>, out: &mut Vec<u8>) -> bool {
+        let Some(code) = code::from_path(visit.path) else { return false };
+        let now = now();
+        let Hot { cache, recorder } = &mut *self.hot.borrow_mut();
+        let Lookup::Link(record) = cache.look_up(code.as_bytes(), now) else { return false };
+        let Some(target) = Target::unpack(record) else { return false };
+        let Decision::Redirect { status, location } = decide(&target, now, false) else { return false };
+        if target.forward_query && !visit.query.is_empty() {
+            return false;
+        }
+        record_click(recorder, visit, now, Clicked::Link(target.id));
+        wire::redirect(out, status.code(), location, cache_control(status), ending);
+        self.counters.count(Outcome::Warm);
+        true
+    }
+
+    /// Answers a visit, whatever it takes.
+    pub(crate) async fn answer(&self, visit: &Visit<'_>) -> Answer {
+        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+        if let Some(code) = code.strip_suffix('+') {
+            return self.preview(code).await;
+        }
+        match self.find(&code).await {
+            Found::Record(record) => match Target::unpack(&record) {
+                Some(target) => self.follow(visit, &target, false).await,
+                None => self.unavailable(),
+            },
+            Found::Nothing => self.unknown(visit),
+            Found::Unavailable => self.unavailable(),
+        }
+    }
+
+    /// Answers a visitor who sent a password.
+    pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: String) -> Answer {
+        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+        let record = match self.find(&code).await {
+            Found::Record(record) => record,
+            Found::Nothing => return self.unknown(visit),
+            Found::Unavailable => return self.unavailable(),
+        };
+        let Some(target) = Target::unpack(&record) else { return self.unavailable() };
+        let Decision::AskPassword { hash } = decide(&target, now(), false) else {
+            return self.follow(visit, &target, false).await;
+        };
+        match self.shared.passwords.check(target.id, visit.address, hash.to_owned(), password).await {
+            Verdict::Right => match self.follow(visit, &target, true).await {
+                // A form was sent: the browser must come with GET, whatever status the link has.
+                Answer::Redirect { location, .. } => Answer::see(303, location),
+                page => page,
+            },
+            Verdict::Wrong => Answer::page(403, pages::password(true)),
+            Verdict::TooMany { seconds } => Answer::try_again(429, seconds, pages::too_many_attempts()),
+            Verdict::Busy => self.unavailable(),
+        }
+    }
+
+    /// The record of a code: from the caches, else from the store, else an old one.
+    async fn find(&self, code: &str) -> Found {
+        let now = now();
+        let stale: Option<Vec<u8>> = {
+            let cache = &mut self.hot.borrow_mut().cache;
+            match cache.look_up(code.as_bytes(), now) {
+                Lookup::Link(record) => return Found::Record(record.into()),
+                Lookup::Nothing => return Found::Nothing,
+                Lookup::Unknown { stale } => stale.then(|| cache.stale().to_vec()),
+            }
+        };
+        match self.shared.resolver.resolve(code, now).await {
+            Resolution::Link(record) => Found::Record(record),
+            Resolution::Nothing => Found::Nothing,
+            Resolution::Unavailable => match stale {
+                Some(record) => {
+                    self.counters.count(Outcome::Stale);
+                    Found::Record(record.into())
+                }
+                None => Found::Unavailable,
+            },
+        }
+    }
+
+    async fn follow(&self, visit: &Visit<'_>, target: &Target<'_>, unlocked: bool) -> Answer {
+        match decide(target, now(), unlocked) {
+            Decision::Redirect { .. } => self.redirect(visit, target, Outcome::Cold),
+            Decision::Spend { .. } => self.spend(visit, target).await,
+            Decision::AskPassword { .. } => {
+                self.counters.count(Outcome::Asked);
+                Answer::page(200, pages::password(false))
+            }
+            Decision::Gone { gone, instead } => self.gone(gone, instead),
+        }
+    }
+
+    fn redirect(&self, visit: &Visit<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
+        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+        self.counters.count(outcome);
+        let location = match str::from_utf8(visit.query) {
+            Ok(query) if target.forward_query && !query.is_empty() => destination::with_query(target.location, query),
+            _ => target.location.to_owned(),
+        };
+        Answer::redirect(target.status, location)
+    }
+
+    /// A link with a limit: the store says whether there is one more. `HEAD` spends nothing and is told nothing.
+    async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
+        if visit.head {
+            return Answer::page(200, Bytes::new());
+        }
+        match self.shared.links.spend(target.id).await {
+            Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
+            Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
+            Ok(Spent::UsedUp) => {
+                self.gone(Gone::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url))
+            }
+            Ok(Spent::Missing) => self.unknown(visit),
+            Err(_) => self.unavailable(),
+        }
+    }
+
+    fn gone(&self, gone: Gone, instead: Option<&str>) -> Answer {
+        self.counters.count(Outcome::Gone);
+        match instead {
+            Some(location) => Answer::see(302, location.to_owned()),
+            None => {
+                let (status, page) = pages::gone(gone);
+                Answer::page(status, page)
+            }
+        }
+    }
+
+    fn unknown(&self, visit: &Visit<'_>) -> Answer {
+        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
+        self.counters.count(Outcome::Unknown);
+        match &self.shared.not_found_url {
+            Some(location) => Answer::Redirect { status: 302, location: location.clone(), cache_control: NEVER },
+            None => Answer::page(404, pages::not_found()),
+        }
+    }
+
+    fn unavailable(&self) -> Answer {
+        self.counters.count(Outcome::Unavailable);
+        Answer::try_again(503, RETRY_AFTER_SECONDS, pages::unavailable())
+    }
+
+    /// What a link leads to, shown instead of followed. Whatever hides the destination from visitors hides it here too.
+    async fn preview(&self, code: &str) -> Answer {
+        self.counters.count(Outcome::Preview);
+        let link = match self.shared.links.find(code).await {
+            Ok(Some(link)) => link,
+            Ok(None) => return Answer::page(404, pages::not_found()),
+            Err(_) => return self.unavailable(),
+        };
+        let packed = Target::pack(&link);
+        let Some(target) = Target::unpack(&packed) else { return self.unavailable() };
+        match decide(&target, now(), false) {
+            Decision::Redirect { .. } | Decision::Spend { .. } => preview_page(&link, Some(&link.url)),
+            Decision::AskPassword { .. } => preview_page(&link, None),
+            Decision::Gone { gone, .. } => self.gone(gone, None),
+        }
+    }
+}
+
+fn preview_page(link: &Link, destination: Option<&str>) -> Answer {
+    let (code, title, created_at) = (link.code.as_str(), link.title.as_deref(), link.created_at);
+    Answer::page(200, pages::preview(&Preview { code, destination, title, created_at }))
+}
+
+enum Found {
+    Record(Arc<[u8]>),
+    Nothing,
+    Unavailable,
+}
+
+/// A click that could not be kept is counted by the recorder with its reason; the visitor is redirected all the same.
+#[inline]
+fn record_click<'a>(recorder: &mut Recorder, visit: &Visit<'a>, now: Timestamp, clicked: Clicked<'a>) {
+    let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&visit.click(now, clicked));
+}
+
+#[inline]
+fn now() -> Timestamp {
+    Timestamp::from_millis(clock::coarse_millis())
+}

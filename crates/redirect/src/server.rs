@@ -1,0 +1,162 @@
+//! Accepts connections on a core and looks after them until the end.
+
+use crate::buffers::Buffers;
+use crate::connection;
+use crate::counters::Counters;
+use crate::handover::Elsewhere;
+use crate::proxies::TrustedProxies;
+use crate::redirector::Redirector;
+use crate::seats::Seats;
+use curtail_runtime::clock;
+use curtail_runtime::shutdown::Shutdown;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How a core treats its connections.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections that this core keeps open at most; more are closed at once.
+    pub connections_max: usize,
+    /// How long a client may take to send a head, or to take an answer.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Who may say where a request comes from.
+    pub proxies: TrustedProxies,
+    /// How long those under way get when it is time to stop.
+    pub grace: Duration,
+}
+
+/// A core: everything that its connections share, and nothing that another core touches while it works.
+pub struct Core {
+    pub(crate) redirector: Redirector,
+    pub(crate) elsewhere: Elsewhere,
+    pub(crate) settings: Settings,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) buffers: Rc<Buffers>,
+    pub(crate) clock: Clock,
+    seats: Rc<Seats>,
+}
+
+impl Core {
+    /// A core that answers links with `redirector` and everything else with `elsewhere`.
+    pub fn new(
+        redirector: Redirector,
+        elsewhere: Elsewhere,
+        settings: Settings,
+        counters: Arc<Counters>,
+        shutdown: Shutdown,
+    ) -> Core {
+        Core {
+            redirector,
+            elsewhere,
+            settings,
+            counters,
+            shutdown,
+            buffers: Rc::default(),
+            clock: Clock::default(),
+            seats: Rc::default(),
+        }
+    }
+}
+
+/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace lasts.
+pub async fn run(listener: TcpListener, core: Core) {
+    let core = Rc::new(core);
+    let mut shutdown = core.shutdown.clone();
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => welcome(stream, peer, &core),
+                Err(error) => back_off(&error).await,
+            },
+            _ = tick.tick() => {
+                let idle = core.settings.idle_timeout.as_secs() as u32;
+                core.seats.show_out(core.clock.second().saturating_sub(idle));
+            }
+            () = shutdown.requested() => break,
+        }
+    }
+    // What the kernel has already accepted for us would be reset when the socket closes.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        welcome(stream, peer, &core);
+    }
+    drop(listener);
+    drain(&core).await;
+}
+
+fn welcome(stream: tokio::net::TcpStream, peer: std::net::SocketAddr, core: &Rc<Core>) {
+    if core.counters.open.get() >= core.settings.connections_max as u64 {
+        core.counters.turned_away.add(1);
+        return;
+    }
+    core.counters.accepted.add(1);
+    core.counters.open.add(1);
+    let seat = core.seats.take(core.clock.second());
+    let (number, waiting_since) = seat.ticket();
+    let open = Open(core.counters.clone());
+    let served = core.clone();
+    let task = tokio::task::spawn_local(async move {
+        let _open = open;
+        connection::serve(stream, peer, served, seat).await;
+    });
+    core.seats.seated(number, waiting_since, task.abort_handle());
+}
+
+/// Counts a connection as closed, however it ends.
+struct Open(Arc<Counters>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.subtract(1);
+    }
+}
+
+/// Out of file descriptors or memory: accepting again at once would spin.
+async fn back_off(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+async fn drain(core: &Core) {
+    let end = Instant::now() + core.settings.grace;
+    while core.counters.open.get() > 0 && Instant::now() < end {
+        core.seats.show_out(u32::MAX - 1);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The second it is, and how HTTP writes it; made anew once a second.
+#[derive(Default)]
+pub(crate) struct Clock {
+    written: Cell<i64>,
+    date: RefCell<Rc<[u8]>>,
+}
+
+impl Clock {
+    /// Seconds since the Unix epoch.
+    #[inline]
+    pub(crate) fn second(&self) -> u32 {
+        (clock::coarse_millis() / 1_000) as u32
+    }
+
+    /// The value of `Date`.
+    #[inline]
+    pub(crate) fn date(&self) -> Rc<[u8]> {
+        let second = clock::coarse_millis() / 1_000;
+        if self.written.replace(second) != second {
+            *self.date.borrow_mut() = clock::http_date(second).into_bytes().into();
+        }
+        self.date.borrow().clone()
+    }
+}

@@ -1,0 +1,134 @@
+//! Answers requests that came through hyper: those for links that are not plain, forms with passwords, and, by way of
+//! [`Elsewhere`](crate::Elsewhere), everything that is not a link.
+
+use crate::answer::Answer;
+use crate::counters::Outcome;
+use crate::handover::Body;
+use crate::head::is_plain_host;
+use crate::pages;
+use crate::server::Core;
+use crate::visit::Visit;
+use bytes::Bytes;
+use curtail_model::code::RESERVED;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode;
+use std::net::SocketAddr;
+
+/// A form with a password is short.
+const FORM_BYTES_MAX: usize = 4 * 1024;
+
+/// Whether a path belongs to Curtail's own pages and not to links.
+pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(b"/") else { return true };
+    let first = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
+    rest.is_empty() || RESERVED.iter().any(|reserved| first.eq_ignore_ascii_case(reserved.as_bytes()))
+}
+
+/// Answers any request.
+pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
+    if !names_one_host(&request) || request.uri().path().contains('\0') {
+        core.counters.count(Outcome::Refused);
+        return respond(&Answer::page(400, pages::bad_request()), false);
+    }
+    if is_elsewhere(request.uri().path().as_bytes()) {
+        return (core.elsewhere)(request, peer).await;
+    }
+    let (parts, body) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let visit = visit(&parts.uri, &parts.headers, is_head, peer, core);
+    match parts.method {
+        Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await, is_head),
+        Method::POST => match password(body, &parts.headers).await {
+            Ok(password) => respond(&core.redirector.unlock(&visit, password).await, false),
+            Err(NotAForm::NotPosted) => method_not_allowed(core),
+            Err(NotAForm::TooLarge) => {
+                core.counters.count(Outcome::Refused);
+                respond(&Answer::page(413, pages::bad_request()), false)
+            }
+        },
+        _ => method_not_allowed(core),
+    }
+}
+
+/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_plain_host(host.as_bytes()),
+        (None, _) => request.version() == Version::HTTP_10,
+        _ => false,
+    }
+}
+
+fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr, core: &Core) -> Visit<'a> {
+    let proxies = &core.settings.proxies;
+    let mut visit = Visit::to(uri.path().as_bytes(), head, peer.ip());
+    visit.query = uri.query().unwrap_or_default().as_bytes();
+    for (name, value) in headers {
+        visit.note(name.as_str().as_bytes(), value.as_bytes());
+    }
+    if proxies.trusts(peer.ip())
+        && let Some(list) = headers.get("x-forwarded-for")
+    {
+        visit.address = proxies.client(peer.ip(), list.as_bytes());
+    }
+    visit
+}
+
+enum NotAForm {
+    NotPosted,
+    TooLarge,
+}
+
+/// The field `password` of a posted form.
+async fn password(body: Incoming, headers: &HeaderMap) -> Result<String, NotAForm> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/x-www-form-urlencoded") {
+        return Err(NotAForm::NotPosted);
+    }
+    let form = Limited::new(body, FORM_BYTES_MAX).collect().await.map_err(|_| NotAForm::TooLarge)?.to_bytes();
+    let field = form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(pages::PASSWORD_FIELD.as_bytes())?.strip_prefix(b"="));
+    let spaced: Vec<u8> = field.unwrap_or_default().iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+    Ok(percent_decode(&spaced).decode_utf8_lossy().into_owned())
+}
+
+fn method_not_allowed(core: &Core) -> Response<Body> {
+    core.counters.count(Outcome::Refused);
+    let mut response = respond(&Answer::page(405, pages::method_not_allowed()), false);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn respond(answer: &Answer, head: bool) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    match answer {
+        Answer::Redirect { status, location, cache_control } => {
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
+            // Locations are visible ASCII; a forwarded query may not be, and then it is left out of nothing: refused.
+            match HeaderValue::from_str(location) {
+                Ok(location) => response.headers_mut().insert(LOCATION, location),
+                Err(_) => return respond(&Answer::page(400, pages::bad_request()), head),
+            };
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        }
+        Answer::Page { status, html, retry_after_seconds } => {
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
+            for (name, value) in pages::HEADERS {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            if let Some(seconds) = retry_after_seconds {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+            // hyper leaves the body of an answer to HEAD out, and keeps its length.
+            *response.body_mut() = full(html.clone());
+        }
+    }
+    response
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,83 @@
+//! Listening sockets: one per core on the same address, so that the kernel deals connections out and cores never meet.
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+/// Connections that the kernel holds for a core until it accepts them.
+const BACKLOG: i32 = 4_096;
+
+/// Why an address cannot be listened on, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another process has it.
+    #[error("{0} is in use by another process; stop that one, or choose another address")]
+    InUse(SocketAddr),
+    /// Ports below 1024 need a privilege.
+    #[error("listening on {0} is not permitted; choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
+    NotPermitted(SocketAddr),
+    /// It is not an address of this machine.
+    #[error("{0} is not an address of this machine")]
+    NotOurs(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, io::Error),
+}
+
+/// Opens `count` sockets that listen on one address. Accepted connections inherit `TCP_NODELAY`: a redirect is one small
+/// write that must not wait for an acknowledgement.
+pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
+    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, would not.
+    let probe = open(address, false).map_err(|error| explain(address, error))?;
+    // Port 0 asks for any free port: the others must get the same.
+    let address = probe.local_addr().map_err(|error| explain(address, error))?;
+    drop(probe);
+    (0..count)
+        .map(|_| open(address, true))
+        .collect::<io::Result<_>>()
+        .map_err(|error| explain(address, error))
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // "[::]" means all addresses of the machine, of both families.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    if shared {
+        socket.listen(BACKLOG)?;
+    } else {
+        // Only a listening socket collides with another process's.
+        socket.listen(1)?;
+    }
+    Ok(socket.into())
+}
+
+fn explain(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse(address),
+        io::ErrorKind::PermissionDenied => ListenError::NotPermitted(address),
+        io::ErrorKind::AddrNotAvailable => ListenError::NotOurs(address),
+        _ => ListenError::Other(address, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_share_a_port_and_other_processes_do_not() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sockets = listen(any, 3).unwrap();
+        let address = sockets[0].local_addr().unwrap();
+        assert!(sockets.iter().all(|socket| socket.local_addr().unwrap() == address));
+        assert!(matches!(listen(address, 1), Err(ListenError::InUse(_))));
+        drop(sockets);
+        assert!(listen(address, 1).is_ok());
+    }
+}

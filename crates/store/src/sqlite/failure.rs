@@ -1,0 +1,31 @@
+//! From what SQLite says went wrong to what the caller can do about it.
+
+use crate::StoreError;
+use rusqlite::{Error, ErrorCode, ffi};
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> StoreError {
+        let Some(code) = error.sqlite_error() else {
+            // What rusqlite itself finds wrong is a value of a type that our schema does not allow there.
+            return StoreError::Damaged(error.to_string());
+        };
+        // The index of the write-ahead log is mapped memory: no room for it is no room, though it is named an IO error.
+        if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE {
+            return StoreError::Full;
+        }
+        match code.code {
+            ErrorCode::DiskFull => StoreError::Full,
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OutOfMemory
+            | ErrorCode::CannotOpen => StoreError::Unavailable(error.to_string()),
+            _ => StoreError::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// Whether a file cannot be what it should be, and not just out of reach.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}

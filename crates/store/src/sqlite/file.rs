@@ -1,0 +1,147 @@
+//! Opening a database file: settings of the connection, migrations, and what is wrong with it in words for people.
+
+use super::OpenError;
+use super::failure::is_damage;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing::info;
+
+/// How long a connection waits for another of this process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+/// Pages in the write-ahead log that make a commit bring them into the file: 16 MB. Fewer would write hot pages again
+/// and again; more would make the stall longer than the tens of milliseconds that it is.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// How much of a file readers map instead of reading it: no memory of ours, and no call for a page.
+const MAPPED_BYTES: u64 = 1 << 30;
+
+/// A database file and the history of its schema: the n-th migration brings it to version n.
+pub(super) struct File {
+    pub(super) name: &'static str,
+    pub(super) migrations: &'static [&'static str],
+    /// When SQLite waits for the disk: `FULL` at each commit, `NORMAL` only at checkpoints.
+    pub(super) synchronous: &'static str,
+}
+
+pub(super) const LINKS: File =
+    File { name: "links.db", migrations: &[include_str!("migrations/links-0001.sql")], synchronous: "FULL" };
+
+pub(super) const CLICKS: File = File {
+    name: "clicks.db",
+    migrations: &[include_str!("migrations/clicks-0001.sql")],
+    synchronous: "FULL",
+};
+
+pub(super) const SEARCH: File = File {
+    name: "search.db",
+    migrations: &[include_str!("migrations/search-0001.sql")],
+    synchronous: "NORMAL",
+};
+
+impl File {
+    pub(super) fn path(&self, directory: &Path) -> PathBuf {
+        directory.join(self.name)
+    }
+
+    /// Opens the file for its writer, makes it where it is missing and brings its schema up to date.
+    pub(super) fn open_to_write(
+        &self,
+        directory: &Path,
+        cache_bytes: usize,
+    ) -> Result<Connection, OpenError> {
+        let path = self.path(directory);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        self.writing_connection(&path, flags, cache_bytes).map_err(|error| explain(&path, &error)).and_then(
+            |mut connection| {
+                self.migrate(&path, &mut connection)?;
+                Ok(connection)
+            },
+        )
+    }
+
+    /// Opens the file, which a writer has opened before, for reading only.
+    pub(super) fn open_to_read(&self, directory: &Path, cache_bytes: usize) -> Result<Connection, OpenError> {
+        let path = self.path(directory);
+        self.reading_connection(&path, cache_bytes).map_err(|error| explain(&path, &error))
+    }
+
+    /// Removes the file and what belongs to it.
+    pub(super) fn remove(&self, directory: &Path) -> Result<(), OpenError> {
+        for suffix in ["", "-wal", "-shm"] {
+            let path = directory.join(format!("{}{suffix}", self.name));
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(OpenError::Io { path, error: error.to_string() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn writing_connection(
+        &self,
+        path: &Path,
+        flags: OpenFlags,
+        cache_bytes: usize,
+    ) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        prepare(&connection, cache_bytes)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", self.synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        Ok(connection)
+    }
+
+    fn reading_connection(&self, path: &Path, cache_bytes: usize) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        prepare(&connection, cache_bytes)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "mmap_size", MAPPED_BYTES.cast_signed())?;
+        Ok(connection)
+    }
+
+    fn migrate(&self, path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+        let explain = |error| explain(path, &error);
+        let found: usize = connection
+            .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+            .map_err(explain)? as usize;
+        let known = self.migrations.len();
+        if found > known {
+            return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        }
+        for (index, migration) in self.migrations.iter().enumerate().skip(found) {
+            let version = index + 1;
+            let transaction = connection.transaction().map_err(explain)?;
+            transaction.execute_batch(migration).map_err(explain)?;
+            transaction.pragma_update(None, "user_version", version as u32).map_err(explain)?;
+            transaction.commit().map_err(explain)?;
+            info!(file = self.name, version, "schema brought up to date");
+        }
+        Ok(())
+    }
+}
+
+fn prepare(connection: &Connection, cache_bytes: usize) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A negative size is in KiB, whatever the page size.
+    let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX).max(64);
+    connection.pragma_update(None, "cache_size", -kibibytes)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// Why a file could not be used.
+pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, text) = (path.to_owned(), error.to_string());
+    if is_damage(error) {
+        OpenError::Damaged { path, error: text }
+    } else {
+        OpenError::Io { path, error: text }
+    }
+}

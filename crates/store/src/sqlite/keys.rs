@@ -1,0 +1,85 @@
+//! The trait [`Keys`] on SQLite, in `links.db`.
+
+use super::readers::Readers;
+use super::row::{self, words_column};
+use super::writer::{Book, Writer};
+use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError};
+use curtail_model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::sync::Arc;
+
+/// API keys in `links.db`, written beside links by the server, or alone by a second process.
+pub(super) struct SqliteKeys<B: Book> {
+    pub(super) writer: Arc<Writer<B>>,
+    pub(super) lookups: Arc<Readers<Connection>>,
+}
+
+/// What a process writes with that manages keys only: it keeps nothing in memory, so that it cannot disagree with the
+/// server that runs on the same file.
+pub(super) struct KeyBook(pub(super) Connection);
+
+impl Book for KeyBook {
+    fn connection(&self) -> &Connection {
+        &self.0
+    }
+
+    fn begin(&mut self) {}
+
+    fn seal(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn committed(&mut self) {}
+
+    fn rolled_back(&mut self) {}
+}
+
+impl<B: Book> Keys for SqliteKeys<B> {
+    fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
+        self.writer.submit(1, move |book| {
+            let row = (
+                key.name,
+                key.hash,
+                words_column(&key.scopes).unwrap_or_default(),
+                key.created_at.millis(),
+                key.expires_at.map(Timestamp::millis),
+            );
+            let mut statement = book.connection().prepare_cached(include_str!("sql/key_add.sql"))?;
+            let id: Option<i64> = statement.query_row(row, |row| row.get(0)).optional()?;
+            Ok(id.map(i64::cast_unsigned))
+        })
+    }
+
+    fn find(&self, hash: [u8; 32]) -> Answer<'_, Option<ApiKey>> {
+        self.lookups.read(move |connection| {
+            let mut statement = connection.prepare_cached(include_str!("sql/key_find.sql"))?;
+            Ok(statement.query_row([hash], api_key).optional()?)
+        })
+    }
+
+    fn list(&self) -> Answer<'_, Vec<ApiKey>> {
+        self.lookups.read(|connection| {
+            let mut statement = connection.prepare_cached(include_str!("sql/keys_list.sql"))?;
+            let rows = statement.query_map([], api_key)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn revoke(&self, id: u64, now: Timestamp) -> Answer<'_, bool> {
+        self.writer.submit(1, move |book| {
+            let mut statement = book.connection().prepare_cached(include_str!("sql/key_revoke.sql"))?;
+            Ok(statement.execute((id.cast_signed(), now.millis()))? > 0)
+        })
+    }
+}
+
+fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    Ok(ApiKey {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        name: row.get(1)?,
+        scopes: row::words(row, 2)?,
+        created_at: Timestamp::from_millis(row.get(3)?),
+        expires_at: row::time(row, 4)?,
+        revoked_at: row::time(row, 5)?,
+    })
+}

@@ -1,0 +1,98 @@
+//! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
+//! a long list never stands before a redirect.
+
+pub(super) mod book;
+mod change;
+mod create;
+mod list;
+
+use super::readers::Readers;
+use super::search::Search;
+use super::writer::Writer;
+use crate::{
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
+};
+use book::LinkBook;
+use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
+use rusqlite::Connection;
+use std::sync::Arc;
+
+/// Links in `links.db` and `search.db`.
+pub(super) struct SqliteLinks {
+    pub(super) writer: Arc<Writer<LinkBook>>,
+    pub(super) lookups: Arc<Readers<Connection>>,
+    pub(super) lists: Readers<Connection>,
+    pub(super) search: Search,
+    pub(super) codes: Codes,
+}
+
+impl Links for SqliteLinks {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.look_up(code, |link| Target::pack(&link))
+    }
+
+    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+        self.writer.submit(links.len(), move |book| create::create(book, links))
+    }
+
+    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
+        let codes = self.codes.clone();
+        self.lookups.read(move |connection| book::get(connection, &codes, id))
+    }
+
+    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
+        self.look_up(code, |link| link)
+    }
+
+    fn update(
+        &self,
+        id: LinkId,
+        change: Change,
+        only_if: Option<u64>,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+        self.writer.submit(1, move |book| change::update(book, id, change, only_if, now))
+    }
+
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+        self.writer.submit(1, move |book| change::delete(book, id, only_if))
+    }
+
+    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
+        if query.words.as_deref().is_some_and(|words| !words.trim().is_empty()) {
+            return self.search.list(query);
+        }
+        let codes = self.codes.clone();
+        self.lists.read(move |connection| list::list(connection, &codes, &query))
+    }
+
+    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
+        self.lists.read(|connection| tags(connection))
+    }
+
+    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.writer.submit(1, move |book| change::spend(book, id))
+    }
+}
+
+impl SqliteLinks {
+    fn look_up<T: Send + 'static>(
+        &self,
+        code: &str,
+        view: impl FnOnce(Link) -> T + Send + 'static,
+    ) -> Answer<'static, Option<T>> {
+        let (codes, code) = (self.codes.clone(), code.to_owned());
+        self.lookups.read(move |connection| {
+            let Some(id) = book::id_of(connection, &codes, &code)? else { return Ok(None) };
+            Ok(book::get(connection, &codes, id)?.map(view))
+        })
+    }
+}
+
+fn tags(connection: &Connection) -> Result<Vec<TagCount>, StoreError> {
+    let mut statement = connection.prepare_cached(include_str!("sql/tags_list.sql"))?;
+    let rows = statement.query_map([], |row| {
+        Ok(TagCount { tag: row.get(0)?, links: row.get::<_, i64>(1)?.cast_unsigned() })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,226 @@
+//! What the writer of `links.db` keeps in memory: the counters and what a group of changes has in common.
+
+use super::super::row::{self, id_column};
+use super::super::search::Feed;
+use super::super::writer::Book;
+use crate::StoreError;
+use curtail_model::{Codes, Link, LinkId, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Links whose urls were set at versions that agree in all but the last so many bits share a part of the index by url.
+pub(super) const URL_PART_BITS: u32 = 18;
+/// Ids that were skipped do not end a range of changes unless there are more of them.
+const GAP_MAX: u64 = 16;
+
+/// The writer's side of `links.db`.
+pub(in super::super) struct LinkBook {
+    pub(super) connection: Connection,
+    pub(super) codes: Codes,
+    pub(super) counters: Counters,
+    before: Counters,
+    changes: Vec<ChangedRange>,
+    tag_counts: HashMap<String, i64>,
+    feed: Arc<Feed>,
+}
+
+/// The only row of the table `counters`. Kept exact in each commit, so that a restart loses no ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Counters {
+    pub(in super::super) version: u64,
+    pub(super) next_generated: u64,
+    pub(super) next_custom: u64,
+    pub(in super::super) trimmed: u64,
+}
+
+/// A row of the table `changes`.
+struct ChangedRange {
+    seq: u64,
+    first: LinkId,
+    last: LinkId,
+    removed_created_at: Option<Timestamp>,
+}
+
+impl Counters {
+    pub(in super::super) fn read(connection: &Connection) -> rusqlite::Result<Counters> {
+        connection.query_row(include_str!("../sql/counters_read.sql"), [], |row| {
+            let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+            Ok(Counters {
+                version: number(0)?,
+                next_generated: number(1)?,
+                next_custom: number(2)?,
+                trimmed: number(3)?,
+            })
+        })
+    }
+}
+
+impl LinkBook {
+    pub(in super::super) fn new(
+        connection: Connection,
+        codes: Codes,
+        feed: Arc<Feed>,
+    ) -> rusqlite::Result<LinkBook> {
+        let counters = Counters::read(&connection)?;
+        Ok(LinkBook {
+            connection,
+            codes,
+            counters,
+            before: counters,
+            changes: Vec::new(),
+            tag_counts: HashMap::new(),
+            feed,
+        })
+    }
+
+    /// The link with this id.
+    pub(super) fn get(&self, id: LinkId) -> Result<Option<Link>, StoreError> {
+        get(&self.connection, &self.codes, id)
+    }
+
+    /// The version that the next change gets.
+    pub(super) fn next_version(&self) -> u64 {
+        self.counters.version + 1
+    }
+
+    /// The part of the index by url that is written to now.
+    pub(super) fn url_part(&self) -> u64 {
+        self.counters.version >> URL_PART_BITS
+    }
+
+    /// Notes that a link was made or changed, which takes a version.
+    pub(super) fn changed(&mut self, id: LinkId) {
+        let seq = self.next_version();
+        self.counters.version = seq;
+        if let Some(range) = self.changes.last_mut()
+            && range.removed_created_at.is_none()
+            && id > range.last
+            && id.get() - range.last.get() <= GAP_MAX
+        {
+            range.last = id;
+            range.seq = seq;
+            return;
+        }
+        self.changes.push(ChangedRange { seq, first: id, last: id, removed_created_at: None });
+    }
+
+    /// Notes that a link was removed, which takes a version.
+    pub(super) fn removed(&mut self, link: &Link) {
+        let seq = self.next_version();
+        self.counters.version = seq;
+        let removed_created_at = Some(link.created_at);
+        self.changes.push(ChangedRange { seq, first: link.id, last: link.id, removed_created_at });
+    }
+
+    /// Adds a link to the lists of its tags.
+    pub(super) fn tag(&mut self, link: &Link) -> Result<(), StoreError> {
+        self.change_tags(link, include_str!("../sql/link_tag_insert.sql"), 1)
+    }
+
+    /// Takes a link from the lists of its tags.
+    pub(super) fn untag(&mut self, link: &Link) -> Result<(), StoreError> {
+        self.change_tags(link, include_str!("../sql/link_tag_delete.sql"), -1)
+    }
+
+    fn change_tags(&mut self, link: &Link, sql: &'static str, count: i64) -> Result<(), StoreError> {
+        for tag in &link.tags {
+            let row = (tag, link.archived, link.created_at.millis(), id_column(link.id));
+            if self.connection.prepare_cached(sql)?.execute(row)? > 0 {
+                *self.tag_counts.entry(tag.clone()).or_default() += count;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets changes that everybody who follows them has seen.
+    pub(in super::super) fn trim(&mut self, seq: u64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(include_str!("../sql/changes_trim.sql"))?
+            .execute([seq.cast_signed()])?;
+        self.counters.trimmed = self.counters.trimmed.max(seq);
+        Ok(())
+    }
+
+    fn write_changes(&self) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(include_str!("../sql/change_insert.sql"))?;
+        for range in &self.changes {
+            let removed = range.removed_created_at.map(Timestamp::millis);
+            insert.execute((
+                range.seq.cast_signed(),
+                id_column(range.first),
+                id_column(range.last),
+                removed,
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn write_tag_counts(&self) -> rusqlite::Result<()> {
+        let mut add = self.connection.prepare_cached(include_str!("../sql/tag_count_add.sql"))?;
+        let mut prune = self.connection.prepare_cached(include_str!("../sql/tag_count_prune.sql"))?;
+        for (tag, count) in &self.tag_counts {
+            add.execute((tag, count))?;
+            if *count < 0 {
+                prune.execute([tag])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Book for LinkBook {
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn begin(&mut self) {
+        self.before = self.counters;
+        self.changes.clear();
+        self.tag_counts.clear();
+    }
+
+    fn seal(&mut self) -> Result<(), StoreError> {
+        self.write_changes()?;
+        self.write_tag_counts()?;
+        if self.counters != self.before {
+            let Counters { version, next_generated, next_custom, trimmed } = self.counters;
+            let row = [version, next_generated, next_custom, trimmed].map(u64::cast_signed);
+            self.connection.prepare_cached(include_str!("../sql/counters_write.sql"))?.execute(row)?;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        if self.counters.version != self.before.version {
+            self.feed.publish(self.counters.version);
+        }
+    }
+
+    fn rolled_back(&mut self) {
+        self.counters = self.before;
+    }
+}
+
+/// The link with this id.
+pub(in super::super) fn get(
+    connection: &Connection,
+    codes: &Codes,
+    id: LinkId,
+) -> Result<Option<Link>, StoreError> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/link_get.sql"))?;
+    Ok(statement.query_row([id_column(id)], |row| row::link(row, codes)).optional()?)
+}
+
+/// The id of the link with this code, if there can be one: a code with the shape of a generated one names its id.
+pub(super) fn id_of(
+    connection: &Connection,
+    codes: &Codes,
+    code: &str,
+) -> Result<Option<LinkId>, StoreError> {
+    if let Some(id) = codes.decode(code.as_bytes()) {
+        return Ok(Some(id));
+    }
+    let mut statement = connection.prepare_cached(include_str!("../sql/code_find.sql"))?;
+    Ok(statement.query_row([code], |row| row::link_id(row, 0)).optional()?)
+}

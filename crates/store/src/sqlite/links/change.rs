@@ -1,0 +1,141 @@
+//! Changing, removing and spending links, in the writer's thread.
+
+use super::super::row::{id_column, words_column};
+use super::book::LinkBook;
+use crate::{Spent, StoreError, UpdateRefused};
+use curtail_model::{Change, Field, Link, LinkId, Timestamp};
+use rusqlite::OptionalExtension;
+
+/// Changes a link, if it has the expected version.
+pub(super) fn update(
+    book: &mut LinkBook,
+    id: LinkId,
+    change: Change,
+    only_if: Option<u64>,
+    now: Timestamp,
+) -> Result<Result<Link, UpdateRefused>, StoreError> {
+    let old = match expect(book, id, only_if)? {
+        Ok(link) => link,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let fingerprint = match &change.destination {
+        Field::Keep => None,
+        Field::Set(destination) => Some(destination.fingerprint().cast_signed()),
+    };
+    let mut link = apply(old.clone(), change);
+    link.updated_at = now;
+    link.version = book.next_version();
+    book.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
+        id_column(id),
+        link.url,
+        fingerprint,
+        book.url_part().cast_signed(),
+        now.millis(),
+        link.version.cast_signed(),
+        link.archived,
+        link.redirect_status.code(),
+        link.forward_query,
+        link.starts_at.map(Timestamp::millis),
+        link.expires_at.map(Timestamp::millis),
+        link.max_clicks.map(u64::cast_signed),
+        link.title,
+        link.notes,
+        words_column(&link.tags),
+        link.password_hash,
+        link.expired_url,
+    ])?;
+    if old.tags != link.tags || old.archived != link.archived {
+        book.untag(&old)?;
+        book.tag(&link)?;
+    }
+    book.changed(id);
+    Ok(Ok(link))
+}
+
+/// Removes a link, if it has the expected version.
+pub(super) fn delete(
+    book: &mut LinkBook,
+    id: LinkId,
+    only_if: Option<u64>,
+) -> Result<Result<Link, UpdateRefused>, StoreError> {
+    let mut link = match expect(book, id, only_if)? {
+        Ok(link) => link,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let connection = &book.connection;
+    // Asked before the row goes: whether a person chose the code decides whether it may be chosen again.
+    connection.prepare_cached(include_str!("../sql/link_retire.sql"))?.execute([id_column(id)])?;
+    connection.prepare_cached(include_str!("../sql/link_delete.sql"))?.execute([id_column(id)])?;
+    connection.prepare_cached(include_str!("../sql/allowance_delete.sql"))?.execute([id_column(id)])?;
+    if book.codes.decode(link.code.as_str().as_bytes()).is_none() {
+        connection.prepare_cached(include_str!("../sql/code_delete.sql"))?.execute([link.code.as_str()])?;
+    }
+    book.untag(&link)?;
+    book.removed(&link);
+    link.version = book.counters.version;
+    Ok(Ok(link))
+}
+
+/// Takes one of the clicks that a link may give.
+pub(super) fn spend(book: &mut LinkBook, id: LinkId) -> Result<Spent, StoreError> {
+    let max_clicks: Option<Option<i64>> = book
+        .connection
+        .prepare_cached(include_str!("../sql/max_clicks_get.sql"))?
+        .query_row([id_column(id)], |row| row.get(0))
+        .optional()?;
+    let max = match max_clicks {
+        None => return Ok(Spent::Missing),
+        Some(None) => return Ok(Spent::Unlimited),
+        Some(Some(max)) => max,
+    };
+    let used: Option<i64> = book
+        .connection
+        .prepare_cached(include_str!("../sql/allowance_spend.sql"))?
+        .query_row((id_column(id), max), |row| row.get(0))
+        .optional()?;
+    Ok(match used {
+        Some(used) => Spent::Granted { left: (max - used).cast_unsigned() },
+        None => Spent::UsedUp,
+    })
+}
+
+fn expect(
+    book: &LinkBook,
+    id: LinkId,
+    only_if: Option<u64>,
+) -> Result<Result<Link, UpdateRefused>, StoreError> {
+    Ok(match book.get(id)? {
+        None => Err(UpdateRefused::Missing),
+        Some(link) if only_if.is_some_and(|version| version != link.version) => {
+            Err(UpdateRefused::Changed(Box::new(link)))
+        }
+        Some(link) => Ok(link),
+    })
+}
+
+fn apply(link: Link, change: Change) -> Link {
+    fn pick<T>(field: Field<T>, kept: T) -> T {
+        match field {
+            Field::Keep => kept,
+            Field::Set(value) => value,
+        }
+    }
+    Link {
+        url: match change.destination {
+            Field::Keep => link.url,
+            Field::Set(destination) => destination.as_given().to_owned(),
+        },
+        title: pick(change.title, link.title),
+        notes: pick(change.notes, link.notes),
+        tags: pick(change.tags, link.tags),
+        starts_at: pick(change.starts_at, link.starts_at),
+        expires_at: pick(change.expires_at, link.expires_at),
+        max_clicks: pick(change.max_clicks, link.max_clicks),
+        redirect_status: pick(change.redirect_status, link.redirect_status),
+        forward_query: pick(change.forward_query, link.forward_query),
+        password_hash: pick(change.password_hash, link.password_hash),
+        archived: pick(change.archived, link.archived),
+        expired_url: pick(change.expired_url, link.expired_url),
+        ..link
+    }
+}

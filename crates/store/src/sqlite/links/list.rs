@@ -1,0 +1,86 @@
+//! Pages of links, in the order of their creation.
+
+use super::super::row;
+use super::book;
+use crate::{ListQuery, Page, Sort, StoreError};
+use curtail_model::{Codes, Link, LinkId, Timestamp};
+use rusqlite::Connection;
+use std::cmp::Reverse;
+
+/// A page of links by tag or state, without words.
+pub(super) fn list(connection: &Connection, codes: &Codes, query: &ListQuery) -> Result<Page, StoreError> {
+    // Indexes are by state first. Both states are two short runs that merge into one.
+    let states: &[bool] = match query.archived {
+        None => &[false, true],
+        Some(true) => &[true],
+        Some(false) => &[false],
+    };
+    let mut links = Vec::new();
+    for &archived in states {
+        match &query.tag {
+            None => links.extend(by_time(connection, codes, query, archived)?),
+            Some(tag) => links.extend(by_tag(connection, codes, query, archived, tag)?),
+        }
+    }
+    let order = |link: &Link| (link.created_at, link.id);
+    match query.sort {
+        Sort::Newest => links.sort_by_key(|link| Reverse(order(link))),
+        Sort::Oldest => links.sort_by_key(order),
+    }
+    let more = links.len() > query.limit;
+    links.truncate(query.limit);
+    Ok(Page { links, more })
+}
+
+fn by_time(
+    connection: &Connection,
+    codes: &Codes,
+    query: &ListQuery,
+    archived: bool,
+) -> Result<Vec<Link>, StoreError> {
+    let sql = match query.sort {
+        Sort::Newest => include_str!("../sql/list_newest.sql"),
+        Sort::Oldest => include_str!("../sql/list_oldest.sql"),
+    };
+    let (time, id) = after(query);
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map((archived, time, id, limit(query)), |row| row::link(row, codes))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn by_tag(
+    connection: &Connection,
+    codes: &Codes,
+    query: &ListQuery,
+    archived: bool,
+    tag: &str,
+) -> Result<Vec<Link>, StoreError> {
+    let sql = match query.sort {
+        Sort::Newest => include_str!("../sql/list_tag_newest.sql"),
+        Sort::Oldest => include_str!("../sql/list_tag_oldest.sql"),
+    };
+    let (time, id) = after(query);
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids: Vec<LinkId> = statement
+        .query_map((archived, time, id, limit(query), tag), |row| row::link_id(row, 0))?
+        .collect::<Result<_, _>>()?;
+    let mut links = Vec::with_capacity(ids.len());
+    for id in ids {
+        links.extend(book::get(connection, codes, id)?);
+    }
+    Ok(links)
+}
+
+/// What the page begins after, as columns; without a cursor that is before everything.
+fn after(query: &ListQuery) -> (i64, i64) {
+    match (query.after, query.sort) {
+        (Some((time, id)), _) => (Timestamp::millis(time), row::id_column(id)),
+        (None, Sort::Newest) => (i64::MAX, i64::MAX),
+        (None, Sort::Oldest) => (i64::MIN, -1),
+    }
+}
+
+/// One more than asked for tells whether there is more.
+fn limit(query: &ListQuery) -> i64 {
+    i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1)
+}

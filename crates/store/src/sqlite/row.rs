@@ -1,0 +1,101 @@
+//! Rows of links and their columns.
+
+use curtail_model::{Code, Codes, Link, LinkId, RedirectStatus, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+/// Reads a link from the columns that `link_get.sql` and its siblings select.
+pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
+    let id = link_id(row, 0)?;
+    let code = match row.get::<_, Option<String>>(1)? {
+        Some(code) => code,
+        None => codes
+            .encode(id)
+            .ok_or_else(|| wrong(1, Type::Null, "an id beyond all codes has none of its own"))?,
+    };
+    let status: u16 = row.get(7)?;
+    Ok(Link {
+        id,
+        code: Code::known(code),
+        url: row.get(2)?,
+        created_at: Timestamp::from_millis(row.get(3)?),
+        updated_at: Timestamp::from_millis(row.get(4)?),
+        version: row.get::<_, i64>(5)?.cast_unsigned(),
+        archived: row.get(6)?,
+        redirect_status: RedirectStatus::from_code(status)
+            .ok_or_else(|| wrong(7, Type::Integer, "no status of a redirect"))?,
+        forward_query: row.get(8)?,
+        starts_at: time(row, 9)?,
+        expires_at: time(row, 10)?,
+        max_clicks: row.get::<_, Option<i64>>(11)?.map(i64::cast_unsigned),
+        title: row.get(12)?,
+        notes: row.get(13)?,
+        tags: words(row, 14)?,
+        password_hash: row.get(15)?,
+        expired_url: row.get(16)?,
+    })
+}
+
+/// An id in a column.
+pub(super) fn link_id(row: &Row<'_>, column: usize) -> Result<LinkId> {
+    let id: i64 = row.get(column)?;
+    LinkId::new(id.cast_unsigned()).ok_or_else(|| wrong(column, Type::Integer, "ids are not negative"))
+}
+
+/// A time in a column, if there is one.
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
+/// An id as a column holds it.
+pub(super) fn id_column(id: LinkId) -> i64 {
+    id.get().cast_signed()
+}
+
+/// Several words in one column: each as its length in bytes, a colon and itself. Whatever is in them, they come back.
+pub(super) fn words_column(words: &[String]) -> Option<String> {
+    if words.is_empty() {
+        return None;
+    }
+    Some(words.iter().map(|word| format!("{}:{word}", word.len())).collect())
+}
+
+/// What [`words_column`] wrote.
+pub(super) fn words(row: &Row<'_>, column: usize) -> Result<Vec<String>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    split_words(text).ok_or_else(|| wrong(column, Type::Text, "not a list of words"))
+}
+
+fn split_words(mut text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    while !text.is_empty() {
+        let (length, rest) = text.split_once(':')?;
+        let (word, rest) = rest.split_at_checked(length.parse().ok()?)?;
+        words.push(word.to_owned());
+        text = rest;
+    }
+    Some(words)
+}
+
+fn wrong(column: usize, kind: Type, what: &'static str) -> Error {
+    Error::FromSqlConversionFailure(column, kind, what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_come_back_as_they_were(words in proptest::collection::vec("\\PC{0,8}|[0-9:]{0,4}", 0..5)) {
+            let column = words_column(&words);
+            prop_assert_eq!(split_words(column.as_deref().unwrap_or_default()), Some(words));
+        }
+
+        #[test]
+        fn no_column_makes_it_panic(text: String) {
+            let _ = split_words(&text);
+        }
+    }
+}

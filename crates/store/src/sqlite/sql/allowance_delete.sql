@@ -1,0 +1,1 @@
+DELETE FROM allowances WHERE link_id = ?1

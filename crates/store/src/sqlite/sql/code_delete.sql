@@ -1,0 +1,1 @@
+DELETE FROM codes WHERE domain = 0 AND code = ?1

@@ -1,0 +1,1 @@
+SELECT version, next_generated, next_custom, trimmed FROM counters

@@ -1,0 +1,1 @@
+SELECT link_id FROM documents WHERE document = ?1

@@ -1,0 +1,1 @@
+INSERT INTO documents (document, link_id) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+SELECT max_clicks FROM links WHERE id = ?1

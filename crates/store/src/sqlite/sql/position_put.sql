@@ -1,0 +1,1 @@
+INSERT INTO positions (stream, position) VALUES (?1, ?2) ON CONFLICT (stream) DO UPDATE SET position = excluded.position

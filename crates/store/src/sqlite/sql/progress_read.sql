@@ -1,0 +1,1 @@
+SELECT store, seq, scanned FROM progress

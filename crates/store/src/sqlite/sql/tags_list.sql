@@ -1,0 +1,1 @@
+SELECT tag, links FROM tags ORDER BY tag

@@ -1,0 +1,1 @@
+DELETE FROM totals WHERE link_id = ?1

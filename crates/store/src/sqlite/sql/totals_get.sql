@@ -1,0 +1,1 @@
+SELECT human, bot, other FROM totals WHERE link_id = ?1

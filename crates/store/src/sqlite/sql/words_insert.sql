@@ -1,0 +1,1 @@
+INSERT INTO words (rowid, text, labels) VALUES (?1, ?2, ?3)

@@ -1,0 +1,278 @@
+//! The one thread that writes to a database file: whatever was asked for while the last commit ran is the next commit.
+//!
+//! An operation is answered after the commit that holds it, so what was answered is durable. When anything fails in a
+//! group, the whole group is rolled back and every operation of it is told so; the next group starts afresh.
+
+use super::queue::{Queue, Rejected};
+use crate::{Answer, StoreError};
+use rusqlite::Connection;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use tokio::sync::oneshot;
+use tracing::{debug, error};
+
+/// What a group may weigh: more would make the first of them wait without making the commit much cheaper.
+const GROUP_WEIGHT: usize = 16_384;
+/// What may wait. A link to make weighs 1, and so does any other small operation.
+const QUEUE_WEIGHT: usize = 16 * GROUP_WEIGHT;
+
+/// What a writer's thread owns: a connection, and what is kept in memory beside it.
+pub(super) trait Book: Send + 'static {
+    /// Where groups are written.
+    fn connection(&self) -> &Connection;
+    /// A group begins.
+    fn begin(&mut self);
+    /// A group ends: writes what all its operations have in common.
+    fn seal(&mut self) -> Result<(), StoreError>;
+    /// The group is durable.
+    fn committed(&mut self);
+    /// Nothing of the group has happened: what is in memory is as it was when the group began.
+    fn rolled_back(&mut self);
+}
+
+/// A handle on the writer's thread. Dropping it, as closing it, finishes what waits and checkpoints.
+pub(super) struct Writer<B: Book> {
+    name: &'static str,
+    queue: Arc<Queue<Box<dyn Operation<B>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+pub(super) trait Operation<B>: Send {
+    fn run(&mut self, book: &mut B) -> Result<(), StoreError>;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Pending<F, T> {
+    work: Option<F>,
+    value: Option<T>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<B: Book> Writer<B> {
+    pub(super) fn start(name: &'static str, book: B) -> std::io::Result<Writer<B>> {
+        let queue = Arc::new(Queue::new(QUEUE_WEIGHT));
+        let entries = Arc::clone(&queue);
+        let thread = thread::Builder::new().name(name.into()).spawn(move || run(name, &entries, book))?;
+        Ok(Writer { name, queue, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks for work to be done in the next group. It is queued when this returns, whatever becomes of the answer.
+    pub(super) fn submit<T, F>(&self, weight: usize, work: F) -> Answer<'static, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut B) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        let pushed = self.queue.push(weight, Box::new(Pending { work: Some(work), value: None, caller }));
+        let name = self.name;
+        Box::pin(async move {
+            match pushed {
+                Ok(()) => answer.await.unwrap_or_else(|_| Err(ended(name))),
+                Err(Rejected::Full) => Err(StoreError::Unavailable(format!("too much waits for {name}"))),
+                Err(Rejected::Closed) => Err(ended(name)),
+            }
+        })
+    }
+
+    /// Finishes what waits, checkpoints and ends the thread.
+    pub(super) fn close(&self) {
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            error!(writer = self.name, "the writer had panicked");
+        }
+    }
+}
+
+impl<B: Book> Drop for Writer<B> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<B, F, T> Operation<B> for Pending<F, T>
+where
+    T: Send,
+    F: FnOnce(&mut B) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, book: &mut B) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            self.value = Some(work(book)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Pending { value, caller, .. } = *self;
+        let answer =
+            committed.and_then(|()| value.ok_or_else(|| StoreError::Unavailable("not reached".into())));
+        // Nobody may be waiting any more: the write stands all the same.
+        let _ = caller.send(answer);
+    }
+}
+
+fn ended(name: &str) -> StoreError {
+    StoreError::Unavailable(format!("{name} has ended"))
+}
+
+/// Refuses all work once the thread is gone, even by a panic, so that nobody waits for ever.
+struct Abandon<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for Abandon<'_, T> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+fn run<B: Book>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>, mut book: B) {
+    let _abandon = Abandon(queue);
+    let mut group = Vec::new();
+    while queue.take(GROUP_WEIGHT, 1, &mut group) {
+        let committed = commit(&mut book, &mut group);
+        if let Err(failure) = &committed {
+            error!(writer = name, operations = group.len(), %failure, "a group of changes was rolled back");
+        }
+        for operation in group.drain(..) {
+            operation.answer(committed.clone());
+        }
+    }
+    // An empty log makes the next start quick; the changes are safe without it.
+    if let Err(failure) = book.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        debug!(writer = name, %failure, "no checkpoint at the end");
+    }
+}
+
+fn commit<B: Book>(book: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
+    match attempt(book, group) {
+        Ok(()) => {
+            book.committed();
+            Ok(())
+        }
+        Err(failure) => {
+            // SQLite has rolled back by itself after some errors; where this fails too, the next BEGIN will say so.
+            if !book.connection().is_autocommit()
+                && let Err(worse) = book.connection().execute_batch("ROLLBACK")
+            {
+                error!(failure = %worse, "could not roll back");
+            }
+            book.rolled_back();
+            Err(failure)
+        }
+    }
+}
+
+fn attempt<B: Book>(book: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
+    book.begin();
+    book.connection().prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    for operation in group {
+        operation.run(book)?;
+    }
+    book.seal()?;
+    book.connection().prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in a table, and how many of them there are.
+    struct Numbers {
+        connection: Connection,
+        count: usize,
+        before: usize,
+    }
+
+    impl Book for Numbers {
+        fn connection(&self) -> &Connection {
+            &self.connection
+        }
+
+        fn begin(&mut self) {
+            self.before = self.count;
+        }
+
+        fn seal(&mut self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn committed(&mut self) {}
+
+        fn rolled_back(&mut self) {
+            self.count = self.before;
+        }
+    }
+
+    fn numbers() -> Numbers {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number INTEGER NOT NULL, padding BLOB)").unwrap();
+        Numbers { connection, count: 0, before: 0 }
+    }
+
+    fn add(book: &mut Numbers, number: i64, padding: usize) -> Result<usize, StoreError> {
+        book.connection.execute("INSERT INTO numbers VALUES (?1, zeroblob(?2))", (number, padding as i64))?;
+        book.count += 1;
+        Ok(book.count)
+    }
+
+    fn rows(book: &mut Numbers) -> Result<i64, StoreError> {
+        Ok(book.connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
+    }
+
+    /// Keeps the thread busy until the returned sender is dropped, so that what is asked meanwhile is one group.
+    fn hold(writer: &Writer<Numbers>) -> std::sync::mpsc::Sender<()> {
+        let (release, held) = std::sync::mpsc::channel();
+        let (entered, inside) = std::sync::mpsc::channel();
+        drop(writer.submit(1, move |_| {
+            entered.send(()).ok();
+            held.recv().ok();
+            Ok(())
+        }));
+        inside.recv().unwrap();
+        release
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_the_whole_group_and_the_next_one_is_well() {
+        let writer = Writer::start("test", numbers()).unwrap();
+        writer
+            .submit(1, |book| Ok(book.connection.pragma_update(None, "max_page_count", 20)?))
+            .await
+            .unwrap();
+        let release = hold(&writer);
+        let small = writer.submit(1, |book| add(book, 1, 10));
+        let large = writer.submit(1, |book| add(book, 2, 1 << 20));
+        let after = writer.submit(1, |book| add(book, 3, 10));
+        drop(release);
+        assert_eq!(small.await, Err(StoreError::Full));
+        assert_eq!(large.await, Err(StoreError::Full));
+        assert_eq!(after.await, Err(StoreError::Full));
+        assert_eq!(writer.submit(1, rows).await, Ok(0));
+        assert_eq!(writer.submit(1, |book| add(book, 4, 10)).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn what_waits_while_a_group_runs_is_the_next_group() {
+        let writer = Writer::start("test", numbers()).unwrap();
+        let release = hold(&writer);
+        let asked: Vec<_> = (0..100)
+            .map(|number| writer.submit(1, move |book| add(book, number, 0).map(|_| book.before)))
+            .collect();
+        drop(release);
+        for answer in asked {
+            assert_eq!(answer.await, Ok(0), "there was a commit in between");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_callers_are_told_and_do_not_wait() {
+        let writer = Writer::start("test", numbers()).unwrap();
+        let release = hold(&writer);
+        let broken = writer.submit(1, |_| -> Result<(), StoreError> { panic!("on purpose") });
+        let next = writer.submit(1, |book| add(book, 1, 0));
+        drop(release);
+        assert!(matches!(broken.await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(next.await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(writer.submit(1, rows).await, Err(StoreError::Unavailable(_))));
+    }
+}

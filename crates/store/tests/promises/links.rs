@@ -1,0 +1,276 @@
+//! What engines promise of single links.
+
+use crate::engine::{Engine, at, create, destination, id, make, new_link, with_code};
+use curtail_model::offensive::is_offensive;
+use curtail_model::{Change, Field, Link, NewLink, RedirectStatus, Target};
+use curtail_store::{Create, Created, Idempotency, Refused, Spent, UpdateRefused, WhenMade};
+use std::collections::HashSet;
+
+macro_rules! promises {
+    ($name:ident, $open:path) => {
+        crate::suite!($name, $open, links:
+            a_link_is_given_back_as_it_was_made,
+            a_code_leads_to_its_packed_target,
+            two_creates_of_one_code_give_one_link,
+            a_refused_link_leaves_the_others_untouched,
+            generated_codes_differ_and_never_offend,
+            the_generator_steps_over_chosen_codes,
+            a_generated_code_is_never_given_again_and_a_custom_one_is_free,
+            reuse_under_concurrency_gives_one_link,
+            reuse_compares_the_normal_form_and_skips_archived_links,
+            a_repeated_request_gives_the_same_link,
+            a_link_changes_only_from_the_expected_version,
+            versions_only_rise,
+            no_more_clicks_are_spent_than_a_link_has,
+            a_raised_limit_keeps_what_was_used,
+        );
+    };
+}
+pub(crate) use promises;
+
+fn full(code: Option<&str>) -> NewLink {
+    let plain = code.map_or_else(
+        || new_link("https://example.com/ä b"),
+        |code| with_code("https://example.com/ä b", code),
+    );
+    NewLink {
+        title: Some("A title".into()),
+        notes: Some("Notes\nof two lines".into()),
+        tags: vec!["1:2".into(), "größe".into()],
+        starts_at: Some(at(1)),
+        expires_at: Some(at(2)),
+        max_clicks: Some(3),
+        redirect_status: RedirectStatus::PermanentRedirect,
+        forward_query: true,
+        password_hash: Some("$argon2id$".into()),
+        expired_url: Some("https://example.com/over".into()),
+        ..plain
+    }
+}
+
+pub(crate) async fn a_link_is_given_back_as_it_was_made(engine: Engine) {
+    for code in [None, Some("größe/🚀"), Some("chosen"), Some("abcdef"), Some("x")] {
+        let Created { link, when } = make(&*engine.links, create(full(code))).await.unwrap();
+        assert_eq!(when, WhenMade::Now);
+        assert_eq!(code.unwrap_or(link.code.as_str()), link.code.as_str());
+        assert_eq!(link.url, "https://example.com/ä b");
+        assert_eq!(link.tags, ["1:2", "größe"]);
+        assert_eq!(link.id.bucket(), engine.codes.bucket_of(0, link.code.as_str().as_bytes()));
+        assert_eq!(engine.links.get(link.id).await.unwrap().as_ref(), Some(&link));
+        assert_eq!(engine.links.find(link.code.as_str()).await.unwrap(), Some(link));
+    }
+    assert_eq!(engine.links.find("nothing-here").await.unwrap(), None);
+    assert_eq!(engine.links.find("zzzzzz").await.unwrap(), None);
+    assert_eq!(engine.links.get(id(12_345_678)).await.unwrap(), None);
+}
+
+pub(crate) async fn a_code_leads_to_its_packed_target(engine: Engine) {
+    for link in [new_link("https://example.com/"), full(None), full(Some("a/b"))] {
+        let link = make(&*engine.links, create(link)).await.unwrap().link;
+        let packed = engine.links.resolve(link.code.as_str()).await.unwrap();
+        assert_eq!(packed, Some(Target::pack(&link)));
+    }
+    assert_eq!(engine.links.resolve("nothing").await.unwrap(), None);
+}
+
+pub(crate) async fn two_creates_of_one_code_give_one_link(engine: Engine) {
+    // The shape of a generated code, and not.
+    for code in ["chosen", "a-custom-code"] {
+        let asked: Vec<_> = (0..16).map(|n| with_code(&format!("https://example.com/{n}"), code)).collect();
+        let answers: Vec<_> = asked.into_iter().map(|link| engine.links.create(vec![create(link)])).collect();
+        let mut made = Vec::new();
+        for answer in answers {
+            match answer.await.unwrap().pop().unwrap() {
+                Ok(created) => made.push(created.link),
+                Err(refused) => assert_eq!(refused, Refused::CodeTaken),
+            }
+        }
+        assert_eq!(made.len(), 1);
+        assert_eq!(engine.links.find(code).await.unwrap(), made.pop());
+    }
+}
+
+pub(crate) async fn a_refused_link_leaves_the_others_untouched(engine: Engine) {
+    let links = vec![
+        with_code("https://a.example/", "same"),
+        with_code("https://b.example/", "same"),
+        new_link("https://c.example/"),
+    ];
+    let answers = engine.links.create(links.into_iter().map(create).collect()).await.unwrap();
+    assert_eq!(answers[0].as_ref().map(|made| made.link.url.as_str()), Ok("https://a.example/"));
+    assert_eq!(answers[1], Err(Refused::CodeTaken));
+    assert_eq!(answers[2].as_ref().map(|made| made.link.url.as_str()), Ok("https://c.example/"));
+}
+
+pub(crate) async fn generated_codes_differ_and_never_offend(engine: Engine) {
+    let links = (0..20_000).map(|_| create(new_link("https://example.com/"))).collect();
+    let made = engine.links.create(links).await.unwrap();
+    let codes: HashSet<String> = made.into_iter().map(|made| made.unwrap().link.code.to_string()).collect();
+    assert_eq!(codes.len(), 20_000);
+    assert!(!codes.iter().any(|code| is_offensive(code)));
+}
+
+pub(crate) async fn the_generator_steps_over_chosen_codes(engine: Engine) {
+    let first = make(&*engine.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    // The codes that would be generated next.
+    let ahead: Vec<_> = (1..100).filter_map(|n| engine.codes.encode(id(first.id.get() + n))).collect();
+    for code in ahead.iter().filter(|code| !is_offensive(code)) {
+        make(&*engine.links, create(with_code("https://chosen.example/", code))).await.unwrap();
+    }
+    let next = make(&*engine.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    assert!(!ahead.contains(&next.code.to_string()));
+    assert_eq!(engine.links.find(&ahead[0]).await.unwrap().unwrap().url, "https://chosen.example/");
+}
+
+pub(crate) async fn a_generated_code_is_never_given_again_and_a_custom_one_is_free(engine: Engine) {
+    let generated = make(&*engine.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    engine.links.delete(generated.id, None).await.unwrap().unwrap();
+    let again =
+        make(&*engine.links, create(with_code("https://evil.example/", generated.code.as_str()))).await;
+    assert_eq!(again, Err(Refused::CodeTaken));
+    for code in ["chosen", "a-custom-code"] {
+        let custom =
+            make(&*engine.links, create(with_code("https://one.example/", code))).await.unwrap().link;
+        let gone = engine.links.delete(custom.id, None).await.unwrap().unwrap();
+        assert!(gone.version > custom.version);
+        assert_eq!(gone, Link { version: gone.version, ..custom });
+        assert_eq!(engine.links.find(code).await.unwrap(), None);
+        make(&*engine.links, create(with_code("https://two.example/", code))).await.unwrap();
+        assert_eq!(engine.links.find(code).await.unwrap().unwrap().url, "https://two.example/");
+    }
+    assert_eq!(engine.links.delete(generated.id, None).await.unwrap(), Err(UpdateRefused::Missing));
+}
+
+pub(crate) async fn reuse_under_concurrency_gives_one_link(engine: Engine) {
+    let reuse = || create(NewLink { reuse: true, ..new_link("https://example.com/shared") });
+    let answers: Vec<_> = (0..64).map(|_| engine.links.create(vec![reuse(), reuse()])).collect();
+    let (mut ids, mut new) = (HashSet::new(), 0);
+    for answer in answers {
+        for created in answer.await.unwrap() {
+            let created = created.unwrap();
+            ids.insert(created.link.id);
+            new += usize::from(created.when == WhenMade::Now);
+        }
+    }
+    assert_eq!((ids.len(), new), (1, 1));
+}
+
+pub(crate) async fn reuse_compares_the_normal_form_and_skips_archived_links(engine: Engine) {
+    let reuse = |url| create(NewLink { reuse: true, ..new_link(url) });
+    let first = make(&*engine.links, create(new_link("HTTP://Example.com:80/a"))).await.unwrap().link;
+    let same = make(&*engine.links, reuse("http://example.com/a")).await.unwrap();
+    assert_eq!((same.link.id, same.when), (first.id, WhenMade::Reused));
+    let moved =
+        Change { destination: Field::Set(destination("https://elsewhere.example/")), ..Change::default() };
+    engine.links.update(first.id, moved, None, at(1)).await.unwrap().unwrap();
+    let there = make(&*engine.links, reuse("https://elsewhere.example/")).await.unwrap();
+    assert_eq!(there.link.id, first.id);
+    let archived = Change { archived: Field::Set(true), ..Change::default() };
+    engine.links.update(first.id, archived, None, at(2)).await.unwrap().unwrap();
+    for url in ["https://elsewhere.example/", "http://example.com/a"] {
+        let made = make(&*engine.links, reuse(url)).await.unwrap();
+        assert_eq!(made.when, WhenMade::Now, "{url}");
+    }
+}
+
+pub(crate) async fn a_repeated_request_gives_the_same_link(engine: Engine) {
+    let idempotency = Idempotency { key: [1; 32], request: [2; 32] };
+    let ask = |idempotency, millis| Create {
+        link: new_link("https://example.com/"),
+        now: at(millis),
+        idempotency: Some(idempotency),
+    };
+    let first = make(&*engine.links, ask(idempotency, 0)).await.unwrap();
+    let again = make(&*engine.links, ask(idempotency, 1)).await.unwrap();
+    assert_eq!(again, Created { when: WhenMade::Replayed, ..first.clone() });
+    let other = make(&*engine.links, ask(Idempotency { request: [3; 32], ..idempotency }, 2)).await;
+    assert_eq!(other, Err(Refused::IdempotencyKeyUsed));
+    let both =
+        engine.links.create(vec![ask(Idempotency { key: [9; 32], ..idempotency }, 0); 2]).await.unwrap();
+    assert_eq!(both[0].as_ref().unwrap().link.id, both[1].as_ref().unwrap().link.id);
+    engine.links.delete(first.link.id, None).await.unwrap().unwrap();
+    assert_eq!(make(&*engine.links, ask(idempotency, 3)).await, Err(Refused::IdempotentLinkGone));
+    let expired = make(&*engine.links, ask(idempotency, Idempotency::LIFETIME)).await.unwrap();
+    assert_eq!(expired.when, WhenMade::Now);
+}
+
+pub(crate) async fn a_link_changes_only_from_the_expected_version(engine: Engine) {
+    let made = make(&*engine.links, create(full(None))).await.unwrap().link;
+    let change =
+        Change { title: Field::Set(None), tags: Field::Set(vec!["new".into()]), ..Change::default() };
+    let stale = engine.links.update(made.id, change.clone(), Some(made.version + 1), at(5)).await.unwrap();
+    assert_eq!(stale, Err(UpdateRefused::Changed(Box::new(made.clone()))));
+    let changed =
+        engine.links.update(made.id, change.clone(), Some(made.version), at(5)).await.unwrap().unwrap();
+    let expected = Link {
+        title: None,
+        tags: vec!["new".into()],
+        updated_at: at(5),
+        version: changed.version,
+        ..made.clone()
+    };
+    assert_eq!(changed, expected);
+    assert_eq!(engine.links.get(made.id).await.unwrap(), Some(expected));
+    let stale = engine.links.delete(made.id, Some(made.version)).await.unwrap();
+    assert_eq!(stale, Err(UpdateRefused::Changed(Box::new(changed))));
+    assert_eq!(engine.links.update(id(77), change, None, at(5)).await.unwrap(), Err(UpdateRefused::Missing));
+}
+
+pub(crate) async fn versions_only_rise(engine: Engine) {
+    let mut last = 0;
+    let mut rise = |version| {
+        assert!(version > last);
+        last = version;
+    };
+    let links = (0..100).map(|_| create(new_link("https://example.com/"))).collect();
+    let made = engine.links.create(links).await.unwrap();
+    for created in &made {
+        rise(created.as_ref().unwrap().link.version);
+    }
+    let first = made[0].as_ref().unwrap().link.id;
+    rise(engine.links.update(first, Change::default(), None, at(1)).await.unwrap().unwrap().version);
+    rise(engine.links.delete(first, None).await.unwrap().unwrap().version);
+}
+
+pub(crate) async fn no_more_clicks_are_spent_than_a_link_has(engine: Engine) {
+    let limited = NewLink { max_clicks: Some(100), ..new_link("https://example.com/") };
+    let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let links = engine.links.clone();
+            tokio::spawn(async move {
+                let mut granted = Vec::new();
+                for _ in 0..4 {
+                    match links.spend(link).await.unwrap() {
+                        Spent::Granted { left } => granted.push(left),
+                        other => assert_eq!(other, Spent::UsedUp),
+                    }
+                }
+                granted
+            })
+        })
+        .collect();
+    let mut granted = Vec::new();
+    for task in tasks {
+        granted.extend(task.await.unwrap());
+    }
+    granted.sort_unstable();
+    assert_eq!(granted, (0..100).collect::<Vec<_>>());
+}
+
+pub(crate) async fn a_raised_limit_keeps_what_was_used(engine: Engine) {
+    let limited = NewLink { max_clicks: Some(1), ..with_code("https://example.com/", "limited") };
+    let link = make(&*engine.links, create(limited.clone())).await.unwrap().link.id;
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Granted { left: 0 });
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::UsedUp);
+    let set = |max_clicks| Change { max_clicks: Field::Set(max_clicks), ..Change::default() };
+    engine.links.update(link, set(Some(3)), None, at(1)).await.unwrap().unwrap();
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Granted { left: 1 });
+    engine.links.update(link, set(None), None, at(2)).await.unwrap().unwrap();
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Unlimited);
+    engine.links.delete(link, None).await.unwrap().unwrap();
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Missing);
+    // A new link with the same code begins anew.
+    let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
+    assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Granted { left: 0 });
+}

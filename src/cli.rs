@@ -1,0 +1,115 @@
+//! The command line: what people can ask for, and how they are told what went wrong.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 what was asked for or set is mistaken.
+
+mod config;
+mod flags;
+mod key;
+mod output;
+mod table;
+
+use crate::config::{Loaded, Mistakes};
+use clap::{Parser, Subcommand};
+use flags::SettingsFlags;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  curtail serve
+      Start on 127.0.0.1:8080 with everything in ./curtail-data. The first start
+      makes an API key and says where it is kept.
+  curtail serve --listen 0.0.0.0:80 --base-url https://sho.rt --data /var/lib/curtail
+      Serve the world.
+  curtail config --config curtail.toml
+      Check a settings file, and see every setting and where its value came from.
+  curtail key create --name deploy --scopes links:read,links:write --expires 90d
+      Make a key, also while the server runs.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  curtail serve --data /var/lib/curtail
+  curtail serve --config curtail.toml --set cache.bytes=256MiB --set log.format=json
+  CURTAIL_ADMIN_KEY=... CURTAIL_BASE_URL=https://sho.rt curtail serve
+
+Settings come from the file, the environment and the flags; the later win. A setting
+section.key is CURTAIL_SECTION_KEY in the environment. `curtail config` lists them all.
+Stop it with SIGTERM or Ctrl-C: what is under way is answered first.";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  curtail config
+      Every setting, its value and where that came from; a valid settings file.
+  curtail config --config curtail.toml > /dev/null && echo good
+      Check a file before restarting with it.
+  curtail config --format json
+      The same for machines, with defaults and help.";
+
+const KEY_EXAMPLES: &str = "\
+Examples:
+  curtail key create --name \"link importer\" --scopes links:write
+  curtail key list --json
+  curtail key revoke 3
+
+Keys can be managed while the server runs.";
+
+/// A URL shortener that starts as one binary and grows to a fleet
+#[derive(Parser)]
+#[command(name = "curtail", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve short links, their API and their metrics
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(SettingsFlags),
+    /// Show the settings in effect and where each came from
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config(config::Arguments),
+    /// Make, list and revoke API keys
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(key::Arguments),
+}
+
+/// Does what the command line asks for; `serve` is how a server is composed and run.
+pub(crate) fn run(serve: fn(Loaded) -> anyhow::Result<()>) -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(flags) => flags.load().and_then(serve),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Key(arguments) => key::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("curtail: {error:#}");
+            if error.is::<Mistakes>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_sound_and_its_examples_are_too() {
+        Arguments::command().debug_assert();
+        for texts in [super::EXAMPLES, super::SERVE_EXAMPLES, super::CONFIG_EXAMPLES, super::KEY_EXAMPLES] {
+            for line in texts.lines().filter_map(|line| line.strip_prefix("  curtail ")) {
+                let line = line.split('>').next().unwrap_or(line).replace("\"link importer\"", "importer");
+                let words = std::iter::once("curtail").chain(line.split_whitespace());
+                assert!(Arguments::try_parse_from(words).is_ok(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_setting_without_a_value_is_a_mistake_of_usage() {
+        let error = Arguments::try_parse_from(["curtail", "serve", "--set", "cache.bytes"]).err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("section.key=value"), "{error}");
+    }
+}

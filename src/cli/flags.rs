@@ -1,0 +1,81 @@
+//! The flags that give settings, on every command that needs them.
+
+use crate::config::{self, FlagValue, Flags, Loaded};
+use std::path::PathBuf;
+
+/// Where settings come from, for commands that need only the data folder.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct PlaceFlags {
+    /// Read settings from this TOML file [env: CURTAIL_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Keep everything in this folder [env: CURTAIL_DATA] [default: ./curtail-data]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// Give any other setting, as section.key=value; may be repeated
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+}
+
+/// Where settings come from, for commands that need them all.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct SettingsFlags {
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// Serve redirects and the API here [env: CURTAIL_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Serve /metrics here, or "off" [env: CURTAIL_ADMIN_LISTEN] [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin_listen: Option<String>,
+    /// Begin short URLs with this [env: CURTAIL_BASE_URL] [default: the host of each request]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+}
+
+impl PlaceFlags {
+    /// The settings in effect: these flags, the environment, the file and the defaults together.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        load(&self.flags())
+    }
+
+    fn flags(&self) -> Flags {
+        let set = self.set.iter().map(|(name, value)| flag("--set", name, value));
+        // The flag made for a setting is plainer than `--set`, so it comes after it and wins.
+        let data = self.data.iter().map(|value| flag("--data", "data", value));
+        Flags { file: self.config.clone(), values: set.chain(data).collect() }
+    }
+}
+
+impl SettingsFlags {
+    /// The settings in effect: these flags, the environment, the file and the defaults together.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        let mut flags = self.place.flags();
+        let named = [
+            ("--listen", "listen", &self.listen),
+            ("--admin-listen", "admin_listen", &self.admin_listen),
+            ("--base-url", "base_url", &self.base_url),
+        ];
+        let named =
+            named.into_iter().filter_map(|(name, setting, value)| Some(flag(name, setting, value.as_ref()?)));
+        flags.values.extend(named);
+        load(&flags)
+    }
+}
+
+fn load(flags: &Flags) -> anyhow::Result<Loaded> {
+    Ok(config::load(flags, std::env::vars_os())?)
+}
+
+fn flag(flag: &'static str, name: &str, value: &str) -> FlagValue {
+    FlagValue { flag, name: name.to_owned(), value: value.to_owned() }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("write section.key=value, such as cache.bytes=256MiB".to_owned()),
+    }
+}

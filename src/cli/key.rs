@@ -1,0 +1,218 @@
+//! `curtail key`: makes, lists and revokes API keys, also while a server runs on the same data folder.
+
+use super::flags::PlaceFlags;
+use super::output;
+use super::table::lay_out;
+use anyhow::{Context, bail};
+use curtail_api::keys::{Scopes, generate_key, parse_scopes};
+use curtail_model::Timestamp;
+use curtail_store::{ApiKey, Keys, NewApiKey, sqlite};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Longer names are not names.
+const NAME_BYTES_MAX: usize = 200;
+
+/// What `curtail key` is told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make a key and show it, this once
+    Create {
+        /// What it is for, so that you know it again
+        #[arg(long, value_name = "TEXT", value_parser = parse_name)]
+        name: String,
+        /// What it may do: links:read, links:write, stats:read, keys:admin (everything)
+        #[arg(long, value_name = "LIST", default_value = "links:read,links:write,stats:read", value_parser = parse_scopes)]
+        scopes: Scopes,
+        /// Until when it works: days (90d), a day (2027-01-31, from its start in UTC) or a time (2027-01-31T12:00:00Z)
+        #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
+        expires: Option<Timestamp>,
+        #[command(flatten)]
+        shared: Shared,
+    },
+    /// List all keys, without the keys themselves, which nobody keeps
+    List {
+        #[command(flatten)]
+        shared: Shared,
+    },
+    /// Make a key worthless, at once and for ever
+    Revoke {
+        /// Its number in the list
+        id: u64,
+        #[command(flatten)]
+        shared: Shared,
+    },
+}
+
+#[derive(clap::Args)]
+struct Shared {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: PlaceFlags,
+}
+
+/// Does it.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    match &arguments.command {
+        Command::Create { name, scopes, expires, shared } => create(name, *scopes, *expires, shared),
+        Command::List { shared } => list(shared),
+        Command::Revoke { id, shared } => revoke(*id, shared),
+    }
+}
+
+fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Shared) -> anyhow::Result<()> {
+    let keys = open(shared)?;
+    let (key, hash) = generate_key()?;
+    let created_at = now();
+    let new = NewApiKey { name: name.to_owned(), hash, scopes: scopes.names(), created_at, expires_at };
+    // Two equal keys of 160 random bits mean that the randomness is broken: better no key than a shared one.
+    let id =
+        answer(keys.add(new))?.context("the key that was made exists already: do not trust this machine")?;
+    if shared.json {
+        let expires_at = expires_at.map(show_time);
+        let shown =
+            json!({ "id": id, "name": name, "key": key, "scopes": scopes.names(), "expires_at": expires_at });
+        return output::print(&format!("{shown:#}\n"));
+    }
+    output::print(&format!("{key}\n"))?;
+    eprintln!("This is key {id}. It is not kept and cannot be shown again.");
+    Ok(())
+}
+
+fn list(shared: &Shared) -> anyhow::Result<()> {
+    let keys = answer(open(shared)?.list())?;
+    if shared.json {
+        let list: Vec<Value> = keys.iter().map(object).collect();
+        return output::print(&format!("{:#}\n", Value::Array(list)));
+    }
+    if keys.is_empty() {
+        eprintln!("There are no keys. `curtail key create --name ...` makes one.");
+        return Ok(());
+    }
+    let now = now();
+    output::print(&lay_out(
+        ["ID", "NAME", "SCOPES", "CREATED", "STATE"],
+        keys.iter()
+            .map(|key| {
+                let created = show_time(key.created_at);
+                [key.id.to_string(), key.name.clone(), key.scopes.join(","), created, state(key, now)]
+            })
+            .collect(),
+    ))
+}
+
+fn revoke(id: u64, shared: &Shared) -> anyhow::Result<()> {
+    if !answer(open(shared)?.revoke(id, now()))? {
+        bail!("there is no key {id} that could be revoked: `curtail key list` shows those there are");
+    }
+    if shared.json { output::print(&format!("{}\n", json!({ "id": id, "revoked": true }))) } else { Ok(()) }
+}
+
+fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
+    let data = shared.place.load()?.settings.data;
+    if !data.is_dir() {
+        let data = data.display();
+        bail!(
+            "there is no data folder {data}: name it with --data, or start `curtail serve` once to make it"
+        );
+    }
+    sqlite::open_keys(&data).with_context(|| format!("cannot open the keys in {}", data.display()))
+}
+
+/// Waits for the store. There is nothing else to do here meanwhile.
+fn answer<T>(answer: curtail_store::Answer<'_, T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(answer)?)
+}
+
+fn object(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "scopes": key.scopes,
+        "created_at": show_time(key.created_at),
+        "expires_at": key.expires_at.map(show_time),
+        "revoked_at": key.revoked_at.map(show_time),
+    })
+}
+
+fn state(key: &ApiKey, now: Timestamp) -> String {
+    match (key.revoked_at, key.expires_at) {
+        (Some(when), _) => format!("revoked {}", show_time(when)),
+        (None, Some(when)) if when <= now => format!("expired {}", show_time(when)),
+        (None, Some(when)) => format!("works until {}", show_time(when)),
+        (None, None) => "works".to_owned(),
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
+/// RFC 3339 in UTC, to the second.
+fn show_time(time: Timestamp) -> String {
+    jiff::Timestamp::from_second(time.seconds())
+        .map_or_else(|_| time.millis().to_string(), |time| time.to_string())
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(format!("write 1 to {NAME_BYTES_MAX} bytes of visible text"));
+    }
+    Ok(name.to_owned())
+}
+
+fn parse_expiry(text: &str) -> Result<Timestamp, String> {
+    let wrong = || {
+        "write days such as 90d, a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z".to_owned()
+    };
+    let time = if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok()) {
+        now().plus_millis(i64::from(days) * Timestamp::DAY)
+    } else if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        Timestamp::from_millis(time.as_millisecond())
+    } else {
+        // A time without its zone would be read as a day, its hours lost.
+        let day = Some(text).filter(|text| !text.contains(['T', 't', ' '])).ok_or_else(wrong)?;
+        let start = day.parse::<Date>().map(|date| date.at(0, 0, 0, 0));
+        let start = start.and_then(|start| TimeZone::UTC.to_timestamp(start)).map_err(|_| wrong())?;
+        Timestamp::from_millis(start.as_millisecond())
+    };
+    if time <= now() { Err("is in the past: such a key would never work".to_owned()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_visible_text() {
+        assert_eq!(parse_name(" grün "), Ok("grün".to_owned()));
+        for wrong in ["", " ", "a\nb", "\u{1b}[2J", &"x".repeat(NAME_BYTES_MAX + 1)] {
+            assert!(parse_name(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_is_days_a_day_or_a_time_to_come() {
+        let day = parse_expiry("2999-01-31").unwrap();
+        assert_eq!(show_time(day), "2999-01-31T00:00:00Z");
+        assert_eq!(parse_expiry("2999-01-31T01:00:00+01:00"), Ok(day));
+        let in_days = parse_expiry("90d").unwrap().millis() - now().millis();
+        assert!((in_days - 90 * Timestamp::DAY).abs() < Timestamp::MINUTE);
+        for wrong in
+            ["", "d", "0d", "-1d", "99999d", "soon", "2020-01-01", "2999-02-30", "2999-01-31T12:00:00"]
+        {
+            assert!(parse_expiry(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

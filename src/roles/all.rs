@@ -1,0 +1,223 @@
+//! The role of a single server: everything in one process, nothing else installed.
+//!
+//! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
+//! answer what is under way, the pipeline counts what they recorded, the store closes.
+
+use super::{metrics, routes};
+use crate::config::Settings;
+use crate::data_folder::DataFolder;
+use crate::first_key;
+use anyhow::Context;
+use curtail_api::Api;
+use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache};
+use curtail_clicks::pipeline::{self, Pipeline};
+use curtail_clicks::recorder::Recorder;
+use curtail_clicks::{journal, stats::Stats};
+use curtail_model::Timestamp;
+use curtail_redirect::counters::Counters;
+use curtail_redirect::server::{self, Core};
+use curtail_redirect::{Elsewhere, Passwords, Redirector, Shared, TrustedProxies};
+use curtail_runtime::health::Health;
+use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
+use curtail_runtime::{clock, cores, listener};
+use curtail_store::sqlite::{self, Sqlite};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
+const BATCH_CLICKS_MAX: usize = 400_000;
+/// Memory for pages of the databases. Links that are asked for are in the cache, so this is for misses and lists.
+const PAGE_CACHE_BYTES: usize = 64 << 20;
+
+/// Runs a single server until it is told to stop.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let folder = DataFolder::lock(&settings.data)?;
+    let listeners = listener::listen(settings.listen, settings.threads)?;
+    let admin = settings.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
+
+    let store = open_store(settings, &folder)?;
+    let new_key = first_key::ensure(&*store.keys, settings.admin_key.as_ref(), folder.path(), now()).await?;
+    let (recorders, pipeline) = start_pipeline(settings, &folder, &store).await?;
+
+    let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
+    let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+    let shared = Arc::new(Shared {
+        resolver: Resolver::new(store.links.clone(), layers.clone()),
+        links: store.links.clone(),
+        passwords: Passwords::default(),
+        not_found_url: settings.redirect.not_found_url.clone(),
+    });
+    let health = Arc::new(Health::default());
+    let api = Api {
+        links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now)),
+        keys: store.keys.clone(),
+        rollups: store.rollups.clone(),
+        stats: Arc::new(Stats::new(store.rollups.clone())),
+        settings: api_settings(settings),
+    };
+    let elsewhere = routes::elsewhere(api, health.clone());
+
+    let (stop, told) = shutdown();
+    let counters: Arc<[Arc<Counters>]> = listeners.iter().map(|_| Arc::default()).collect();
+    let address = listeners[0].local_addr()?;
+    let cores = start_cores(settings, listeners, recorders, &cache, &shared, &elsewhere, &counters, &told)?;
+    if let Some(admin) = admin.into_iter().flatten().next() {
+        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch());
+        tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
+    }
+    health.serving();
+    announce(settings, address, new_key.as_deref());
+
+    let signal = signal_to_stop().await?;
+    tracing::info!(signal, "stopping: answering what is under way");
+    health.draining();
+    stop.now();
+    join(cores).await;
+    drop(shared);
+    finish(settings, pipeline, store).await;
+    Ok(())
+}
+
+fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Sqlite> {
+    let options = sqlite::Settings {
+        scheme: settings.codes.scheme,
+        alphabet: settings.codes.alphabet,
+        readers: settings.threads.clamp(1, 4),
+        page_cache_bytes: PAGE_CACHE_BYTES,
+    };
+    Ok(sqlite::open(folder.path(), options)?)
+}
+
+async fn start_pipeline(
+    settings: &Settings,
+    folder: &DataFolder,
+    store: &Sqlite,
+) -> anyhow::Result<(Vec<Recorder>, Pipeline)> {
+    let clicks = &settings.clicks;
+    let counted = store.rollups.positions().await?;
+    let config = journal::Config {
+        dir: folder.path().join("journal"),
+        streams: settings.threads,
+        segment_bytes: clicks.segment_bytes,
+        bytes_max: clicks.journal_bytes,
+        sync_interval: clicks.sync_interval,
+    };
+    let (recorders, reader, keeper) = journal::open(config, &counted)?;
+    let config = pipeline::Config {
+        geo_path: settings.geo.path.clone(),
+        retention: retention(settings),
+        commit_interval: clicks.commit_interval,
+        batch_clicks_max: BATCH_CLICKS_MAX,
+    };
+    let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone())?;
+    Ok((recorders, pipeline))
+}
+
+#[expect(clippy::too_many_arguments, reason = "it hands each core its share of what was made above")]
+fn start_cores(
+    settings: &Settings,
+    listeners: Vec<TcpListener>,
+    recorders: Vec<Recorder>,
+    cache: &Arc<SharedCache>,
+    shared: &Arc<Shared>,
+    elsewhere: &Elsewhere,
+    counters: &[Arc<Counters>],
+    told: &Shutdown,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let connections = server_settings(settings);
+    let parts = listeners.into_iter().zip(recorders).zip(counters).enumerate();
+    parts
+        .map(|(number, ((listener, recorder), counters))| {
+            let (cache, shared, counters, told) = (cache.clone(), shared.clone(), counters.clone(), told.clone());
+            let (elsewhere, connections) = (elsewhere.clone(), connections.clone());
+            cores::start(format!("core-{number}"), move || async move {
+                let redirector = Redirector::new(CoreCache::new(cache), recorder, shared, counters.clone());
+                let core = Core::new(redirector, elsewhere, connections, counters, told);
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => server::run(listener, core).await,
+                    Err(error) => tracing::error!(%error, "a core cannot accept connections"),
+                }
+            })
+            .context("cannot start a thread")
+        })
+        .collect()
+}
+
+fn server_settings(settings: &Settings) -> server::Settings {
+    let networks = settings.trusted_proxies.iter().map(|network| network.parts()).collect();
+    server::Settings {
+        connections_max: settings.limits.connections.div_ceil(settings.threads),
+        header_timeout: settings.limits.header_timeout,
+        idle_timeout: settings.limits.idle_timeout,
+        header_bytes: settings.limits.header_bytes as usize,
+        proxies: TrustedProxies::new(networks),
+        grace: settings.shutdown.grace,
+    }
+}
+
+fn api_settings(settings: &Settings) -> curtail_api::Settings {
+    curtail_api::Settings {
+        base_url: settings.base_url.clone(),
+        app_schemes: settings.links.app_schemes.clone(),
+        own_hosts: vec![settings.listen.to_string(), format!("localhost:{}", settings.listen.port())],
+        body_bytes_max: settings.api.body_bytes as usize,
+        rate_per_second: settings.api.rate_per_second,
+        retention: retention(settings),
+    }
+}
+
+fn retention(settings: &Settings) -> pipeline::Retention {
+    pipeline::Retention {
+        minutes_kept_ms: millis(settings.clicks.minute_retention),
+        hours_kept_ms: millis(settings.clicks.hour_retention),
+        days_kept_ms: settings.clicks.day_retention.map(millis),
+    }
+}
+
+fn lifetimes(settings: &Settings) -> Lifetimes {
+    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    Lifetimes { link: seconds(settings.cache.ttl), nothing: seconds(settings.cache.negative_ttl) }
+}
+
+fn announce(settings: &Settings, address: std::net::SocketAddr, new_key: Option<&std::path::Path>) {
+    let base_url = settings.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    tracing::info!(%address, base_url, data = %settings.data.display(), "serving");
+    if let Some(path) = new_key {
+        tracing::info!(path = %path.display(), "an API key was made and is kept in this file, which only you can read");
+    }
+}
+
+async fn join(cores: Vec<JoinHandle<()>>) {
+    let ended = tokio::task::spawn_blocking(move || cores.into_iter().filter_map(|core| core.join().err()).count());
+    if ended.await.unwrap_or(0) > 0 {
+        tracing::error!("a core had died before its end");
+    }
+}
+
+async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
+    let grace = settings.shutdown.grace;
+    let closed = tokio::task::spawn_blocking(move || {
+        let status = pipeline.drain(grace);
+        store.close();
+        status
+    });
+    match closed.await {
+        Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
+        Err(_) => tracing::warn!("stopped; clicks that are left in the journal are counted after the next start"),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(clock::coarse_millis())
+}

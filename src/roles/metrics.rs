@@ -1,0 +1,130 @@
+//! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
+
+use curtail_cache::SharedCache;
+use curtail_clicks::pipeline::Watch;
+use curtail_redirect::Shared;
+use curtail_redirect::counters::{Counters, Outcome};
+use curtail_runtime::metrics::Metrics;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+use std::fmt;
+use std::sync::Arc;
+
+/// The metrics of a process, ready to be shown.
+#[derive(Clone)]
+pub(crate) struct Shown(Arc<Metrics>);
+
+impl Shown {
+    /// Everything as text.
+    pub(crate) fn text(&self) -> String {
+        self.0.text()
+    }
+}
+
+/// Gathers what the parts of a single server count.
+pub(crate) fn metrics(
+    counters: Arc<[Arc<Counters>]>,
+    cache: Arc<SharedCache>,
+    shared: Arc<Shared>,
+    pipeline: Watch,
+) -> Shown {
+    let metrics = Metrics::default();
+    metrics.register(Box::new(Parts { counters, cache, shared, pipeline }));
+    Shown(Arc::new(metrics))
+}
+
+struct Parts {
+    counters: Arc<[Arc<Counters>]>,
+    cache: Arc<SharedCache>,
+    shared: Arc<Shared>,
+    pipeline: Watch,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl Collector for Parts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.redirects(&mut encoder)?;
+        self.connections(&mut encoder)?;
+        self.cache(&mut encoder)?;
+        self.clicks(&mut encoder)
+    }
+}
+
+impl Parts {
+    fn sum(&self, of: impl Fn(&Counters) -> u64) -> u64 {
+        self.counters.iter().map(|core| of(core)).sum()
+    }
+
+    fn redirects(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let by_outcome = Outcome::ALL.map(|outcome| (outcome.as_str(), self.sum(|core| core.of(outcome))));
+        counters(encoder, "requests", "Requests for links, by how they ended.", "outcome", &by_outcome)?;
+        counter(encoder, "store_failures", "Misses that the store left without an answer.", self.shared.resolver.failures())
+    }
+
+    fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        counter(encoder, "connections_accepted", "Connections accepted.", self.sum(|core| core.accepted.get()))?;
+        let turned_away = self.sum(|core| core.turned_away.get());
+        counter(encoder, "connections_turned_away", "Connections refused because too many are open.", turned_away)?;
+        let handed_over = self.sum(|core| core.handed_over.get());
+        counter(encoder, "connections_handed_over", "Connections that came to more than plain requests.", handed_over)?;
+        gauge(encoder, "connections_open", "Connections open now.", None, self.sum(|core| core.open.get()))
+    }
+
+    fn cache(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let cache = self.cache.statistics();
+        gauge(encoder, "cache_entries", "Codes that the cache knows something of.", None, cache.entries as u64)?;
+        gauge(encoder, "cache", "Memory of the cache, index included.", Some(&Unit::Bytes), cache.bytes as u64)?;
+        counter(encoder, "cache_evictions", "Entries that made room for others.", cache.evicted)?;
+        counter(encoder, "cache_refused_fills", "Fills that were overtaken by a change.", cache.refused)
+    }
+
+    fn clicks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let status = self.pipeline.status();
+        counter(encoder, "clicks_produced", "Clicks that were to be recorded.", status.produced)?;
+        counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
+        let dropped = status.dropped.map(|(reason, count)| (reason.as_str(), count));
+        counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", "reason", &dropped)?;
+        counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
+        counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
+        counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
+        counter(encoder, "rollup_commits_failed", "Commits that failed and were tried again.", status.commits_failed)?;
+        counter(encoder, "rollups_forgotten", "Rollups that were forgotten for their age.", status.forgotten)?;
+        gauge(encoder, "clicks_waiting", "Clicks that wait to be counted.", None, status.lag_clicks)?;
+        gauge(encoder, "clicks_lag_milliseconds", "Age of the oldest click that waits.", None, status.lag_ms)?;
+        gauge(encoder, "journal", "Disk that the journal takes.", Some(&Unit::Bytes), status.journal_bytes)
+    }
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = ConstCounter::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[(&str, u64)],
+) -> fmt::Result {
+    let kind = ConstCounter::new(0u64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (value_of_label, count) in values {
+        let labels = [(label, *value_of_label)];
+        ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
+    let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}

@@ -1,0 +1,82 @@
+//! All routes that are not short links, on the main port and on the admin port.
+
+use super::metrics::Shown;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use curtail_api::{Api, Peer};
+use curtail_redirect::{Elsewhere, pages};
+use curtail_runtime::health::Health;
+use curtail_runtime::metrics::Metrics;
+use curtail_runtime::shutdown::Shutdown;
+use http_body_util::BodyExt;
+use std::net::TcpListener;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// What answers on the main port when the path is none of a link.
+pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
+    let router = curtail_api::router(api)
+        .route("/", get(|| async { page(StatusCode::OK, pages::home()) }))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state(health))
+        .route("/robots.txt", get(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], pages::ROBOTS) }))
+        .route("/favicon.svg", get(|| async { icon("image/svg+xml", pages::FAVICON_SVG) }))
+        .route("/favicon.ico", get(|| async { icon("image/x-icon", pages::FAVICON_ICO) }))
+        .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) });
+    Arc::new(move |request, peer| {
+        let router = router.clone();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer.ip()));
+        Box::pin(async move {
+            let Ok(response) = router.oneshot(request).await;
+            response.map(|body| body.map_err(Into::into).boxed_unsync())
+        })
+    })
+}
+
+/// Serves `/metrics`, `/livez` and nothing else on the admin port, until it is time to stop.
+pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: Shutdown) {
+    let router = Router::new()
+        .route("/metrics", get(metrics).with_state(shown))
+        .route("/livez", get(|| async { "ok\n" }))
+        .fallback(|_: Request<Body>| async { (StatusCode::NOT_FOUND, "this port has /metrics and /livez\n") });
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => axum::serve(listener, router).with_graceful_shutdown(async move { told.requested().await }).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "the admin port does not answer any more");
+    }
+}
+
+/// Ready, with what works badly all the same; or not, because the process is about to stop.
+async fn ready(State(health): State<Arc<Health>>) -> Response {
+    let mut text = if health.is_ready() { "ok\n".to_owned() } else { "draining\n".to_owned() };
+    for trouble in health.troubles() {
+        text.push_str(&trouble);
+        text.push('\n');
+    }
+    let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, text).into_response()
+}
+
+async fn metrics(State(shown): State<Shown>) -> Response {
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], shown.text()).into_response()
+}
+
+fn page(status: StatusCode, html: impl Into<Body>) -> Response {
+    let mut response = Response::new(html.into());
+    *response.status_mut() = status;
+    for (name, value) in pages::HEADERS {
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn icon(content_type: &'static str, bytes: &'static [u8]) -> Response {
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")], bytes).into_response()
+}

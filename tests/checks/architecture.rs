@@ -1,0 +1,89 @@
+//! ARCHITECTURE.md says which crate may use which, which library belongs to which crate, and which test holds which
+//! promise; the manifests and the tests agree.
+
+use super::workspace::{files, packages, read, short};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands in a section of ARCHITECTURE.md.
+fn section(title: &str) -> String {
+    let text = read("ARCHITECTURE.md");
+    let heading = format!("\n## {title}\n");
+    let after =
+        text.split_once(&heading).unwrap_or_else(|| panic!("ARCHITECTURE.md has no section {title}")).1;
+    after.split("\n## ").next().unwrap_or(after).to_owned()
+}
+
+/// A table on crates and libraries: each name in the first column with the cell beside it.
+fn table(header: &str) -> BTreeMap<String, String> {
+    let section = section("Crates and their direction");
+    let body = section.split_once(header).unwrap_or_else(|| panic!("there is no table {header}")).1;
+    let rows = body.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let mut cells = row.trim_matches('|').split('|');
+        let (first, second) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        quoted(first).into_iter().map(|name| (name, second.to_owned())).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// What stands between backticks, packages by their short names.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(short).collect()
+}
+
+#[test]
+fn crates_use_exactly_the_crates_that_the_architecture_allows() {
+    let packages = packages();
+    let names: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    // The root composes all crates; that it does needs no list.
+    let all = || -> BTreeSet<String> {
+        let crates = names.iter().filter(|name| !matches!(**name, "curtail" | "bench"));
+        crates.map(|name| (*name).to_owned()).collect()
+    };
+    let rows = table("| crate | may use | must not see |").into_iter();
+    let allowed: BTreeMap<String, BTreeSet<String>> = rows
+        .map(|(name, cell)| (short(&name), if cell.trim() == "all" { all() } else { quoted(&cell) }))
+        .collect();
+    let used: BTreeMap<String, BTreeSet<String>> = packages
+        .iter()
+        .map(|package| {
+            let ours = package.dependencies.iter().filter(|name| names.contains(name.as_str()));
+            (package.name.clone(), ours.cloned().collect())
+        })
+        .collect();
+    assert_eq!(used, allowed, "left: the manifests; right: the table in ARCHITECTURE.md");
+}
+
+#[test]
+fn each_great_library_is_named_only_by_the_crates_that_own_it() {
+    let packages = packages();
+    let owners = |library: &str| -> BTreeSet<String> {
+        let naming = packages.iter().filter(|package| package.dependencies.contains(library));
+        naming.map(|package| package.name.clone()).collect()
+    };
+    let rows = table("| library | only in |").into_iter();
+    let allowed: BTreeMap<String, BTreeSet<String>> =
+        rows.map(|(library, cell)| (library, quoted(&cell))).collect();
+    let used: BTreeMap<String, BTreeSet<String>> =
+        allowed.keys().map(|library| (library.clone(), owners(library))).collect();
+    assert_eq!(used, allowed, "left: the manifests; right: the table in ARCHITECTURE.md");
+    for library in ["rusqlite", "axum", "hyper"] {
+        assert!(allowed.contains_key(library), "{library} has no owner in ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn every_test_that_is_said_to_hold_a_promise_exists() {
+    let sources = files(&["src", "crates", "bench", "tests"], ".rs");
+    let is_name = |text: &str| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: BTreeSet<String> =
+        quoted(&section("The promises")).into_iter().filter(|text| is_name(text)).collect();
+    assert!(!named.is_empty(), "the section on promises names no test");
+    let missing: Vec<&String> = named
+        .iter()
+        .filter(|name| !sources.iter().any(|(_, text)| text.contains(&format!("fn {name}("))))
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names tests that do not exist: {missing:?}");
+}

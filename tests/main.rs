@@ -1,0 +1,24 @@
+//! The promises of the whole: every test here runs the real binary, or reads the tree itself.
+
+mod checks {
+    //! What the tree promises about itself.
+    mod architecture;
+    mod dependencies;
+    mod source;
+    mod workspace;
+}
+
+mod support {
+    //! A real server and a client for it.
+    pub(crate) mod http;
+    pub(crate) mod server;
+}
+
+mod promises {
+    //! What users and operators may rely on.
+    mod clicks;
+    mod kills;
+    mod lifecycle;
+    mod limits;
+    mod redirects;
+}

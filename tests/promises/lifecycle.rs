@@ -1,0 +1,129 @@
+//! Starting, being configured, and stopping.
+
+use crate::support::server::{KEY, Server, curtail, run};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tempfile::tempdir;
+
+#[test]
+fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link = server.link(&json!({ "url": "https://example.com/", "code": "last" }));
+    let mut half = server.client();
+    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
+    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 30\r\n\r\n{{\"url\":").as_bytes()).unwrap();
+    let mut idle = server.client();
+    assert_eq!(idle.get("/last").status, 302);
+    // The half request has reached the server once a later one on another connection was answered by each core.
+    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
+    server.signal(rustix::process::Signal::TERM);
+    assert!(idle.is_closed(), "an idle connection is closed");
+    half.send(b"\"https://example.com/x\"}").unwrap();
+    assert_eq!(half.receive(false).unwrap().status, 201, "what was under way is answered");
+    assert!(server.terminate().success());
+
+    let server = Server::start(data.path(), &[]);
+    let id = link["id"].as_str().unwrap();
+    server.eventually(Duration::from_secs(2), |server| (server.clicks(id)["total"] == 1).then_some(()));
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused_and_told_why() {
+    let data = tempdir().unwrap();
+    let _server = Server::start(data.path(), &[]);
+    let mut second = curtail();
+    second.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--data"]).arg(data.path());
+    let (code, _, errors) = run(second);
+    assert_eq!(code, 1);
+    assert!(errors.contains("in use by another Curtail") && errors.contains("--data"), "{errors}");
+}
+
+#[test]
+fn a_second_server_on_the_same_port_is_refused_and_told_why() {
+    let (data, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let server = Server::start(data.path(), &[]);
+    let mut second = curtail();
+    let address = server.address.to_string();
+    second.args(["serve", "--listen", &address, "--admin-listen", "off", "--data"]).arg(other.path());
+    let (code, _, errors) = run(second);
+    assert_eq!(code, 1);
+    assert!(errors.contains(&address) && errors.contains("in use"), "{errors}");
+}
+
+#[test]
+fn without_a_key_the_first_start_makes_one_that_only_its_owner_can_read() {
+    let data = tempdir().unwrap();
+    let folder = data.path().join("new");
+    let mut first = curtail();
+    first.env_remove("CURTAIL_ADMIN_KEY");
+    let path = folder.join("admin.key");
+    let server = Server::launch_without_key(first, &folder);
+    let key = fs::read_to_string(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let authorization = format!("Bearer {}", key.trim());
+    let listed = server.client().request("GET", "/api/v1/links", &[("authorization", &authorization)], b"");
+    assert_eq!(listed.status, 200);
+    let logged = server.logged().join("\n");
+    assert!(!logged.contains(key.trim()), "a key is never logged: {logged}");
+    server.terminate();
+    let server = Server::launch_without_key(curtail(), &folder);
+    assert_eq!(fs::read_to_string(&path).unwrap(), key, "only the first start makes one");
+    drop(server);
+}
+
+#[test]
+fn keys_are_made_and_revoked_while_the_server_runs() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let key_command = |arguments: &[&str]| {
+        let mut command = curtail();
+        command.arg("key").args(arguments).arg("--data").arg(data.path());
+        let (code, out, errors) = run(command);
+        assert_eq!(code, 0, "{errors}");
+        out
+    };
+    let made: serde_json::Value =
+        serde_json::from_str(&key_command(&["create", "--name", "reader", "--scopes", "links:read", "--json"])).unwrap();
+    let authorization = format!("Bearer {}", made["key"].as_str().unwrap());
+    let ask = |method: &str| {
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let body: &[u8] = if method == "POST" { br#"{"url":"https://example.com/"}"# } else { b"" };
+        server.client().request(method, "/api/v1/links", &headers, body).status
+    };
+    assert_eq!((ask("GET"), ask("POST")), (200, 403), "a key does what its scopes say");
+    assert!(!key_command(&["list"]).contains(made["key"].as_str().unwrap()), "a key is shown once");
+    key_command(&["revoke", &made["id"].to_string()]);
+    server.eventually(Duration::from_secs(3), |_| (ask("GET") == 401).then_some(()));
+}
+
+#[test]
+fn all_mistakes_in_the_settings_are_told_at_once() {
+    let data = tempdir().unwrap();
+    let file = data.path().join("curtail.toml");
+    fs::write(&file, "listen = \"nowhere\"\n[cache]\nbytess = \"1GiB\"\n").unwrap();
+    let mut command = curtail();
+    command.args(["config", "--config"]).arg(&file).env("CURTAIL_CODES_SCHEME", "magic").env("CURTAIL_NONSENSE", "1");
+    let (code, _, errors) = run(command);
+    assert_eq!(code, 2);
+    for part in ["listen", "bytess", "cache.bytes", "CURTAIL_CODES_SCHEME", "CURTAIL_NONSENSE"] {
+        assert!(errors.contains(part), "{part} in {errors}");
+    }
+}
+
+#[test]
+fn the_settings_in_effect_say_where_they_came_from_and_hide_secrets() {
+    let data = tempdir().unwrap();
+    let file = data.path().join("curtail.toml");
+    fs::write(&file, "[cache]\nbytes = \"64MiB\"\n[log]\nlevel = \"warn\"\n").unwrap();
+    let mut command = curtail();
+    command.args(["config", "--listen", "127.0.0.1:1234", "--config"]).arg(&file);
+    command.env("CURTAIL_ADMIN_KEY", "very-secret-0123456789").env("CURTAIL_LOG_LEVEL", "error");
+    let (code, out, errors) = run(command);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("127.0.0.1:1234") && out.contains("64MiB") && !out.contains("very-secret"), "{out}");
+    assert!(out.contains("error") && out.contains("CURTAIL_LOG_LEVEL") && out.contains("--listen"), "{out}");
+}

@@ -1,0 +1,186 @@
+//! What visitors of a short link get.
+
+use crate::support::server::Server;
+use serde_json::json;
+use tempfile::tempdir;
+
+const NO_STORE: Option<&str> = Some("private, no-store");
+
+#[test]
+fn a_link_redirects_to_its_destination_as_it_was_given() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link = server.link(&json!({ "url": "https://Example.com/a/../b?x=1#f" }));
+    let path = format!("/{}", link["code"].as_str().unwrap());
+    let mut client = server.client();
+    for _ in 0..3 {
+        let response = client.get(&path);
+        assert_eq!(response.status, 302);
+        assert_eq!(response.header("location"), Some("https://Example.com/a/../b?x=1#f"));
+        assert_eq!(response.header("cache-control"), NO_STORE);
+        assert_eq!(response.header("content-length"), Some("0"));
+        assert!(response.header("date").is_some_and(|date| date.ends_with(" GMT")));
+    }
+    let head = client.request("HEAD", &path, &[], b"");
+    assert_eq!((head.status, head.header("location")), (302, Some("https://Example.com/a/../b?x=1#f")));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for number in 0..5 {
+        server.link(&json!({ "url": format!("https://example.com/{number}"), "code": format!("p{number}") }));
+    }
+    let mut client = server.client();
+    let mut bytes = Vec::new();
+    for number in [0, 1, 2, 3, 4, 2, 9] {
+        bytes.extend_from_slice(format!("GET /p{number} HTTP/1.1\r\nHost: sho.rt\r\n\r\n").as_bytes());
+    }
+    // The last one goes to hyper, after the answers to those before it.
+    bytes.extend_from_slice(b"GET /livez HTTP/1.1\r\nHost: sho.rt\r\n\r\nGET /p1 HTTP/1.1\r\nHost: sho.rt\r\n\r\n");
+    client.send(&bytes).unwrap();
+    for number in [0, 1, 2, 3, 4, 2] {
+        let location = format!("https://example.com/{number}");
+        assert_eq!(client.receive(false).unwrap().header("location"), Some(location.as_str()));
+    }
+    assert_eq!(client.receive(false).unwrap().status, 404);
+    assert_eq!(client.receive(false).unwrap().text(), "ok\n");
+    assert_eq!(client.receive(false).unwrap().header("location"), Some("https://example.com/1"));
+}
+
+#[test]
+fn custom_codes_may_be_words_of_any_script_in_several_segments() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for (code, path) in [("summer", "/summer"), ("a/b/c", "/a/b/c"), ("größe", "/gr%C3%B6%C3%9Fe"), ("🚀", "/%F0%9F%9A%80")] {
+        server.link(&json!({ "url": format!("https://example.com/{}", path.len()), "code": code }));
+        let location = format!("https://example.com/{}", path.len());
+        assert_eq!(server.client().get(path).header("location"), Some(location.as_str()), "{code}");
+    }
+    let taken = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "summer" })));
+    assert_eq!(taken.status, 409);
+    let reserved = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "api/x" })));
+    assert_eq!(reserved.status, 422);
+}
+
+#[test]
+fn what_is_not_a_link_gets_a_friendly_page_and_other_methods_are_refused() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut client = server.client();
+    let unknown = client.get("/nothing-here");
+    assert_eq!((unknown.status, unknown.header("cache-control")), (404, NO_STORE));
+    assert!(unknown.text().contains("<!doctype html>"));
+    assert!(unknown.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
+    server.link(&json!({ "url": "https://example.com/", "code": "here" }));
+    for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "POST"] {
+        let response = client.request(method, "/here", &[], b"");
+        assert_eq!((response.status, response.header("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+    assert_eq!(client.get("/robots.txt").status, 200);
+    assert_eq!(client.get("/favicon.ico").status, 200);
+    assert_eq!(client.get("/").status, 200);
+}
+
+#[test]
+fn a_link_leads_nowhere_before_its_start_after_its_end_and_when_archived() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let make = |code: &str, extra: serde_json::Value| {
+        let mut body = json!({ "url": "https://example.com/", "code": code });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        server.link(&body)
+    };
+    make("later", json!({ "starts_at": "2999-01-01T00:00:00Z" }));
+    make("over", json!({ "starts_at": "2001-01-01T00:00:00Z", "expires_at": "2002-01-01T00:00:00Z" }));
+    make("moved", json!({ "expires_at": "2002-01-01T00:00:00Z", "expired_url": "https://example.com/new" }));
+    let archived = make("away", json!({}));
+    assert_eq!(server.client().get("/away").status, 302);
+    let id = archived["id"].as_str().unwrap();
+    assert_eq!(server.api("PATCH", &format!("/api/v1/links/{id}"), Some(&json!({ "archived": true }))).status, 200);
+    let mut client = server.client();
+    assert_eq!(client.get("/later").status, 404);
+    assert_eq!(client.get("/over").status, 410);
+    let moved = client.get("/moved");
+    assert_eq!((moved.status, moved.header("location")), (302, Some("https://example.com/new")));
+    let away = client.get("/away");
+    assert_eq!((away.status, away.header("location")), (410, None));
+    assert!(!away.text().contains("example.com"), "an archived link says nothing of its destination");
+}
+
+#[test]
+fn a_change_is_seen_by_the_very_next_request_on_every_core() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--set", "threads=3"]);
+    let link = server.link(&json!({ "url": "https://example.com/0", "code": "moving" }));
+    let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    let mut clients: Vec<_> = (0..12).map(|_| server.client()).collect();
+    for version in 1..40 {
+        let url = format!("https://example.com/{version}");
+        assert_eq!(server.api("PATCH", &path, Some(&json!({ "url": url }))).status, 200);
+        for client in &mut clients {
+            assert_eq!(client.get("/moving").header("location"), Some(url.as_str()));
+        }
+    }
+    assert_eq!(server.api("DELETE", &path, None).status, 204);
+    assert!(clients.iter_mut().all(|client| client.get("/moving").status == 404));
+    server.link(&json!({ "url": "https://example.com/again", "code": "moving" }));
+    assert!(clients.iter_mut().all(|client| client.get("/moving").status == 302), "a free code can be taken anew");
+}
+
+#[test]
+fn the_status_and_the_query_are_as_the_link_says() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut client = server.client();
+    for status in [301, 302, 307, 308] {
+        let body = json!({ "url": "https://example.com/?a=1#f", "code": format!("s{status}"), "redirect_status": status,
+                           "forward_query": true });
+        server.link(&body);
+        let response = client.get(&format!("/s{status}?b=2&utm_source=mail"));
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("location"), Some("https://example.com/?a=1&b=2&utm_source=mail#f"));
+        let expected = if matches!(status, 301 | 308) { Some("private, max-age=90") } else { NO_STORE };
+        assert_eq!(response.header("cache-control"), expected);
+    }
+    server.link(&json!({ "url": "https://example.com/", "code": "plain" }));
+    assert_eq!(client.get("/plain?b=2").header("location"), Some("https://example.com/"));
+}
+
+#[test]
+fn a_preview_shows_the_destination_without_going_there() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link = server.link(&json!({ "url": "https://example.com/where", "code": "look", "title": "<b>A title</b>" }));
+    let preview = server.client().get("/look+");
+    assert_eq!((preview.status, preview.header("location")), (200, None));
+    assert!(preview.text().contains("https://example.com/where") && preview.text().contains("example.com"));
+    assert!(!preview.text().contains("<b>A title"), "what people typed is never markup");
+    let clicks = server.clicks(link["id"].as_str().unwrap());
+    assert_eq!(clicks["total"], 0, "a preview is no click");
+}
+
+#[test]
+fn a_password_is_asked_for_and_cannot_be_guessed_quickly() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let body = json!({ "url": "https://example.com/secret", "code": "locked", "password": "open sesame" });
+    let link = server.link(&body);
+    assert!(!link.to_string().contains("argon2") && !link.to_string().contains("sesame"), "{link}");
+    let mut client = server.client();
+    let asked = client.get("/locked");
+    assert_eq!((asked.status, asked.header("location")), (200, None));
+    assert!(asked.text().contains("type=\"password\"") && !asked.text().contains("example.com"));
+    assert!(!client.get("/locked+").text().contains("example.com"));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let right = client.request("POST", "/locked", &form, b"password=open+sesame");
+    assert_eq!((right.status, right.header("location")), (303, Some("https://example.com/secret")));
+    for _ in 0..4 {
+        let wrong = client.request("POST", "/locked", &form, b"password=guess");
+        assert_eq!((wrong.status, wrong.header("location")), (403, None));
+    }
+    let stopped = client.request("POST", "/locked", &form, b"password=open+sesame");
+    assert_eq!(stopped.status, 429, "five tries a minute, right or wrong");
+    assert!(stopped.header("retry-after").is_some());
+}

@@ -1,0 +1,192 @@
+//! A real server process on a folder of its own, started and killed as operators and bad days do it.
+
+use super::http::{Client, Response};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// The key that all test servers take.
+pub(crate) const KEY: &str = "test-key-0123456789abcdef";
+
+/// A command that runs the binary under test with nothing of this process's `CURTAIL_*` environment.
+pub(crate) fn curtail() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_curtail"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CURTAIL_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    log: Receiver<String>,
+    data: PathBuf,
+    flags: Vec<String>,
+}
+
+impl Server {
+    /// Starts a server on `data` with more flags, and waits until it serves.
+    pub(crate) fn start(data: &Path, flags: &[&str]) -> Server {
+        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+        Server::launch(curtail(), data, flags)
+    }
+
+    /// The same, with the command that starts it made by the caller (in a namespace, with limits).
+    pub(crate) fn launch(mut command: Command, data: &Path, flags: Vec<String>) -> Server {
+        command.env("CURTAIL_ADMIN_KEY", KEY);
+        Server::spawn(command, data, flags)
+    }
+
+    /// Starts a server that is given no key.
+    pub(crate) fn launch_without_key(command: Command, data: &Path) -> Server {
+        Server::spawn(command, data, Vec::new())
+    }
+
+    fn spawn(mut command: Command, data: &Path, flags: Vec<String>) -> Server {
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--set", "log.format=json", "--data"])
+            .arg(data)
+            .args(&flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let stderr = child.stderr.take().expect("it was piped");
+        let (address, log) = wait_until_serving(stderr, &mut child);
+        Server { child, address, log, data: data.to_owned(), flags }
+    }
+
+    /// Kills it as `kill -9` does and starts it again on the same folder.
+    pub(crate) fn kill_and_restart(self) -> Server {
+        let (data, flags) = (self.data.clone(), self.flags.clone());
+        self.kill();
+        Server::launch(curtail(), &data, flags)
+    }
+
+    /// Kills it as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it can be waited for");
+    }
+
+    /// Asks it to stop as `kill` does and waits for its end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.child.wait().expect("it can be waited for")
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.process(), signal).expect("it runs");
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// A new connection to it.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One API request with the key, on a connection of its own.
+    pub(crate) fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Response {
+        let authorization = format!("Bearer {KEY}");
+        let mut headers = vec![("authorization", authorization.as_str())];
+        if body.is_some() {
+            headers.push(("content-type", "application/json"));
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        self.client().request(method, path, &headers, body.as_bytes())
+    }
+
+    /// Makes a link and answers it; panics unless it is new.
+    pub(crate) fn link(&self, body: &Value) -> Value {
+        let response = self.api("POST", "/api/v1/links", Some(body));
+        assert_eq!(response.status, 201, "{}", response.text());
+        response.json()
+    }
+
+    /// The clicks on a link so far.
+    pub(crate) fn clicks(&self, id: &str) -> Value {
+        self.api("GET", &format!("/api/v1/links/{id}"), None).json()["clicks"].clone()
+    }
+
+    /// Waits until `done` says so; fails loudly when it takes longer than `limit`.
+    pub(crate) fn eventually<T>(&self, limit: Duration, mut done: impl FnMut(&Server) -> Option<T>) -> T {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(result) = done(self) {
+                return result;
+            }
+            assert!(Instant::now() < end, "it did not come true within {limit:?}");
+            // A look every few milliseconds, at the event itself.
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// The lines that it has logged since this was last called.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already; a test that fails must not leave it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_until_serving(stderr: ChildStderr, child: &mut Child) -> (SocketAddr, Receiver<String>) {
+    let (say, log) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if say.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let mut seen = Vec::new();
+    loop {
+        match log.recv_timeout(Duration::from_secs(60)) {
+            Ok(line) => {
+                let said: Value = serde_json::from_str(&line).unwrap_or_default();
+                if said["message"] == "serving" {
+                    let address = said["address"].as_str().and_then(|text| text.parse().ok());
+                    return (address.expect("it says where"), log);
+                }
+                seen.push(line);
+            }
+            Err(_) => panic!("the server did not start ({:?}):\n{}", child.try_wait(), seen.join("\n")),
+        }
+    }
+}
+
+/// Runs the binary to its end and answers its exit code and what it wrote.
+pub(crate) fn run(mut command: Command) -> (i32, String, String) {
+    let output = command.stdin(Stdio::null()).output().expect("the binary starts");
+    let code = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0));
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (code, text(output.stdout), text(output.stderr))
+}
+
+/// Random bytes for tests that need some.
+pub(crate) fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).expect("random bytes");
+    u64::from_le_bytes(bytes)
+}
