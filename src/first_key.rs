@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// What the operator's key is called; there is one at a time, so a changed setting revokes the one before.
 const FROM_SETTINGS: &str = "admin_key of the settings";
 
+/// A key of the operator's own should not be shorter.
+const LENGTH_GOOD: usize = 20;
+
 /// Sees to it that the operator's key works, or that there is a key at all. Answers where a new one was put.
 pub(crate) async fn ensure(
     keys: &dyn Keys,
@@ -20,6 +23,9 @@ pub(crate) async fn ensure(
     folder: &Path,
     now: Timestamp,
 ) -> anyhow::Result<Option<PathBuf>> {
+    if admin_key.is_some_and(|key| key.reveal().len() < LENGTH_GOOD) {
+        tracing::warn!("the admin key is short enough to be guessed; `openssl rand -hex 20` makes a good one");
+    }
     let wanted = admin_key.map(|key| hash_key(key.reveal()));
     let wanted_id = match wanted {
         Some(hash) => keys.find(hash).await?.filter(|key| key.revoked_at.is_none()).map(|key| key.id),

@@ -17,6 +17,8 @@ mod support {
 mod promises {
     //! What users and operators may rely on.
     mod clicks;
+    mod disk;
+    mod hostile;
     mod kills;
     mod lifecycle;
     mod limits;

@@ -11,10 +11,11 @@ mod settings;
 mod sqlite;
 mod workload;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use measure::{create, memory, pipeline, redirect, start, stats};
 use settings::Settings;
+use std::process::Command;
 
 /// The server's own, so that the pipeline is measured with it.
 #[global_allocator]
@@ -42,6 +43,14 @@ enum Measurement {
     Start(start::Options),
     /// Latency of the stats of a link with 100 M clicks
     Stats(stats::Options),
+    /// All of these, one after the other
+    All,
+    /// The bare server that `redirect` takes the kernel's own share from
+    #[command(hide = true)]
+    Floor {
+        #[arg(long)]
+        listen: std::net::SocketAddr,
+    },
     /// Memory, idle and for each cached link, and the size of the program
     Memory(memory::Options),
 }
@@ -55,7 +64,19 @@ fn main() -> Result<()> {
         Measurement::Create(options) => create::run(settings, options),
         Measurement::Pipeline(options) => pipeline::run(settings, options),
         Measurement::Start(options) => start::run(settings, options),
+        Measurement::All => all(),
+        Measurement::Floor { listen } => server::floor::run(*listen),
         Measurement::Stats(options) => stats::run(settings, options),
         Measurement::Memory(options) => memory::run(settings, options),
     }
+}
+
+/// Runs every measurement in a process of its own, with the options that this one was given.
+fn all() -> Result<()> {
+    let options: Vec<_> = std::env::args_os().skip(1).filter(|argument| argument != "all").collect();
+    for name in ["redirect", "create", "pipeline", "start", "stats", "memory"] {
+        let status = Command::new(std::env::current_exe()?).arg(name).args(&options).status()?;
+        ensure!(status.success(), "{name} has failed");
+    }
+    Ok(())
 }

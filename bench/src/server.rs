@@ -1,6 +1,7 @@
 //! Servers as the measurements see them: a process with an address that uses CPU and memory.
 
 pub(crate) mod curtail;
+pub(crate) mod floor;
 pub(crate) mod nginx;
 
 use crate::accounting::{self, Memory};

@@ -72,6 +72,7 @@ pub(crate) struct Api {
 pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) header_bytes: u64,
 }

@@ -169,13 +169,19 @@ fn limits(read: &mut Reader) -> Limits {
             "limits.connections",
             &Number(1, 10_000_000),
             "50000",
-            "Connections at a time. What comes on top waits to be accepted.",
+            "Connections at a time. What comes on top is closed at once.",
         ),
         header_timeout: read.setting(
             "limits.header_timeout_seconds",
             &Time(Unit::Seconds, 1, 600),
             "10",
-            "How long the head of a request may take to arrive.",
+            "How long the head of a request may take to arrive, and how long a client may take nothing of an answer.",
+        ),
+        body_timeout: read.setting(
+            "limits.body_timeout_seconds",
+            &Time(Unit::Seconds, 1, 3_600),
+            "30",
+            "How long the body of a request may take to arrive; for a bulk, how long it may pause.",
         ),
         idle_timeout: read.setting(
             "limits.idle_timeout_seconds",

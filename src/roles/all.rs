@@ -21,7 +21,7 @@ use curtail_runtime::health::Health;
 use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
 use curtail_runtime::{clock, cores, listener};
 use curtail_store::sqlite::{self, Sqlite};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,6 +39,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let folder = DataFolder::lock(&settings.data)?;
+    listener::allow_open_files(settings.limits.connections as u64);
     let listeners = listener::listen(settings.listen, settings.threads)?;
     let admin = settings.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
 
@@ -67,13 +68,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let (stop, told) = shutdown();
     let counters: Arc<[Arc<Counters>]> = listeners.iter().map(|_| Arc::default()).collect();
     let address = listeners[0].local_addr()?;
+    let admin_address = admin.iter().flatten().next().map(TcpListener::local_addr).transpose()?;
     let cores = start_cores(settings, listeners, recorders, &cache, &shared, &elsewhere, &counters, &told)?;
     if let Some(admin) = admin.into_iter().flatten().next() {
         let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch());
         tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
     }
     health.serving();
-    announce(settings, address, new_key.as_deref());
+    announce(settings, address, admin_address, new_key.as_deref());
 
     let signal = signal_to_stop().await?;
     tracing::info!(signal, "stopping: answering what is under way");
@@ -155,6 +157,7 @@ fn server_settings(settings: &Settings) -> server::Settings {
     server::Settings {
         connections_max: settings.limits.connections.div_ceil(settings.threads),
         header_timeout: settings.limits.header_timeout,
+        body_timeout: settings.limits.body_timeout,
         idle_timeout: settings.limits.idle_timeout,
         header_bytes: settings.limits.header_bytes as usize,
         proxies: TrustedProxies::new(networks),
@@ -168,6 +171,7 @@ fn api_settings(settings: &Settings) -> curtail_api::Settings {
         app_schemes: settings.links.app_schemes.clone(),
         own_hosts: vec![settings.listen.to_string(), format!("localhost:{}", settings.listen.port())],
         body_bytes_max: settings.api.body_bytes as usize,
+        body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
         retention: retention(settings),
     }
@@ -186,9 +190,10 @@ fn lifetimes(settings: &Settings) -> Lifetimes {
     Lifetimes { link: seconds(settings.cache.ttl), nothing: seconds(settings.cache.negative_ttl) }
 }
 
-fn announce(settings: &Settings, address: std::net::SocketAddr, new_key: Option<&std::path::Path>) {
+fn announce(settings: &Settings, address: SocketAddr, admin: Option<SocketAddr>, new_key: Option<&std::path::Path>) {
     let base_url = settings.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    tracing::info!(%address, base_url, data = %settings.data.display(), "serving");
+    let admin = admin.map(tracing::field::display);
+    tracing::info!(%address, admin, base_url, data = %settings.data.display(), "serving");
     if let Some(path) = new_key {
         tracing::info!(path = %path.display(), "an API key was made and is kept in this file, which only you can read");
     }

@@ -19,7 +19,8 @@ use tower::ServiceExt;
 
 /// What answers on the main port when the path is none of a link.
 pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
-    let router = curtail_api::router(api)
+    let api = curtail_api::router(api);
+    let pages = Router::new()
         .route("/", get(|| async { page(StatusCode::OK, pages::home()) }))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(health))
@@ -28,7 +29,7 @@ pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
         .route("/favicon.ico", get(|| async { icon("image/x-icon", pages::FAVICON_ICO) }))
         .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) });
     Arc::new(move |request, peer| {
-        let router = router.clone();
+        let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer.ip()));
         Box::pin(async move {
@@ -36,6 +37,11 @@ pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     })
+}
+
+/// The API answers for everything below its path, also for what is not there.
+fn is_of_api(path: &str) -> bool {
+    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Serves `/metrics`, `/livez` and nothing else on the admin port, until it is time to stop.

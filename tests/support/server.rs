@@ -30,6 +30,8 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where it shows metrics, if it was started with `--admin-listen`.
+    pub(crate) admin: Option<SocketAddr>,
     log: Receiver<String>,
     data: PathBuf,
     flags: Vec<String>,
@@ -54,8 +56,11 @@ impl Server {
     }
 
     fn spawn(mut command: Command, data: &Path, flags: Vec<String>) -> Server {
+        if !flags.iter().any(|flag| flag == "--admin-listen") {
+            command.env("CURTAIL_ADMIN_LISTEN", "off");
+        }
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--set", "log.format=json", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--set", "log.format=json", "--data"])
             .arg(data)
             .args(&flags)
             .stdin(Stdio::null())
@@ -63,8 +68,8 @@ impl Server {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("it was piped");
-        let (address, log) = wait_until_serving(stderr, &mut child);
-        Server { child, address, log, data: data.to_owned(), flags }
+        let (address, admin, log) = wait_until_serving(stderr, &mut child);
+        Server { child, address, admin, log, data: data.to_owned(), flags }
     }
 
     /// Kills it as `kill -9` does and starts it again on the same folder.
@@ -151,7 +156,7 @@ impl Drop for Server {
     }
 }
 
-fn wait_until_serving(stderr: ChildStderr, child: &mut Child) -> (SocketAddr, Receiver<String>) {
+fn wait_until_serving(stderr: ChildStderr, child: &mut Child) -> (SocketAddr, Option<SocketAddr>, Receiver<String>) {
     let (say, log) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -166,8 +171,8 @@ fn wait_until_serving(stderr: ChildStderr, child: &mut Child) -> (SocketAddr, Re
             Ok(line) => {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
                 if said["message"] == "serving" {
-                    let address = said["address"].as_str().and_then(|text| text.parse().ok());
-                    return (address.expect("it says where"), log);
+                    let address = |name: &str| said[name].as_str().and_then(|text| text.parse().ok());
+                    return (address("address").expect("it says where"), address("admin"), log);
                 }
                 seen.push(line);
             }

@@ -19,10 +19,16 @@ pub(crate) struct Nginx {
     pub(crate) prepared: Duration,
 }
 
+/// Debian keeps servers in a folder that is not on everybody's path.
+fn program() -> &'static Path {
+    let sbin = Path::new("/usr/sbin/nginx");
+    if sbin.exists() { sbin } else { Path::new("nginx") }
+}
+
 /// Its name and version; an error where it is not installed.
 pub(crate) fn version() -> Result<String> {
     let output =
-        Command::new("nginx").arg("-v").output().context("nginx is not installed (package nginx)")?;
+        Command::new(program()).arg("-v").output().context("nginx is not installed (package nginx)")?;
     let text = String::from_utf8_lossy(&output.stderr);
     let version = text.trim().rsplit('/').next().unwrap_or_default();
     Ok(format!("nginx {version}"))
@@ -36,7 +42,7 @@ pub(crate) fn start(links: &Links, folder: &Path, core: Option<usize>) -> Result
     let [address, _] = free_addresses()?;
     let configuration = folder.join("nginx.conf");
     fs::write(&configuration, configured(address, links.len()))?;
-    let mut command = Command::new("nginx");
+    let mut command = Command::new(program());
     command.arg("-p").arg(folder).arg("-c").arg(&configuration).args(["-e", "error.log"]);
     let prepared = begun.elapsed();
     let mut process = Process::start(&mut command, core, folder.join("printed.txt"))?;

@@ -9,7 +9,10 @@ use http::{Method, StatusCode};
 
 /// Answers for what no route serves.
 pub(crate) async fn nothing_here() -> Problem {
-    Problem::new(Kind::NotFound, "There is nothing at this path. The API is described at /api/v1/openapi.json.")
+    Problem::new(
+        Kind::NotFound,
+        "There is nothing at this path. The API is described at /api/v1/openapi.json.",
+    )
 }
 
 /// Answers OPTIONS, gives refusals of the router itself the form of all others, and keeps answers out of caches and
@@ -19,7 +22,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !is_problem(&response) {
         let allowed = response.headers_mut().remove(ALLOW);
-        response = method_not_allowed(&method, allowed);
+        response = method_not_allowed(&method, allowed.as_ref());
     }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -27,9 +30,9 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-fn method_not_allowed(method: &Method, allowed: Option<HeaderValue>) -> Response {
-    let names = allowed.as_ref().and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
-    let names = format!("{},OPTIONS", names).trim_start_matches(',').replace(',', ", ");
+fn method_not_allowed(method: &Method, allowed: Option<&HeaderValue>) -> Response {
+    let names = allowed.and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
+    let names = format!("{names},OPTIONS").trim_start_matches(',').replace(',', ", ");
     let allow = HeaderValue::try_from(&names).expect("names of methods are visible ASCII");
     if *method == Method::OPTIONS {
         return (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response();

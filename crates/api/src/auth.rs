@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use curtail_model::Timestamp;
 use curtail_store::{ApiKey, Keys, StoreError};
+use http::Method;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use std::collections::HashMap;
@@ -54,7 +55,15 @@ struct Remembered {
 }
 
 /// Lets requests with a valid key through, within the rate of the key, and tells the route who makes them.
-pub(crate) async fn authenticate(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // No route serves it, and what it answers is no secret.
+    if *request.method() == Method::OPTIONS {
+        return next.run(request).await;
+    }
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let hash = bearer(request.headers()).map(hash_key);
     let caller = match identify(&service, hash, peer).await {
@@ -66,7 +75,8 @@ pub(crate) async fn authenticate(State(service): State<Arc<Service>>, mut reques
         request.extensions_mut().insert(caller);
         next.run(request).await
     } else {
-        Problem::new(Kind::TooManyRequests, "This key has made more requests than its rate allows.").into_response()
+        Problem::new(Kind::TooManyRequests, "This key has made more requests than its rate allows.")
+            .into_response()
     };
     spent.tell(response.headers_mut());
     response
@@ -100,11 +110,15 @@ async fn identify(
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
-    let header = given.next().ok_or_else(|| unauthorized("Send the header Authorization: Bearer KEY.", None))?;
+    let header =
+        given.next().ok_or_else(|| unauthorized("Send the header Authorization: Bearer KEY.", None))?;
     let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
     let key = key.trim_matches(' ');
     if given.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") || key.is_empty() {
-        return Err(unauthorized("The header Authorization must be given once, as Bearer KEY.", Some("invalid_request")));
+        return Err(unauthorized(
+            "The header Authorization must be given once, as Bearer KEY.",
+            Some("invalid_request"),
+        ));
     }
     Ok(key)
 }

@@ -1,24 +1,25 @@
 //! Reads the bodies of requests: of the right type, within a size and a time.
 
 use crate::problem::{Kind, Problem};
+use crate::settings::Settings;
 use axum::body::{Body, Bytes, HttpBody};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use std::time::Duration;
 
-/// How long a body other than a bulk may take to arrive.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
-
-/// Reads a whole JSON body of at most `bytes_max`.
-pub(crate) async fn json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+/// Reads a whole JSON body, if it is no larger and comes no slower than the settings allow.
+pub(crate) async fn json(headers: &HeaderMap, body: Body, settings: &Settings) -> Result<Bytes, Problem> {
+    let (bytes_max, patience) = (settings.body_bytes_max, settings.body_timeout);
     expect_type(headers, &["application/json", "application/merge-patch+json"])?;
     let announced = HttpBody::size_hint(&body).lower();
     if usize::try_from(announced).map_or(true, |announced| announced > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(body, bytes_max).collect()).await;
+    let whole = tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await;
     let whole = whole.map_err(|_| {
-        Problem::new(Kind::Timeout, format!("The body did not arrive within {} seconds.", ARRIVES_WITHIN.as_secs()))
+        Problem::new(
+            Kind::Timeout,
+            format!("The body did not arrive within {} seconds.", patience.as_secs()),
+        )
     })?;
     match whole {
         Ok(whole) => Ok(whole.to_bytes()),
@@ -29,7 +30,9 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body, bytes_max: usize) -> R
 
 /// Refuses bodies that say they are something else. Saying nothing is let pass: what is read must be JSON anyway.
 pub(crate) fn expect_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Problem> {
-    let wrong = || Problem::new(Kind::MediaType, format!("Send the body as {}, in UTF-8 and uncompressed.", allowed[0]));
+    let wrong = || {
+        Problem::new(Kind::MediaType, format!("Send the body as {}, in UTF-8 and uncompressed.", allowed[0]))
+    };
     let encoded = headers.get_all(CONTENT_ENCODING).iter();
     if encoded.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(wrong());
@@ -37,9 +40,15 @@ pub(crate) fn expect_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), P
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let mut parts = given.to_str().map_err(|_| wrong())?.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let mut charsets = parts.filter_map(|part| part.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let mut charsets = parts
+        .filter_map(|part| part.split_once('='))
+        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
     let utf8 = charsets.all(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"));
-    if utf8 && allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(media_type)) { Ok(()) } else { Err(wrong()) }
+    if utf8 && allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(media_type)) {
+        Ok(())
+    } else {
+        Err(wrong())
+    }
 }
 
 fn too_large(bytes_max: usize) -> Problem {

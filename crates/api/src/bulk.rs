@@ -20,14 +20,10 @@ use futures_util::{Stream, StreamExt, stream};
 use lines::{Line, Lines};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Lines that are parsed before other requests on this thread get their turn.
 const LINES_PER_TURN: usize = 128;
-
-/// How long a client may pause between two pieces of its body.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A bulk under way.
 pub(crate) struct Bulk {
@@ -48,7 +44,12 @@ pub(crate) struct Bulk {
 }
 
 impl Bulk {
-    pub(crate) fn new(service: Arc<Service>, origin: Origin, key: Option<IdempotencyKey>, body: Body) -> Bulk {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        origin: Origin,
+        key: Option<IdempotencyKey>,
+        body: Body,
+    ) -> Bulk {
         Bulk {
             service,
             origin,
@@ -122,11 +123,11 @@ impl Bulk {
                 self.answers = Some(answers.unwrap_or_else(|error| Answers::lost(&error)));
                 self.commit();
             }
-            piece = tokio::time::timeout(PAUSE_MAX, self.input.next()), if reads => match piece {
+            piece = tokio::time::timeout(self.service.settings.body_timeout, self.input.next()), if reads => match piece {
                 Ok(Some(Ok(piece))) => self.lines.push(&piece),
                 Ok(None) => self.end(None),
                 Ok(Some(Err(_))) => self.end(Some(Problem::new(Kind::BadRequest, "The body broke off before its end."))),
-                Err(_) => self.end(Some(Problem::new(Kind::Timeout, "No more of the body came for a minute."))),
+                Err(_) => self.end(Some(Problem::new(Kind::Timeout, "No more of the body came for too long."))),
             },
             () = std::future::ready(()), if may_commit => self.commit(),
         }

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 /// An answer in JSON.
 pub(crate) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("answers are strings, numbers and lists, which are always JSON");
+    let body =
+        serde_json::to_vec(body).expect("answers are strings, numbers and lists, which are always JSON");
     let mut response = (status, body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -22,11 +22,14 @@ impl IdempotencyKey {
         let Some(key) = given.next().map(|key| key.as_bytes()) else { return Ok(None) };
         let good = (1..=KEY_BYTES_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
         if given.next().is_some() || !good {
-            let detail = format!("must be given once and have from 1 to {KEY_BYTES_MAX} visible ASCII characters");
+            let detail =
+                format!("must be given once and have from 1 to {KEY_BYTES_MAX} visible ASCII characters");
             return Err(Invalid::new("Idempotency-Key", detail).into());
         }
         // The caller's number has a fixed length and the key ends in a zero byte, so no two inputs are the same bytes.
-        Ok(Some(IdempotencyKey(Sha256::new().chain_update(caller.to_le_bytes()).chain_update(key).chain_update([0]))))
+        Ok(Some(IdempotencyKey(
+            Sha256::new().chain_update(caller.to_le_bytes()).chain_update(key).chain_update([0]),
+        )))
     }
 
     /// What the store remembers of a request with this body.

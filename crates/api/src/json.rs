@@ -119,7 +119,11 @@ impl<'a> Visitor<'a> for Fields<'a> {
 
 /// A name that a client made up, short enough to repeat.
 pub(crate) fn shown(name: &str) -> String {
-    if name.chars().nth(NAME_SHOWN).is_none() { name.to_owned() } else { name.chars().take(NAME_SHOWN).chain(['…']).collect() }
+    if name.chars().nth(NAME_SHOWN).is_none() {
+        name.to_owned()
+    } else {
+        name.chars().take(NAME_SHOWN).chain(['…']).collect()
+    }
 }
 
 /// Reads a string, borrowed where it can be. (`Cow` itself always copies.)
@@ -218,7 +222,12 @@ mod tests {
     #[test]
     fn all_names_that_are_wrong_are_told_at_once() {
         let told = problem(r#"{"a":1,"x":{"deep":[1,2]},"a":2,"y":null}"#);
-        for part in [r#""field":"x""#, r#""field":"y""#, r#""field":"a","detail":"is given more than once""#, "3 fields"] {
+        for part in [
+            r#""field":"x""#,
+            r#""field":"y""#,
+            r#""field":"a","detail":"is given more than once""#,
+            "3 fields",
+        ] {
             assert!(told.contains(part), "{told}");
         }
     }
@@ -226,7 +235,16 @@ mod tests {
     #[test]
     fn malformed_json_is_told_with_its_place() {
         assert!(problem("{\"a\":1,\n\"b\" 2}").contains("line 2 column"));
-        for body in ["", "{", "{\"a\":1}}", "{\"a\":01}", "{'a':1}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\u{1}\"}", "{\"a\":1,}"] {
+        for body in [
+            "",
+            "{",
+            "{\"a\":1}}",
+            "{\"a\":01}",
+            "{'a':1}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\u{1}\"}",
+            "{\"a\":1,}",
+        ] {
             assert!(problem(body).contains("malformed-json"), "{body}");
         }
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));

@@ -67,13 +67,13 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(routes::keys::list, routes::keys::create))
         .routes(routes!(routes::keys::revoke))
         .route_layer(from_fn_with_state(service.clone(), auth::authenticate));
-    let open = OpenApiRouter::new()
-        .routes(routes!(routes::about::problem))
-        .routes(routes!(routes::about::openapi));
+    let open =
+        OpenApiRouter::new().routes(routes!(routes::about::problem)).routes(routes!(routes::about::openapi));
     let (router, description) = secured.merge(open).split_for_parts();
-    router
+    let router = router
         .fallback(answers::nothing_here)
-        .layer(from_fn(answers::finish))
         .layer(axum::Extension(openapi::Document::of(description)))
-        .with_state(service)
+        .with_state(service);
+    // A router of its own, because `Allow` is added outside of a router's layers.
+    Router::new().fallback_service(router).layer(from_fn(answers::finish))
 }

@@ -58,7 +58,8 @@ impl RateLimits {
     pub(crate) fn new(per_second: u32) -> RateLimits {
         let requests = NonZeroU32::new(per_second);
         RateLimits {
-            requests: requests.map(|rate| (rate, RateLimiter::hashmap(Quota::per_second(rate)).with_middleware())),
+            requests: requests
+                .map(|rate| (rate, RateLimiter::hashmap(Quota::per_second(rate)).with_middleware())),
             failures: Mutex::default(),
         }
     }
@@ -105,7 +106,8 @@ impl RequestSpent {
     /// Tells the client where it stands.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         let Some(RateState { per_second, remaining }) = self.state else { return };
-        let value = |text: String| HeaderValue::try_from(text).expect("digits and punctuation are visible ASCII");
+        let value =
+            |text: String| HeaderValue::try_from(text).expect("digits and punctuation are visible ASCII");
         headers.insert(POLICY, value(format!("\"key\";q={per_second};w=1")));
         headers.insert(LIMIT, value(format!("\"key\";r={remaining};t=1")));
         if !self.allowed {

@@ -64,7 +64,8 @@ impl Document {
             // The router's sign for "and all that follows" means nothing to OpenAPI.
             api.paths.paths.insert(path.replace("{*", "{"), item);
         }
-        let json = serde_json::to_vec(&api).expect("a description is strings, numbers and lists, which are always JSON");
+        let json = serde_json::to_vec(&api)
+            .expect("a description is strings, numbers and lists, which are always JSON");
         Document { json: json.into() }
     }
 }
@@ -78,9 +79,14 @@ fn add_refusals(operation: &mut Operation, has_id: bool) {
             *named = refusal(status, &named.description);
         }
     }
-    let secured = operation.security.as_ref().is_some_and(|needs| needs.iter().any(|need| *need != Default::default()));
+    let secured =
+        operation.security.as_ref().is_some_and(|needs| needs.iter().any(|need| *need != Default::default()));
     let mut add = |status: &str, description: &str| {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| refusal(status, description).into());
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert_with(|| refusal(status, description).into());
     };
     if has_id {
         add("404", "There is nothing here");
@@ -104,9 +110,13 @@ fn add_refusals(operation: &mut Operation, has_id: bool) {
 fn refusal(status: &str, description: &str) -> utoipa::openapi::Response {
     let schema = Ref::from_schema_name(crate::problem::ProblemJson::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    let response = ResponseBuilder::new().description(description).content("application/problem+json", content);
+    let response =
+        ResponseBuilder::new().description(description).content("application/problem+json", content);
     let text = |description: &str| {
-        HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).description(Some(description)).build()
+        HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build()
     };
     match status {
         "401" => response.header("WWW-Authenticate", text("How to authenticate (RFC 6750)")).build(),

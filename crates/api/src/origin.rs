@@ -70,7 +70,8 @@ impl FromRequestParts<Arc<Service>> for Origin {
             (None, None) => b"localhost",
         };
         let host = str::from_utf8(named).ok().filter(|host| is_host(host));
-        let host = host.ok_or_else(|| Invalid::new("Host", "must be a host name or address, maybe with a port"))?;
+        let host =
+            host.ok_or_else(|| Invalid::new("Host", "must be a host name or address, maybe with a port"))?;
         Ok(Origin::new(&format!("http://{}", host.to_ascii_lowercase())))
     }
 }
@@ -84,10 +85,14 @@ fn is_host(text: &str) -> bool {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (text, None),
     };
-    let port_is_good = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let port_is_good =
+        port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
     let name_is_good = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+        None => {
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        }
     };
     port_is_good && name_is_good
 }
@@ -98,11 +103,20 @@ mod tests {
 
     #[test]
     fn only_hosts_are_hosts() {
-        for good in ["sho.rt", "localhost:8080", "127.0.0.1:80", "[::1]:8080", "[::1]", "xn--bcher-kva.example", "a_b"] {
+        for good in [
+            "sho.rt",
+            "localhost:8080",
+            "127.0.0.1:80",
+            "[::1]:8080",
+            "[::1]",
+            "xn--bcher-kva.example",
+            "a_b",
+        ] {
             assert!(is_host(good), "{good}");
         }
         for bad in [
-            "", ":80", "a b", "a/b", "a@b", "<script>", "a:b", "a:99999", "a:80:80", "[::1", "::1", "a\"b", "a:+1", "ä", "a:", "a?b",
+            "", ":80", "a b", "a/b", "a@b", "<script>", "a:b", "a:99999", "a:80:80", "[::1", "::1", "a\"b",
+            "a:+1", "ä", "a:", "a?b",
         ] {
             assert!(!is_host(bad), "{bad}");
         }

@@ -20,19 +20,22 @@ pub(crate) enum IfMatch {
 
 /// The entity tag of a link with this version and this many clicks.
 pub(crate) fn etag(version: u64, clicks: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"v{version}.{clicks}\"")).expect("digits and punctuation are visible ASCII")
+    HeaderValue::try_from(format!("\"v{version}.{clicks}\""))
+        .expect("digits and punctuation are visible ASCII")
 }
 
 /// Reads If-Match.
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
-    let Some(tags) = tags(headers, IF_MATCH)? else { return Ok(IfMatch::Any) };
+    let Some(tags) = tags(headers, &IF_MATCH)? else { return Ok(IfMatch::Any) };
     // Weak tags never match here (RFC 9110, section 13.1.1).
-    Ok(IfMatch::Versions(tags.into_iter().filter(|tag| !tag.weak).filter_map(|tag| version(tag.opaque)).collect()))
+    Ok(IfMatch::Versions(
+        tags.into_iter().filter(|tag| !tag.weak).filter_map(|tag| version(tag.opaque)).collect(),
+    ))
 }
 
 /// Whether If-None-Match names the tag that an answer would have: then it need not be sent again.
 pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> Result<bool, Problem> {
-    let known = match tags(headers, IF_NONE_MATCH)? {
+    let known = match tags(headers, &IF_NONE_MATCH)? {
         None => headers.contains_key(IF_NONE_MATCH),
         Some(tags) => tags.iter().any(|tag| etag.as_bytes() == format!("\"{}\"", tag.opaque).as_bytes()),
     };
@@ -45,13 +48,16 @@ struct Tag<'a> {
 }
 
 /// The tags that a header lists; nothing when it is not given or is `*`.
-fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Vec<Tag<'_>>>, Problem> {
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<'a>>>, Problem> {
     let wrong = || {
-        let field = if name == IF_MATCH { "If-Match" } else { "If-None-Match" };
-        Problem::from(Invalid::new(field, "must be * or a list of entity tags such as \"v12.0\", quotes included"))
+        let field = if *name == IF_MATCH { "If-Match" } else { "If-None-Match" };
+        Problem::from(Invalid::new(
+            field,
+            "must be * or a list of entity tags such as \"v12.0\", quotes included",
+        ))
     };
     let mut tags = Vec::new();
-    for value in headers.get_all(&name) {
+    for value in headers.get_all(name) {
         let mut rest = value.to_str().map_err(|_| wrong())?.trim();
         if rest == "*" {
             return Ok(None);
@@ -70,7 +76,11 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Vec<Tag<'_>>>, P
             }
         }
     }
-    if tags.is_empty() && headers.contains_key(&name) { Err(wrong()) } else { Ok(Some(tags).filter(|tags| !tags.is_empty())) }
+    if tags.is_empty() && headers.contains_key(name) {
+        Err(wrong())
+    } else {
+        Ok(Some(tags).filter(|tags| !tags.is_empty()))
+    }
 }
 
 fn tag(text: &str) -> Option<(Tag<'_>, &str)> {
@@ -98,7 +108,10 @@ mod tests {
     #[test]
     fn a_tag_that_was_answered_matches_its_version_whatever_was_clicked() {
         assert_eq!(if_match(&headers(IF_MATCH, "\"v12.7\"")).unwrap(), IfMatch::Versions(vec![12]));
-        assert_eq!(if_match(&headers(IF_MATCH, "\"v12\", \"x\" ,\"v3.0\"")).unwrap(), IfMatch::Versions(vec![12, 3]));
+        assert_eq!(
+            if_match(&headers(IF_MATCH, "\"v12\", \"x\" ,\"v3.0\"")).unwrap(),
+            IfMatch::Versions(vec![12, 3])
+        );
         assert_eq!(if_match(&headers(IF_MATCH, "*")).unwrap(), IfMatch::Any);
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), IfMatch::Any);
         assert_eq!(if_match(&headers(IF_MATCH, "W/\"v12.7\"")).unwrap(), IfMatch::Versions(vec![]));
@@ -114,7 +127,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_known_is_not_sent_again() {
         let etag = etag(12, 7);
-        for (value, known) in [("\"v12.7\"", true), ("W/\"v12.7\"", true), ("*", true), ("\"v12.8\"", false), ("\"x\"", false)] {
+        for (value, known) in
+            [("\"v12.7\"", true), ("W/\"v12.7\"", true), ("*", true), ("\"v12.8\"", false), ("\"x\"", false)]
+        {
             assert_eq!(is_known(&headers(IF_NONE_MATCH, value), &etag).unwrap(), known, "{value}");
         }
         assert!(!is_known(&HeaderMap::new(), &etag).unwrap());

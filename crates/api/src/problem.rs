@@ -133,7 +133,10 @@ impl From<Refused> for Problem {
         match refused {
             Refused::CodeTaken => Problem {
                 errors: vec![Invalid::new("code", "is taken")],
-                ..Problem::new(Kind::CodeTaken, "Another link has this code. Choose another, or leave it out.")
+                ..Problem::new(
+                    Kind::CodeTaken,
+                    "Another link has this code. Choose another, or leave it out.",
+                )
             },
             Refused::IdempotencyKeyUsed => {
                 Problem::new(Kind::IdempotencyKeyUsed, "This Idempotency-Key came with another body before.")
@@ -150,18 +153,27 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         log(&error);
         match error {
-            StoreError::Full => Problem::new(Kind::DiskFull, "The disk is full: nothing was changed. It works again when there is room.")
-                .with(RETRY_AFTER, HeaderValue::from_static("10")),
-            StoreError::Unavailable(_) => Problem::new(Kind::Unavailable, "The store cannot be reached just now. Trying again may help.")
-                .with(RETRY_AFTER, HeaderValue::from_static("1")),
-            StoreError::Damaged(_) => Problem::new(Kind::Internal, "Something went wrong inside. It has been logged."),
+            StoreError::Full => Problem::new(
+                Kind::DiskFull,
+                "The disk is full: nothing was changed. It works again when there is room.",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("10")),
+            StoreError::Unavailable(_) => Problem::new(
+                Kind::Unavailable,
+                "The store cannot be reached just now. Trying again may help.",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("1")),
+            StoreError::Damaged(_) => {
+                Problem::new(Kind::Internal, "Something went wrong inside. It has been logged.")
+            }
         }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self.json()).expect("a problem is strings and numbers, which are always JSON");
+        let body = serde_json::to_vec(&self.json())
+            .expect("a problem is strings and numbers, which are always JSON");
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

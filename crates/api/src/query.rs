@@ -41,7 +41,12 @@ impl<'a> Query<'a> {
     }
 
     /// Takes the value of a parameter out and reads it; what cannot be read is noted with `wanted`.
-    pub(crate) fn parsed<T>(&mut self, name: &'static str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let text = self.take(name)?;
         let value = read(&text);
         if value.is_none() {
@@ -51,7 +56,11 @@ impl<'a> Query<'a> {
     }
 
     /// Notes that a parameter is wrong.
-    pub(crate) fn refuse(&mut self, name: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) {
+    pub(crate) fn refuse(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
         if self.errors.len() < ERRORS_MAX {
             self.errors.push(Invalid::new(name, detail));
         }
@@ -90,7 +99,8 @@ mod tests {
         let mut query = Query::read(Some("x=1&limit=5&limit=6&q=%ff&sort=up"), &["q", "limit", "sort"]);
         assert_eq!(query.parsed("sort", "up or down", |_| None::<()>), None);
         let told = serde_json::to_string(&query.finish().unwrap_err().json()).unwrap();
-        for part in ["\"x\"", "\"limit\"", "\"q\"", "\"sort\",\"detail\":\"must be up or down\"", "4 fields"] {
+        for part in ["\"x\"", "\"limit\"", "\"q\"", "\"sort\",\"detail\":\"must be up or down\"", "4 fields"]
+        {
             assert!(told.contains(part), "{told}");
         }
     }

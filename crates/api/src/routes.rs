@@ -20,7 +20,8 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathId<T>, Problem> {
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::no_such_link())?;
+        let params =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::no_such_link())?;
         let id = params.iter().find(|&(name, _)| name == "id").and_then(|(_, id)| id.parse().ok());
         id.map(PathId).ok_or_else(Problem::no_such_link)
     }

@@ -1,6 +1,7 @@
 //! What the API can be told by whoever starts it.
 
 use curtail_clicks::pipeline::Retention;
+use std::time::Duration;
 
 /// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub own_hosts: Vec<String>,
     /// The largest body of a request other than a bulk, in bytes.
     pub body_bytes_max: usize,
+    /// How long a body may take to arrive; for a bulk, how long it may pause.
+    pub body_timeout: Duration,
     /// Requests per second that each key may make; 0 for no limit.
     pub rate_per_second: u32,
     /// How long detail is kept, for telling why it is not there any more.
@@ -24,6 +27,8 @@ pub struct Settings {
 impl Settings {
     /// A good [`Settings::body_bytes_max`]: room for the longest destination, notes and tags, all escaped.
     pub const BODY_BYTES_MAX: usize = 64 * 1024;
+    /// A good [`Settings::body_timeout`]: a slow line can send the largest body in it.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
     /// A good [`Settings::rate_per_second`]: far beyond honest use, and a bound on what one key can cost.
     pub const RATE_PER_SECOND: u32 = 50_000;
 }

@@ -52,7 +52,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes that a field is wrong.
-    pub(crate) fn refuse(&mut self, field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) {
+    pub(crate) fn refuse(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
         self.0.refuse(Invalid::new(field, detail));
     }
 
@@ -61,7 +65,6 @@ impl<'a> Fields<'a> {
         self.0.finish()
     }
 
-    /// Whether a field was given, `null` or not, before it is taken.
     pub(crate) fn text(&mut self, name: &'static str) -> Given<Cow<'a, str>> {
         self.typed(name, "a string", |value| match value {
             Json::Text(text) => Ok(text),
@@ -83,8 +86,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A list of strings, of which every wrong one is noted.
-    pub(crate) fn texts(&mut self, name: &'static str) -> Given<Vec<Cow<'a, str>>> {
+    /// A list of strings with their places in it. Every item that is none is noted.
+    pub(crate) fn texts(&mut self, name: &'static str) -> Given<Vec<(usize, Cow<'a, str>)>> {
         let list = self.typed(name, "an array of strings", |value| match value {
             Json::List(items) => Ok(items),
             other => Err(other),
@@ -93,7 +96,7 @@ impl<'a> Fields<'a> {
             let mut texts = Vec::with_capacity(items.len());
             for (place, item) in items.into_iter().enumerate() {
                 match item {
-                    Json::Text(text) => texts.push(text),
+                    Json::Text(text) => texts.push((place, text)),
                     other => self.refuse(format!("{name}[{place}]"), expected("a string", &other)),
                 }
             }
@@ -112,7 +115,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Text for people: bounded, without control characters other than `allowed`, and otherwise as it was given.
-    pub(crate) fn prose(&mut self, name: &'static str, characters_max: usize, allowed: &[char]) -> Given<String> {
+    pub(crate) fn prose(
+        &mut self,
+        name: &'static str,
+        characters_max: usize,
+        allowed: &[char],
+    ) -> Given<String> {
         self.text(name).map(|text| {
             // A character has at most four bytes: what is longer need not be counted.
             if text.len() > 4 * characters_max || text.chars().count() > characters_max {
@@ -148,5 +156,8 @@ impl<'a> Fields<'a> {
 }
 
 fn expected(wanted: &str, found: &Json<'_>) -> String {
-    format!("must be {wanted}, not {}", if matches!(found, Json::Number) { "this number" } else { found.kind() })
+    format!(
+        "must be {wanted}, not {}",
+        if matches!(found, Json::Number) { "this number" } else { found.kind() }
+    )
 }

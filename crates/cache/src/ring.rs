@@ -1,4 +1,7 @@
-//! The bytes of a shard: entries one behind the other in a ring, the oldest overwritten first.
+//! The bytes of a shard: entries one behind the other in a ring of segments, the oldest given up first.
+//!
+//! Segments are allocated as the ring fills, so an empty cache costs next to nothing, and given up whole. An entry never
+//! crosses from one segment into the next. An offset is the number of the segment times its length, and the place in it.
 //!
 //! # Entry
 //!
@@ -9,24 +12,26 @@
 //! | 1 | whether it was read since it came, or last came round |
 //! | 4 | expiry in seconds since the epoch |
 //! | n, m | the code, the record |
-//!
-//! An entry never wraps: where the rest of the ring is too short, it is left unused until the next round.
 
 use crate::entry::{Known, Seconds};
 
 const HEADER: usize = 8;
 const NOTHING: u16 = u16::MAX;
+/// Room for the longest destination. Giving up one segment is what an insertion may have to wait for: microseconds.
+const SEGMENT: usize = 16 * 1024;
 
 pub(crate) struct Ring {
-    bytes: Vec<u8>,
-    /// Where the next entry goes.
-    head: usize,
-    /// The oldest entry.
-    tail: usize,
-    /// Where the entries of the last round end; those of this round end at `head`.
+    segments: Vec<Segment>,
+    segments_max: usize,
+    /// The segment of the oldest entry; the newest is in the one before it, going round, or in the same.
+    oldest: usize,
+    /// How many segments hold entries, from the oldest on.
+    in_use: usize,
+}
+
+struct Segment {
+    bytes: Box<[u8]>,
     end: usize,
-    /// Whether `head` has wrapped and is now behind `tail`.
-    wrapped: bool,
 }
 
 /// One entry, read from the ring.
@@ -36,44 +41,37 @@ pub(crate) struct Entry<'a> {
     pub(crate) known: Known<'a>,
     pub(crate) expires: Seconds,
     pub(crate) was_read: bool,
-    length: usize,
 }
 
 impl Ring {
-    /// A ring of `capacity` bytes. They are zeroed lazily by the kernel, so an empty ring costs no memory.
-    pub(crate) fn new(capacity: usize) -> Ring {
-        let capacity = capacity.min(u32::MAX as usize);
-        Ring { bytes: vec![0; capacity], head: 0, tail: 0, end: 0, wrapped: false }
+    /// A ring of at most `bytes_max`, and at least four segments.
+    pub(crate) fn new(bytes_max: usize) -> Ring {
+        let segments_max = (bytes_max / SEGMENT).clamp(4, u32::MAX as usize / SEGMENT);
+        Ring { segments: Vec::new(), segments_max, oldest: 0, in_use: 0 }
     }
 
-    /// The largest entry worth keeping: one that leaves room for others.
-    pub(crate) fn fits(&self, code: &[u8], known: &Known<'_>) -> bool {
-        entry_length(code, known) <= self.bytes.len() / 16
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.segments.len() * SEGMENT
     }
 
-    /// Where an entry would go if there is room for it now.
-    pub(crate) fn room_for(&mut self, code: &[u8], known: &Known<'_>) -> bool {
-        let length = entry_length(code, known);
-        if self.wrapped {
-            return self.head + length <= self.tail;
-        }
-        if self.head + length <= self.bytes.len() {
-            return true;
-        }
-        if self.head == self.tail {
-            (self.head, self.tail) = (0, 0);
-            return length <= self.bytes.len();
-        }
-        // Start the next round; what is left at the end stays unused.
-        self.end = self.head;
-        self.head = 0;
-        self.wrapped = true;
-        length <= self.tail
+    /// Whether an entry can be kept at all.
+    pub(crate) fn fits(code: &[u8], known: &Known<'_>) -> bool {
+        code.len() <= usize::from(u8::MAX) && entry_length(code, known) <= SEGMENT
     }
 
-    /// Appends an entry that there is room for and answers its offset.
+    /// Whether an entry can be appended without giving up the oldest segment. One segment is always kept free, so that
+    /// entries of the oldest can be appended anew.
+    pub(crate) fn has_room(&self, code: &[u8], known: &Known<'_>) -> bool {
+        self.in_use + 1 < self.segments_max || self.fits_newest(entry_length(code, known))
+    }
+
+    /// Appends an entry and answers its offset.
     pub(crate) fn append(&mut self, code: &[u8], known: &Known<'_>, expires: Seconds) -> u32 {
-        let offset = self.head;
+        let length = entry_length(code, known);
+        if !self.fits_newest(length) {
+            self.open_segment();
+        }
         let version;
         let (marker, record): (u16, &[u8]) = match known {
             Known::Link(packed) => (packed.len() as u16, packed),
@@ -82,79 +80,99 @@ impl Ring {
                 (NOTHING, &version)
             }
         };
-        let entry = &mut self.bytes[offset..offset + HEADER + code.len() + record.len()];
+        let number = self.newest();
+        let segment = &mut self.segments[number];
+        let at = segment.end;
+        segment.end += length;
+        let entry = &mut segment.bytes[at..at + length];
         entry[0..2].copy_from_slice(&marker.to_le_bytes());
         entry[2] = code.len() as u8;
         entry[3] = 0;
         entry[4..8].copy_from_slice(&expires.to_le_bytes());
         entry[HEADER..HEADER + code.len()].copy_from_slice(code);
         entry[HEADER + code.len()..].copy_from_slice(record);
-        self.head = offset + HEADER + code.len() + record.len();
-        offset as u32
+        (number * SEGMENT + at) as u32
     }
 
-    /// The oldest entry, or nothing when the ring is empty.
-    pub(crate) fn oldest(&self) -> Option<(u32, Entry<'_>)> {
-        if !self.wrapped && self.tail == self.head {
+    /// Takes the bytes of the oldest segment out of the ring, with the offset of its first entry. They come back with
+    /// [`Ring::give_back`].
+    pub(crate) fn take_oldest(&mut self) -> Option<(u32, Box<[u8]>, usize)> {
+        if self.in_use == 0 {
             return None;
         }
-        Some((self.tail as u32, self.entry(self.tail as u32)))
+        let number = self.oldest;
+        let segment = &mut self.segments[number];
+        let (bytes, end) = (std::mem::take(&mut segment.bytes), std::mem::take(&mut segment.end));
+        self.oldest = (number + 1) % self.segments_max;
+        self.in_use -= 1;
+        Some(((number * SEGMENT) as u32, bytes, end))
     }
 
-    /// Gives up the oldest entry.
-    pub(crate) fn drop_oldest(&mut self) {
-        let Some((_, entry)) = self.oldest() else { return };
-        self.tail += entry.length;
-        if self.wrapped && self.tail == self.end {
-            self.tail = 0;
-            self.wrapped = false;
-        }
+    /// Puts the bytes of a segment back, to be filled again.
+    pub(crate) fn give_back(&mut self, offset: u32, bytes: Box<[u8]>) {
+        self.segments[offset as usize / SEGMENT].bytes = bytes;
     }
 
-    /// The entry at an offset that [`Ring::append`] gave and that has not been dropped.
+    /// The entry at an offset that [`Ring::append`] gave and whose segment has not been given up.
     #[inline]
     pub(crate) fn entry(&self, offset: u32) -> Entry<'_> {
-        let bytes = &self.bytes[offset as usize..];
-        let marker = u16::from_le_bytes([bytes[0], bytes[1]]);
-        let code_length = usize::from(bytes[2]);
-        let record_length = if marker == NOTHING { size_of::<u64>() } else { usize::from(marker) };
-        let code = &bytes[HEADER..HEADER + code_length];
-        let record = &bytes[HEADER + code_length..HEADER + code_length + record_length];
-        let known = match record.first_chunk() {
-            Some(version) if marker == NOTHING => Known::Nothing { version: u64::from_le_bytes(*version) },
-            _ => Known::Link(record),
-        };
-        Entry {
-            code,
-            known,
-            expires: u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
-            was_read: bytes[3] != 0,
-            length: HEADER + code_length + record_length,
-        }
+        entry_at(&self.segments[offset as usize / SEGMENT].bytes, offset as usize % SEGMENT).0
     }
 
     /// Remembers that an entry was read.
     #[inline]
     pub(crate) fn mark_read(&mut self, offset: u32) {
-        self.bytes[offset as usize + 3] = 1;
+        self.segments[offset as usize / SEGMENT].bytes[offset as usize % SEGMENT + 3] = 1;
     }
 
-    /// Calls `each` for all entries, the oldest first.
+    /// Calls `each` for all entries.
     pub(crate) fn for_each(&self, mut each: impl FnMut(u32, Entry<'_>)) {
-        let rounds = if self.wrapped {
-            [(self.tail, self.end), (0, self.head)]
-        } else {
-            [(self.tail, self.head), (0, 0)]
-        };
-        for (mut at, end) in rounds {
-            while at < end {
-                let entry = self.entry(at as u32);
-                let length = entry.length;
-                each(at as u32, entry);
-                at += length;
-            }
+        for (number, segment) in self.segments.iter().enumerate() {
+            for_each_in(&segment.bytes, segment.end, |at, entry| each((number * SEGMENT + at) as u32, entry));
         }
     }
+
+    fn newest(&self) -> usize {
+        (self.oldest + self.in_use - 1) % self.segments_max
+    }
+
+    fn fits_newest(&self, length: usize) -> bool {
+        self.in_use > 0 && self.segments[self.newest()].end + length <= SEGMENT
+    }
+
+    fn open_segment(&mut self) {
+        assert!(self.in_use < self.segments_max, "room is made before entries are appended");
+        self.in_use += 1;
+        if self.newest() == self.segments.len() {
+            self.segments.push(Segment { bytes: vec![0; SEGMENT].into_boxed_slice(), end: 0 });
+        }
+    }
+}
+
+/// Calls `each` for the entries in the first `end` bytes of a segment, with their place in it.
+pub(crate) fn for_each_in(bytes: &[u8], end: usize, mut each: impl FnMut(usize, Entry<'_>)) {
+    let mut at = 0;
+    while at < end {
+        let (entry, length) = entry_at(bytes, at);
+        each(at, entry);
+        at += length;
+    }
+}
+
+#[inline]
+fn entry_at(segment: &[u8], at: usize) -> (Entry<'_>, usize) {
+    let bytes = &segment[at..];
+    let marker = u16::from_le_bytes([bytes[0], bytes[1]]);
+    let code_length = usize::from(bytes[2]);
+    let record_length = if marker == NOTHING { size_of::<u64>() } else { usize::from(marker) };
+    let code = &bytes[HEADER..HEADER + code_length];
+    let record = &bytes[HEADER + code_length..HEADER + code_length + record_length];
+    let known = match record.first_chunk() {
+        Some(version) if marker == NOTHING => Known::Nothing { version: u64::from_le_bytes(*version) },
+        _ => Known::Link(record),
+    };
+    let expires = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+    (Entry { code, known, expires, was_read: bytes[3] != 0 }, HEADER + code_length + record_length)
 }
 
 fn entry_length(code: &[u8], known: &Known<'_>) -> usize {

@@ -1,22 +1,21 @@
 //! One of the parts of the shared cache: an index and a ring, used under one lock.
 //!
-//! Eviction is CLOCK on the ring: the oldest entry goes, unless it was read since it came round last; then it is given
-//! another round. Walks over unknown codes leave entries that nobody reads again, so they push out no more than that.
+//! Eviction is CLOCK, a segment of the ring at a time: of the oldest segment the entries go that nobody read since they
+//! came round last; the others are given another round. Walks over unknown codes leave entries that nobody reads again,
+//! so they push out little else.
 
 use crate::entry::{Known, Seconds};
 use crate::index::Index;
-use crate::ring::Ring;
+use crate::ring::{Ring, for_each_in};
 
-/// How many entries that were read may be given another round to make room for one. It bounds the time under the lock.
-const SECOND_CHANCES: usize = 32;
+/// The share of the bytes that the index may take: one of eight.
+const INDEX_SHARE: usize = 8;
 
 pub(crate) struct Shard {
     index: Index,
     ring: Ring,
     index_bytes_max: usize,
     hash_of: fn(&[u8]) -> u64,
-    scratch: Vec<u8>,
-    chances: usize,
     pub(crate) evicted: u64,
     pub(crate) refused: u64,
 }
@@ -24,16 +23,9 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of at most `bytes_max`, index included.
     pub(crate) fn new(bytes_max: usize, hash_of: fn(&[u8]) -> u64) -> Shard {
-        Shard {
-            index: Index::new(),
-            ring: Ring::new(bytes_max / 8 * 7),
-            index_bytes_max: bytes_max / 8,
-            hash_of,
-            scratch: Vec::new(),
-            chances: SECOND_CHANCES,
-            evicted: 0,
-            refused: 0,
-        }
+        let index_bytes_max = bytes_max / INDEX_SHARE;
+        let ring = Ring::new(bytes_max - index_bytes_max);
+        Shard { index: Index::new(), ring, index_bytes_max, hash_of, evicted: 0, refused: 0 }
     }
 
     /// What is known of a code, and until when.
@@ -64,14 +56,10 @@ impl Shard {
             }
             self.index.remove(hash, |candidate| candidate == offset);
         }
-        if code.len() > usize::from(u8::MAX) || !self.ring.fits(code, known) {
+        if !Ring::fits(code, known) {
             return false;
         }
-        self.chances = SECOND_CHANCES;
-        self.make_index_room(now);
-        while !self.ring.room_for(code, known) {
-            self.evict_oldest(now);
-        }
+        self.make_room(code, known, now);
         let offset = self.ring.append(code, known, expires);
         self.index.insert(hash, offset);
         true
@@ -79,13 +67,16 @@ impl Shard {
 
     /// Entries and bytes in use, index included.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let mut bytes = self.index.bytes();
-        self.ring.for_each(|_, entry| bytes += 8 + entry.code.len() + record_length(&entry.known));
-        (self.index.len(), bytes)
+        (self.index.len(), self.index.bytes() + self.ring.bytes())
     }
 
-    /// Grows the index within its share of the bytes; beyond it, entries go.
-    fn make_index_room(&mut self, now: Seconds) {
+    /// Entries get one chance for each insertion: the second segment that has to go, goes whole.
+    fn make_room(&mut self, code: &[u8], known: &Known<'_>, now: Seconds) {
+        let mut keep = true;
+        while !self.ring.has_room(code, known) {
+            self.evict_segment(now, keep);
+            keep = false;
+        }
         if self.index.is_worn() {
             self.rebuild_as(self.index.fresh());
         }
@@ -94,42 +85,29 @@ impl Shard {
             if larger.bytes() <= self.index_bytes_max {
                 self.rebuild_as(larger);
             } else {
-                self.evict_oldest(now);
+                self.evict_segment(now, keep);
+                keep = false;
             }
         }
     }
 
-    fn evict_oldest(&mut self, now: Seconds) {
-        let Some((offset, entry)) = self.ring.oldest() else { return };
-        let hash = (self.hash_of)(entry.code);
-        let keep = entry.was_read && entry.expires > now && self.chances > 0;
-        let (expires, code_length) = (entry.expires, entry.code.len());
-        let removal = match entry.known {
-            Known::Link(_) => None,
-            Known::Nothing { version } => Some(version),
-        };
-        if keep {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(entry.code);
-            if let Known::Link(packed) = entry.known {
-                self.scratch.extend_from_slice(packed);
+    fn evict_segment(&mut self, now: Seconds, keep: bool) {
+        let Some((first, bytes, end)) = self.ring.take_oldest() else { return };
+        for_each_in(&bytes, end, |at, entry| {
+            let hash = (self.hash_of)(entry.code);
+            let offset = first + at as u32;
+            // Entries that were replaced are still in the ring, but nothing leads to them.
+            if !self.index.remove(hash, |candidate| candidate == offset) {
+                return;
             }
-        }
-        // Entries that were replaced are still in the ring, but nothing leads to them.
-        let was_current = self.index.remove(hash, |candidate| candidate == offset);
-        self.ring.drop_oldest();
-        if !was_current {
-            return;
-        }
-        let (code, packed) = self.scratch.split_at(if keep { code_length } else { 0 });
-        let known = removal.map_or(Known::Link(packed), |version| Known::Nothing { version });
-        if keep && self.ring.room_for(code, &known) {
-            self.chances -= 1;
-            let moved = self.ring.append(code, &known, expires);
-            self.index.insert(hash, moved);
-        } else {
-            self.evicted += 1;
-        }
+            if keep && entry.was_read && entry.expires > now {
+                let moved = self.ring.append(entry.code, &entry.known, entry.expires);
+                self.index.insert(hash, moved);
+            } else {
+                self.evicted += 1;
+            }
+        });
+        self.ring.give_back(first, bytes);
     }
 
     fn rebuild_as(&mut self, mut larger: Index) {
@@ -141,12 +119,5 @@ impl Shard {
             }
         });
         self.index = larger;
-    }
-}
-
-fn record_length(known: &Known<'_>) -> usize {
-    match known {
-        Known::Link(packed) => packed.len(),
-        Known::Nothing { .. } => size_of::<u64>(),
     }
 }

@@ -1,6 +1,6 @@
 //! L1: the cache that all cores of a process share. Bounded in bytes, index included.
 //!
-//! 64 shards, each under a lock that is held for one look-up or one insertion; what is found is copied out, so no
+//! Up to 64 shards, each under a lock that is held for one look-up or one insertion; what is found is copied out, so no
 //! reference outlives the lock. The locks are seldom contended, because the per-core caches answer for the hot codes.
 
 use crate::entry::{Known, Lifetimes, Seconds, seconds};
@@ -10,7 +10,9 @@ use curtail_model::Timestamp;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const SHARDS: usize = 64;
+const SHARDS_MAX: usize = 64;
+/// A shard smaller than this would have too few segments to tell old entries from new ones.
+const SHARD_BYTES_MIN: usize = 256 * 1024;
 
 /// A layer of the cache behind the cores' own: what it promises, whatever it is made of.
 ///
@@ -68,15 +70,12 @@ pub struct SharedCache {
 impl SharedCache {
     /// A cache of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize, lifetimes: Lifetimes) -> SharedCache {
-        let shard = || Mutex::new(Shard::new(bytes_max / SHARDS, hash_of));
-        SharedCache {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            lifetimes,
-            generations: Generations::new(),
-        }
+        let count = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
+        let shards = (0..count).map(|_| Mutex::new(Shard::new(bytes_max / count, hash_of))).collect();
+        SharedCache { shards, lifetimes, generations: Generations::new() }
     }
 
-    /// How full it is and what it has done. Walks all entries: for a scrape, not for a request.
+    /// How full it is and what it has done.
     pub fn statistics(&self) -> Statistics {
         self.shards.iter().fold(Statistics::default(), |sum, shard| {
             let shard = lock(shard);
@@ -116,7 +115,7 @@ impl SharedCache {
 
     #[inline]
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[hash as usize % SHARDS]
+        &self.shards[hash as usize % self.shards.len()]
     }
 }
 

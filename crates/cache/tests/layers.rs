@@ -140,7 +140,7 @@ proptest! {
     fn the_cache_never_gives_out_anything_but_the_newest(
         steps in prop::collection::vec((0u64..300, 0u64..4, 0usize..2_000), 1..3_000),
     ) {
-        let bytes_max = 64 * 4096;
+        let bytes_max = 64 * 128 * 1024;
         let cache = SharedCache::new(bytes_max, LIFETIMES);
         let mut truth: HashMap<u64, Option<Vec<u8>>> = HashMap::new();
         let mut scratch = Vec::new();
@@ -153,7 +153,7 @@ proptest! {
                     truth.insert(number, None);
                 }
                 1 | 2 => {
-                    let record = packed(number, version, &format!("https://example.com/{}", "y".repeat(length)));
+                    let record = packed(number, version, &format!("https://example.com/{}", "y".repeat(4 * length)));
                     cache.put(&code, &record, NOW);
                     truth.insert(number, Some(record));
                 }

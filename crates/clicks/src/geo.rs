@@ -109,3 +109,85 @@ fn decode(found: &LookupResult<'_, Vec<u8>>) -> Result<Place, MaxMindDbError> {
     });
     Ok(Place { country: country.map(str::to_owned), city })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Vec<u8> {
+        [&[2 << 5 | text.len() as u8], text.as_bytes()].concat()
+    }
+
+    fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let head = [7 << 5 | entries.len() as u8];
+        head.into_iter()
+            .chain(entries.iter().flat_map(|(key, value)| [text(key), value.clone()].concat()))
+            .collect()
+    }
+
+    /// The smallest database that knows one city, for 192.0.2.0/24, in the format of MaxMind's specification 2.0.
+    fn database(city: &str) -> Vec<u8> {
+        let names = |name: &str| vec![("names", map(&[("en", text(name))]))];
+        let region = map(&names("Hesse"));
+        let country = map(&[("iso_code", text("DE"))]);
+        let record = map(&[
+            ("city", map(&names(city))),
+            ("country", country),
+            // An array with one element: its type is beyond 7 and stands in a byte of its own.
+            ("subdivisions", [vec![1, 11 - 7], region].concat()),
+        ]);
+        // A node for each bit of the prefix: one record leads on, the other says that nothing is known.
+        let (nodes, prefix) = (24_u32, u32::from_be_bytes([192, 0, 2, 0]));
+        let mut tree = Vec::new();
+        for bit in 0..nodes {
+            let on = if bit + 1 == nodes { nodes + 16 } else { bit + 1 };
+            let records = if prefix >> (31 - bit) & 1 == 0 { [on, nodes] } else { [nodes, on] };
+            records.iter().for_each(|record| tree.extend_from_slice(&record.to_be_bytes()[1..]));
+        }
+        let metadata = map(&[
+            ("node_count", vec![6 << 5 | 1, nodes as u8]),
+            ("record_size", vec![5 << 5 | 1, 24]),
+            ("ip_version", vec![5 << 5 | 1, 4]),
+            ("database_type", text("Test-City")),
+            ("languages", vec![0, 11 - 7]),
+            ("binary_format_major_version", vec![5 << 5 | 1, 2]),
+            ("binary_format_minor_version", vec![5 << 5]),
+            ("build_epoch", vec![1, 9 - 7, 1]),
+            ("description", map(&[])),
+        ]);
+        [tree, vec![0; 16], record, b"\xab\xcd\xefMaxMind.com".to_vec(), metadata].concat()
+    }
+
+    #[test]
+    fn a_network_has_its_place_and_others_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        std::fs::write(&path, database("Fulda")).unwrap();
+        let geo = Geo::open(&path).unwrap();
+        let known = Place { country: Some("DE".into()), city: Some("Fulda, Hesse, DE".into()) };
+        assert_eq!(geo.place([192, 0, 2, 0].into()), known);
+        assert!(geo.record_of([192, 0, 2, 0].into()).is_some());
+        assert_eq!(geo.place([198, 51, 100, 0].into()), Place::default());
+        assert_eq!(geo.record_of([198, 51, 100, 0].into()), None);
+        assert_eq!(geo.place("2001:db8::".parse().unwrap()), Place::default(), "the database has no IPv6");
+    }
+
+    #[test]
+    fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        assert!(Geo::open(&path).is_err());
+        std::fs::write(&path, database("Fulda")).unwrap();
+        let mut geo = Geo::open(&path).unwrap();
+        let city = |geo: &Geo| geo.place([192, 0, 2, 0].into()).city.unwrap();
+        assert!(!geo.reload_if_changed(), "nothing has changed");
+        std::fs::write(&path, &database("Marburg")[..100]).unwrap();
+        assert!(!geo.reload_if_changed());
+        assert_eq!(city(&geo), "Fulda, Hesse, DE");
+        std::fs::remove_file(&path).unwrap();
+        assert!(!geo.reload_if_changed());
+        std::fs::write(&path, database("Marburg")).unwrap();
+        assert!(geo.reload_if_changed());
+        assert_eq!(city(&geo), "Marburg, Hesse, DE");
+    }
+}

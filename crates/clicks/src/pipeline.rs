@@ -25,6 +25,9 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// How long draining waits beyond its deadline for a commit that was begun before.
+const LAST_ATTEMPT: Duration = Duration::from_millis(500);
+
 /// Settings of the pipeline.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -80,7 +83,8 @@ pub fn start(
     mut keeper: Keeper,
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
-    let geo = config.geo_path.as_deref().map(Geo::open).transpose()?;
+    let Config { geo_path, retention, commit_interval, batch_clicks_max } = config;
+    let geo = geo_path.map(|path| Geo::open(&path)).transpose()?;
     let log = EmbeddedLog::new(reader, Shipper::new(geo));
     let shared = Arc::new(Shared::default());
     let meter = keeper.meter();
@@ -88,17 +92,25 @@ pub fn start(
     let (stop_keeper, keeper_stopped) = mpsc::channel();
     let keeper = named("journal-keeper", move || keeper.run(&keeper_stopped))?;
     let (stop_retention, retention_stopped) = mpsc::channel();
-    let (kept, forgetting) = (config.retention, (Arc::clone(&rollups), Arc::clone(&shared)));
+    let forgetting = (Arc::clone(&rollups), Arc::clone(&shared));
     named("rollup-retention", move || {
-        retention::run(kept, &*forgetting.0, &forgetting.1, &retention_stopped)
+        retention::run(retention, &*forgetting.0, &forgetting.1, &retention_stopped);
     })?;
     let (ended, counting_ended) = mpsc::channel();
-    let mut counting = Counting::new(Box::new(log), rollups, Arc::clone(&shared), &config);
+    let mut counting =
+        Counting::new(Box::new(log), rollups, Arc::clone(&shared), commit_interval, batch_clicks_max);
     let counting = named("shipper", move || {
         counting.run();
         drop(ended);
     })?;
-    Ok(Pipeline { watch: Watch { shared, meter }, counting, counting_ended, keeper, stop_keeper, stop_retention })
+    Ok(Pipeline {
+        watch: Watch { shared, meter },
+        counting,
+        counting_ended,
+        keeper,
+        stop_keeper,
+        stop_retention,
+    })
 }
 
 fn named(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
@@ -124,7 +136,7 @@ impl Pipeline {
         self.watch.shared.stop(began + deadline);
         self.counting.thread().unpark();
         // The deadline binds the waiting too: a store that never answers must not hold up the end.
-        let _ = self.counting_ended.recv_timeout(deadline);
+        let _ = self.counting_ended.recv_timeout(deadline + LAST_ATTEMPT);
         if self.counting.is_finished() {
             let _ = self.counting.join();
         }

@@ -1,6 +1,6 @@
 //! Where a link leads: checked, kept as it was given, and made safe for a `Location` header.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
 use std::borrow::Cow;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
@@ -16,6 +16,9 @@ pub const FORBIDDEN: &[&str] =
 
 /// What a `Location` header must not hold as it is, beside what is not ASCII.
 const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ');
+
+/// What would end a query, beside what is invisible.
+const UNFIT_IN_QUERY: &AsciiSet = &INVISIBLE.add(b'#');
 
 /// A destination that passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,8 +131,9 @@ pub fn normal(given: &str) -> Cow<'_, str> {
 }
 
 /// Adds the query of the visitor's request to a location, before its fragment. Names that the location already has are
-/// given again: what the visitor sent comes last, which is what wins in most frameworks.
-pub fn with_query(location: &str, query: &str) -> String {
+/// given again: what the visitor sent comes last, which is what wins in most frameworks. Bytes that a `Location` must
+/// not hold are percent-encoded, which is how servers read them anyway.
+pub fn with_query(location: &str, query: &[u8]) -> String {
     let (before, fragment) = match location.split_once('#') {
         Some((before, fragment)) => (before, Some(fragment)),
         None => (location, None),
@@ -141,7 +145,7 @@ pub fn with_query(location: &str, query: &str) -> String {
     } else if !before.ends_with(['?', '&']) {
         joined.push('&');
     }
-    joined.push_str(query);
+    joined.extend(percent_encode(query, UNFIT_IN_QUERY));
     if let Some(fragment) = fragment {
         joined.push('#');
         joined.push_str(fragment);
@@ -230,7 +234,14 @@ mod tests {
 
     #[test]
     fn a_forwarded_query_goes_before_the_fragment() {
-        assert_eq!(with_query("https://x/a", "b=1"), "https://x/a?b=1");
-        assert_eq!(with_query("https://x/a?c=2#f", "b=1"), "https://x/a?c=2&b=1#f");
+        assert_eq!(with_query("https://x/a", b"b=1"), "https://x/a?b=1");
+        assert_eq!(with_query("https://x/a?c=2#f", b"b=1"), "https://x/a?c=2&b=1#f");
+    }
+
+    #[test]
+    fn a_forwarded_query_is_visible_ascii_whatever_was_sent() {
+        let sent = "a=%41&b=\u{e4}\r\n #\u{7f}\0".as_bytes();
+        assert_eq!(with_query("https://x/a#f", sent), "https://x/a?a=%41&b=%C3%A4%0D%0A%20%23%7F%00#f");
+        assert_eq!(with_query("https://x/", b"\xff"), "https://x/?%FF");
     }
 }

@@ -19,8 +19,10 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// The body of a response, from whoever made it.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
@@ -36,7 +38,7 @@ const HEADERS_MAX: usize = 100;
 /// Serves the rest of a connection. `unread` is what was read from it and not answered.
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
     core.counters.handed_over.add(1);
-    let stream = TokioIo::new(Rewound { unread, stream });
+    let stream = TokioIo::new(Rewound { unread, stream, patience: core.settings.header_timeout, stalled: None });
     let service = service_fn(|request: Request<Incoming>| {
         let core = core.clone();
         async move { Ok::<_, Infallible>(unusual::answer(request, peer, &core).await) }
@@ -62,10 +64,27 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     }
 }
 
-/// A stream with some bytes put back in front.
+/// A stream with some bytes put back in front, that gives up a client who takes nothing of an answer for too long.
 struct Rewound {
     unread: Bytes,
     stream: TcpStream,
+    /// How long a write may wait for the client.
+    patience: Duration,
+    /// When the write that waits has waited long enough.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Rewound {
+    /// Passes on how a write went; an error in its place when it has been waiting for too long.
+    fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Rewound {
@@ -82,7 +101,8 @@ impl AsyncRead for Rewound {
 
 impl AsyncWrite for Rewound {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(context, written)
     }
 
     fn poll_write_vectored(
@@ -90,7 +110,8 @@ impl AsyncWrite for Rewound {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -148,9 +148,10 @@ impl Redirector {
     fn redirect(&self, visit: &Visit<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
         record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
         self.counters.count(outcome);
-        let location = match str::from_utf8(visit.query) {
-            Ok(query) if target.forward_query && !query.is_empty() => destination::with_query(target.location, query),
-            _ => target.location.to_owned(),
+        let location = if target.forward_query && !visit.query.is_empty() {
+            destination::with_query(target.location, visit.query)
+        } else {
+            target.location.to_owned()
         };
         Answer::redirect(target.status, location)
     }

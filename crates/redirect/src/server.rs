@@ -24,6 +24,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// How long a client may take to send a head, or to take an answer.
     pub header_timeout: Duration,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
     /// Bytes of a request's head.

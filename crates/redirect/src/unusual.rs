@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// A form with a password is short.
 const FORM_BYTES_MAX: usize = 4 * 1024;
@@ -29,9 +30,8 @@ pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
 
 /// Answers any request.
 pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
-    if !names_one_host(&request) || request.uri().path().contains('\0') {
-        core.counters.count(Outcome::Refused);
-        return respond(&Answer::page(400, pages::bad_request()), false);
+    if !names_one_host(&request) || !names_a_path(request.uri()) {
+        return refuse(400, core);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
         return (core.elsewhere)(request, peer).await;
@@ -41,26 +41,33 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     let visit = visit(&parts.uri, &parts.headers, is_head, peer, core);
     match parts.method {
         Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await, is_head),
-        Method::POST => match password(body, &parts.headers).await {
+        Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
             Ok(password) => respond(&core.redirector.unlock(&visit, password).await, false),
             Err(NotAForm::NotPosted) => method_not_allowed(core),
-            Err(NotAForm::TooLarge) => {
-                core.counters.count(Outcome::Refused);
-                respond(&Answer::page(413, pages::bad_request()), false)
-            }
+            Err(NotAForm::TooLarge) => refuse(413, core),
+            Err(NotAForm::TooSlow) => refuse(408, core),
         },
         _ => method_not_allowed(core),
     }
 }
 
-/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without.
+/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. A target that names a host as well, as
+/// for a proxy, must name the same one: of two hosts nobody could say which was meant.
 fn names_one_host(request: &Request<Incoming>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => is_plain_host(host.as_bytes()),
-        (None, _) => request.version() == Version::HTTP_10,
+    let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    match (hosts.next(), hosts.next(), named) {
+        (Some(host), None, None) => is_plain_host(host),
+        (Some(host), None, Some(named)) => is_plain_host(host) && named.eq_ignore_ascii_case(host),
+        (None, _, named) => request.version() == Version::HTTP_10 && named.is_none_or(is_plain_host),
         _ => false,
     }
+}
+
+/// Whether a target is a path, alone or after a host: not `*`, and not what a tunnel is asked for with.
+fn names_a_path(target: &Uri) -> bool {
+    let is_web = target.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"));
+    is_web && target.path().starts_with('/')
 }
 
 fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr, core: &Core) -> Visit<'a> {
@@ -81,18 +88,25 @@ fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr,
 enum NotAForm {
     NotPosted,
     TooLarge,
+    TooSlow,
 }
 
 /// The field `password` of a posted form.
-async fn password(body: Incoming, headers: &HeaderMap) -> Result<String, NotAForm> {
+async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Result<String, NotAForm> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/x-www-form-urlencoded") {
         return Err(NotAForm::NotPosted);
     }
-    let form = Limited::new(body, FORM_BYTES_MAX).collect().await.map_err(|_| NotAForm::TooLarge)?.to_bytes();
+    let form = tokio::time::timeout(patience, Limited::new(body, FORM_BYTES_MAX).collect()).await;
+    let form = form.map_err(|_| NotAForm::TooSlow)?.map_err(|_| NotAForm::TooLarge)?.to_bytes();
     let field = form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(pages::PASSWORD_FIELD.as_bytes())?.strip_prefix(b"="));
     let spaced: Vec<u8> = field.unwrap_or_default().iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     Ok(percent_decode(&spaced).decode_utf8_lossy().into_owned())
+}
+
+fn refuse(status: u16, core: &Core) -> Response<Body> {
+    core.counters.count(Outcome::Refused);
+    respond(&Answer::page(status, pages::bad_request()), false)
 }
 
 fn method_not_allowed(core: &Core) -> Response<Body> {

@@ -1,5 +1,6 @@
 //! Listening sockets: one per core on the same address, so that the kernel deals connections out and cores never meet.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -36,6 +37,19 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Lis
         .map(|_| open(address, true))
         .collect::<io::Result<_>>()
         .map_err(|error| explain(address, error))
+}
+
+/// Raises this process's limit of open files to the most that it may ask for, because each connection is one; many
+/// systems begin with 1024. Says so when `connections` do not fit even then.
+pub fn allow_open_files(connections: u64) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if setrlimit(Resource::Nofile, most).is_ok() {
+        limit = most;
+    }
+    if let Some(files) = limit.current.filter(|&files| files < connections) {
+        tracing::warn!(files, connections, "open files are limited to fewer than the connections that the settings allow");
+    }
 }
 
 fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {

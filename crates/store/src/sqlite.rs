@@ -35,6 +35,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::Writer;
 
+/// More would slow small commits down: SQLite looks through its whole table of pages at the end of a transaction that has
+/// split a page (it numbers pages beyond the end while it sorts them). A large batch changes 8 MB, and what is read
+/// again comes from the system's memory.
+const LINKS_WRITER_CACHE_MAX: usize = 16 << 20;
+
 /// How to open a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -113,15 +118,14 @@ pub enum OpenError {
 
 /// Opens the store in a folder, or makes it there. Takes milliseconds, however much there is.
 pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
-    // Half for what is written to most, and what readers find in the system's memory by mapping is no concern of theirs.
     let cache = |share: usize| settings.page_cache_bytes / share;
-    let mut truth = LINKS.open_to_write(directory, cache(2))?;
+    let mut truth = LINKS.open_to_write(directory, cache(4).min(LINKS_WRITER_CACHE_MAX))?;
     let identity = identity::establish(&mut truth, directory, &settings)?;
     let counters = Counters::read(&truth).map_err(|error| explain(&LINKS.path(directory), &error))?;
     let feed = Arc::new(Feed::new(counters.version));
     let book = LinkBook::new(truth, identity.codes.clone(), Arc::clone(&feed))
         .map_err(|error| explain(&LINKS.path(directory), &error))?;
-    let clicks = ClickBook(CLICKS.open_to_write(directory, cache(4))?);
+    let clicks = ClickBook(CLICKS.open_to_write(directory, cache(2))?);
 
     let lookups = settings.readers.max(1);
     let lists = lookups.min(2);

@@ -1,16 +1,19 @@
 //! The two servers under the same load, round by round in turn.
 
 use crate::accounting;
-use crate::load::{self, Outcome, Pace, Plan, Until};
+use crate::load::response::Response;
+use crate::load::{self, Exchange, Outcome, Pace, Plan, Until};
 use crate::report::{Figure, Measured};
 use crate::server::Process;
 use crate::server::curtail::Curtail;
+use crate::server::floor;
 use crate::server::nginx::Nginx;
 use crate::settings::Settings;
 use crate::workload::Redirects;
 use crate::workload::agents::Headers;
 use anyhow::{Result, ensure};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// How both are loaded.
@@ -147,17 +150,49 @@ impl<'a> Sides<'a> {
     }
 }
 
+/// One round on a server that does nothing but answer: the kernel's share, and the greatest rate that this client can tell of.
+pub(super) fn floor(
+    settings: &Settings,
+    folder: &Path,
+    load: Load,
+    redirects: &mut Redirects<'_>,
+) -> Result<Round> {
+    let (process, server) = floor::start(folder, Some(settings.server_core))?;
+    let plan = Plan {
+        server,
+        connections: load.connections,
+        keep_alive: true,
+        pace: Pace::Closed,
+        until: Until::Elapsed(settings.round()),
+        core: Some(settings.client_core),
+    };
+    Ok(round(&plan, &process, &mut AnyAnswer(redirects), "the bare server", |_| Ok(()))?.0)
+}
+
+/// Takes every redirect for right: the bare server has one destination only.
+struct AnyAnswer<'a, 'b>(&'a mut Redirects<'b>);
+
+impl Exchange for AnyAnswer<'_, '_> {
+    fn request(&mut self, out: &mut Vec<u8>) -> u32 {
+        self.0.request(out)
+    }
+
+    fn is_right(&mut self, _: u32, response: &Response<'_>) -> bool {
+        response.status == 302
+    }
+}
+
 /// Loads one server, lets it count what it was asked, and answers what that took and how many redirects it gave.
 fn round(
     plan: &Plan,
     process: &Process,
-    redirects: &mut Redirects<'_>,
+    exchange: &mut impl Exchange,
     name: &str,
     drain: impl FnOnce(u64) -> Result<()>,
 ) -> Result<(Round, u64)> {
     let machine_before = accounting::machine_cpu()?;
     let cpu_before = process.cpu()?;
-    let outcome = load::run(plan, redirects)?;
+    let outcome = load::run(plan, exchange)?;
     let cpu = process.cpu()? - cpu_before;
     let machine = accounting::machine_cpu()? - machine_before;
     outcome.expect_all_right(name)?;

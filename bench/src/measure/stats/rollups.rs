@@ -25,6 +25,9 @@ const ROWS_PER_BATCH: usize = 500;
 /// Of a hundred clicks, so many are people's; the others are bots'.
 const HUMAN_PERCENT: u64 = 85;
 
+/// The values of each dimension.
+type Names = Vec<(Dimension, Vec<String>)>;
+
 /// Writes `clicks` clicks on a link, spread evenly over the minutes of `from..until`.
 pub(super) fn write(data: &Path, link: LinkId, clicks: u64, from: Timestamp, until: Timestamp) -> Result<()> {
     let settings = Settings {
@@ -35,13 +38,21 @@ pub(super) fn write(data: &Path, link: LinkId, clicks: u64, from: Timestamp, unt
     };
     let store = sqlite::open(data, settings)?;
     let executor = tokio::runtime::Builder::new_current_thread().build()?;
+    let names: Names = VALUES
+        .iter()
+        .map(|(dimension, count)| {
+            (*dimension, (0..*count).map(|value| format!("{}-{value:03}", dimension.as_str())).collect())
+        })
+        .collect();
     for grain in Grain::ALL {
         let kept_from = match grain {
             Grain::Minute => Timestamp::from_millis(from.millis().max(until.millis() - MINUTES_KEPT_MS)),
             Grain::Hour | Grain::Day => from,
         };
         let rows: Vec<Row> = periods(grain, kept_from, until)
-            .filter_map(|start| row(link, grain, start, clicks_between(clicks, from, until, start, grain)))
+            .filter_map(|start| {
+                row(link, &names, grain, start, clicks_between(clicks, from, until, start, grain))
+            })
             .collect();
         for rows in in_batches(rows) {
             executor.block_on(store.rollups.commit(batch(rows, Vec::new())))?;
@@ -87,7 +98,7 @@ fn clicks_between(clicks: u64, from: Timestamp, until: Timestamp, start: Timesta
 }
 
 /// The rollup of a period; nothing where nothing was clicked.
-fn row(link: LinkId, grain: Grain, start: Timestamp, clicks: u64) -> Option<Row> {
+fn row(link: LinkId, names: &Names, grain: Grain, start: Timestamp, clicks: u64) -> Option<Row> {
     let human = clicks * HUMAN_PERCENT / 100;
     let (people, bots) = (ClickClass::Human as usize, ClickClass::Bot as usize);
     let mut counts = Counts { clicks: Default::default(), visitors: Default::default(), values: Vec::new() };
@@ -100,21 +111,13 @@ fn row(link: LinkId, grain: Grain, start: Timestamp, clicks: u64) -> Option<Row>
         counts.visitors[people] = visitors(start, human / 3);
         counts.visitors[bots] = visitors(start, (clicks - human) / 100);
     }
-    let names: Vec<(Section, Vec<String>)> = VALUES
-        .iter()
-        .map(|(dimension, count)| {
-            let kept = (*count).min(rollup::values_max(grain) as u64);
-            (
-                Section::of(*dimension),
-                (0..kept).map(|value| format!("{}-{value:03}", dimension.as_str())).collect(),
-            )
-        })
-        .collect();
     for (class, clicks) in [(ClickClass::Human, human), (ClickClass::Bot, clicks - human)] {
-        for (section, texts) in &names {
-            let each = clicks / texts.len() as u64;
-            let values = texts.iter().filter(|_| each > 0);
-            counts.values.extend(values.map(|text| Counted { class, section: *section, text, clicks: each }));
+        for (dimension, texts) in names {
+            let kept = texts.len().min(rollup::values_max(grain, class));
+            let each = clicks / kept as u64;
+            let section = Section::of(*dimension);
+            let values = texts[..kept].iter().filter(|_| each > 0);
+            counts.values.extend(values.map(|text| Counted { class, section, text, clicks: each }));
         }
     }
     counts.values.sort_unstable();

@@ -91,12 +91,14 @@ impl Batch {
             Ok((made, totals)) => {
                 let mut made = made.into_iter();
                 let mut next = || made.next().expect("the store answers every link it was asked for");
-                let lines = lines.into_iter().map(|(number, problem)| (number, problem.map_or_else(&mut next, Err)));
+                let lines =
+                    lines.into_iter().map(|(number, problem)| (number, problem.map_or_else(&mut next, Err)));
                 Answers { lines: lines.collect::<Vec<_>>().into_iter(), totals: totals.into_iter() }
             }
             Err(failed) => {
                 let lines = lines.into_iter();
-                let lines = lines.map(|(number, problem)| (number, Err(problem.unwrap_or_else(|| failed.clone()))));
+                let lines =
+                    lines.map(|(number, problem)| (number, Err(problem.unwrap_or_else(|| failed.clone()))));
                 Answers { lines: lines.collect::<Vec<_>>().into_iter(), totals: Vec::new().into_iter() }
             }
         }
@@ -117,7 +119,8 @@ async fn make(
         return Ok((Vec::new(), Vec::new()));
     }
     let made = service.links.create(creates).await?;
-    let older: Vec<_> = made.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
+    let older: Vec<_> =
+        made.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
     let totals = if older.is_empty() { Vec::new() } else { service.rollups.totals(older).await? };
     Ok((made.into_iter().map(|made| made.map_err(Problem::from)).collect(), totals))
 }
@@ -126,7 +129,10 @@ impl Answers {
     /// What is said when a batch died on its way. Whether its links were made is not known.
     pub(super) fn lost(error: &JoinError) -> Answers {
         tracing::error!(%error, "a batch of a bulk failed");
-        let problem = Problem::new(Kind::Internal, "What became of some lines before this one is not known. It has been logged.");
+        let problem = Problem::new(
+            Kind::Internal,
+            "What became of some lines before this one is not known. It has been logged.",
+        );
         Answers { lines: vec![(0, Err(problem))].into_iter(), totals: Vec::new().into_iter() }
     }
 
@@ -145,7 +151,10 @@ impl Answers {
                         WhenMade::Replayed => (201, self.totals.next().unwrap_or_default()),
                         WhenMade::Reused => (200, self.totals.next().unwrap_or_default()),
                     };
-                    write(&mut piece, &AnswerJson::Made { line, status, link: LinkJson::new(&made.link, totals, origin) });
+                    write(
+                        &mut piece,
+                        &AnswerJson::Made { line, status, link: LinkJson::new(&made.link, totals, origin) },
+                    );
                 }
                 Err(problem) => write_problem(&mut piece, line, problem),
             }
@@ -166,6 +175,7 @@ fn write_problem(piece: &mut Vec<u8>, line: u64, problem: &Problem) {
 }
 
 fn write(piece: &mut Vec<u8>, answer: &AnswerJson<'_>) {
-    serde_json::to_writer(&mut *piece, answer).expect("answers are strings, numbers and lists, which are always JSON");
+    serde_json::to_writer(&mut *piece, answer)
+        .expect("answers are strings, numbers and lists, which are always JSON");
     piece.push(b'\n');
 }

@@ -102,10 +102,13 @@ mod tests {
         let mut found = Vec::new();
         let mut take = |lines: &mut Lines| {
             while let Some((number, line)) = lines.next() {
-                found.push((number, match line {
-                    Line::Text(text) => Some(text.to_vec()),
-                    Line::TooLong => None,
-                }));
+                found.push((
+                    number,
+                    match line {
+                        Line::Text(text) => Some(text.to_vec()),
+                        Line::TooLong => None,
+                    },
+                ));
             }
         };
         for piece in body.chunks(piece_bytes) {

@@ -62,7 +62,10 @@ impl<'a> From<&'a ApiKey> for KeyJson<'a> {
 #[derive(ToSchema)]
 #[schema(as = WantedApiKey)]
 #[schema(example = json!({"name": "newsletter", "scopes": ["links:write"], "expires_at": "2030-01-01T00:00:00Z"}))]
-#[expect(dead_code, reason = "it describes what validate::key reads, which takes wrong types to name all that are wrong")]
+#[expect(
+    dead_code,
+    reason = "it describes what validate::key reads, which takes wrong types to name all that are wrong"
+)]
 pub(crate) struct NewKeyBody {
     /// What it is for.
     #[schema(min_length = 1, max_length = 100)]

@@ -130,7 +130,12 @@ impl<'a> LinkJson<'a> {
             has_password: link.password_hash.is_some(),
             archived: link.archived,
             expired_url: link.expired_url.as_deref(),
-            clicks: Clicks { total: total(totals), human: totals.human, bot: totals.bot, other: totals.other },
+            clicks: Clicks {
+                total: total(totals),
+                human: totals.human,
+                bot: totals.bot,
+                other: totals.other,
+            },
         }
     }
 }
@@ -158,7 +163,10 @@ fn short_url<S: Serializer>((origin, code): &(&Origin, &str), serializer: S) -> 
 #[derive(ToSchema)]
 #[schema(as = NewLink)]
 #[schema(example = json!({"url": "https://example.com/sale?utm_source=mail", "code": "spring-sale", "tags": ["mail", "spring"]}))]
-#[expect(dead_code, reason = "it describes what validate::link reads, which takes wrong types to name all that are wrong")]
+#[expect(
+    dead_code,
+    reason = "it describes what validate::link reads, which takes wrong types to name all that are wrong"
+)]
 pub(crate) struct NewLinkBody {
     /// Where it leads: http, https or an allowed app scheme, at most 8192 bytes.
     #[schema(format = "uri", max_length = 8192)]
@@ -206,7 +214,10 @@ pub(crate) struct NewLinkBody {
 #[derive(ToSchema)]
 #[schema(as = LinkChange)]
 #[schema(example = json!({"title": "Summer sale", "expires_at": null}))]
-#[expect(dead_code, reason = "it describes what validate::link reads, which takes wrong types to name all that are wrong")]
+#[expect(
+    dead_code,
+    reason = "it describes what validate::link reads, which takes wrong types to name all that are wrong"
+)]
 pub(crate) struct LinkChangeBody {
     /// It cannot be null.
     #[schema(format = "uri", max_length = 8192, nullable = false)]

@@ -91,22 +91,30 @@ impl Kind {
             }
             Kind::Changed => ("changed", StatusCode::PRECONDITION_FAILED, "It has changed since"),
             Kind::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Kind::MediaType => {
-                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has an unsupported type")
+            Kind::MediaType => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body has an unsupported type",
+            ),
+            Kind::InvalidFields => {
+                ("invalid-fields", StatusCode::UNPROCESSABLE_ENTITY, "Some fields are invalid")
             }
-            Kind::InvalidFields => ("invalid-fields", StatusCode::UNPROCESSABLE_ENTITY, "Some fields are invalid"),
             Kind::IdempotencyKeyUsed => (
                 "idempotency-key-used",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The Idempotency-Key was used for a different request",
             ),
-            Kind::TooManyRequests => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Kind::TooManyRequests => {
+                ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            }
             Kind::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong inside"),
             Kind::CodesUsedUp => {
                 ("codes-used-up", StatusCode::SERVICE_UNAVAILABLE, "There are no more codes to generate")
             }
             Kind::DiskFull => ("disk-full", StatusCode::SERVICE_UNAVAILABLE, "The disk is full"),
-            Kind::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached"),
+            Kind::Unavailable => {
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
+            }
         }
     }
 }

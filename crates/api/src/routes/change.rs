@@ -44,7 +44,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
     let if_match = preconditions::if_match(&headers)?;
-    let body = body::json(&headers, body, service.settings.body_bytes_max).await?;
+    let body = body::json(&headers, body, &service.settings).await?;
     let WantedChange { mut change, password } = wanted_change(&body, service.rules(&origin))?;
     change.password_hash = match password {
         Field::Keep => Field::Keep,
@@ -76,7 +76,7 @@ pub(crate) async fn delete(
         IfMatch::Any => None,
         IfMatch::Versions(versions) => Some(matching(&current(&service, id).await?, &versions)?),
     };
-    service.links.delete(id, only_if).await?.map_err(refused)?;
+    service.links.delete(id, only_if).await?.map_err(|refused_because| refused(&refused_because))?;
     // The link is gone whatever becomes of its counts: nobody can reach them any more.
     if let Err(error) = service.rollups.forget_link(id).await {
         tracing::warn!(%error, link = id.get(), "the clicks of a removed link could not be forgotten");
@@ -87,9 +87,14 @@ pub(crate) async fn delete(
 /// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it was checked
 /// against, and checked anew when that has passed.
 async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatch) -> Result<Link, Problem> {
-    let checks_order = matches!(change.starts_at, Field::Set(Some(_))) != matches!(change.expires_at, Field::Set(Some(_)));
+    let checks_order =
+        matches!(change.starts_at, Field::Set(Some(_))) != matches!(change.expires_at, Field::Set(Some(_)));
     if *if_match == IfMatch::Any && !checks_order {
-        return service.links.update(id, change, None, time::now()).await?.map_err(refused);
+        return service
+            .links
+            .update(id, change, None, time::now())
+            .await?
+            .map_err(|refused_because| refused(&refused_because));
     }
     let mut link = current(service, id).await?;
     for _ in 0..TRIES {
@@ -134,7 +139,7 @@ fn check_order(link: &Link, change: &Change) -> Result<(), Problem> {
     }
 }
 
-fn refused(refused: UpdateRefused) -> Problem {
+fn refused(refused: &UpdateRefused) -> Problem {
     match refused {
         UpdateRefused::Missing => Problem::no_such_link(),
         UpdateRefused::Changed(_) => changed(),
@@ -142,5 +147,8 @@ fn refused(refused: UpdateRefused) -> Problem {
 }
 
 fn changed() -> Problem {
-    Problem::new(Kind::Changed, "The link is not what If-Match stands for any more. Read it again and decide anew.")
+    Problem::new(
+        Kind::Changed,
+        "The link is not what If-Match stands for any more. Read it again and decide anew.",
+    )
 }

@@ -42,7 +42,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::KeysAdmin)?;
-    let body = body::json(&headers, body, service.settings.body_bytes_max).await?;
+    let body = body::json(&headers, body, &service.settings).await?;
     let now = time::now();
     let wanted = wanted_key(&body, now)?;
     let failed = || Problem::new(Kind::Internal, "No key could be made. It has been logged.");

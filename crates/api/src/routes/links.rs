@@ -20,16 +20,21 @@ use axum::response::{IntoResponse, Response};
 use curtail_model::{Code, Link};
 use curtail_store::rollups::Totals;
 use curtail_store::{Create, WhenMade};
-use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use std::sync::Arc;
 
 /// Says that an answer repeats an earlier one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a bulk may call itself; it is read as lines of JSON in any case.
-const BULK_TYPES: &[&str] =
-    &["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json"];
+const BULK_TYPES: &[&str] = &[
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+    "application/json",
+];
 
 /// Make a link
 ///
@@ -55,7 +60,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
     let key = IdempotencyKey::read(&headers, caller.key)?;
-    let body = body::json(&headers, body, service.settings.body_bytes_max).await?;
+    let body = body::json(&headers, body, &service.settings).await?;
     let WantedLink { mut link, password } = wanted_link(&body, service.rules(&origin))?;
     if let Some(password) = password {
         link.password_hash = Some(service.passwords.hash(password).await?);
@@ -151,7 +156,12 @@ pub(crate) async fn by_code(
     read(&service, &link, &origin, &headers).await
 }
 
-async fn read(service: &Service, link: &Link, origin: &Origin, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn read(
+    service: &Service,
+    link: &Link,
+    origin: &Origin,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let totals = totals_of(service, link).await?;
     let etag = preconditions::etag(link.version, total(totals));
     if preconditions::is_known(headers, &etag)? {

@@ -51,7 +51,8 @@ pub(crate) async fn list(
         true => Vec::new(),
         false => service.rollups.totals(page.links.iter().map(|link| link.id).collect()).await?,
     };
-    let links = page.links.iter().zip(totals).map(|(link, totals)| LinkJson::new(link, totals, &origin)).collect();
+    let links =
+        page.links.iter().zip(totals).map(|(link, totals)| LinkJson::new(link, totals, &origin)).collect();
     let last = page.links.last().filter(|_| page.more);
     let next_cursor = last.map(|last| cursor::write(last, &query));
     Ok(answer(StatusCode::OK, &LinksJson { links, next_cursor }))
@@ -100,7 +101,10 @@ fn wanted_page(query: Option<&str>) -> Result<ListQuery, Problem> {
         after: None,
         limit: limit.unwrap_or(LIMIT),
     };
-    match given.as_deref().map(|text| cursor::read(&text[..text.floor_char_boundary(CURSOR_BYTES_MAX)], &wanted)) {
+    match given
+        .as_deref()
+        .map(|text| cursor::read(&text[..text.floor_char_boundary(CURSOR_BYTES_MAX)], &wanted))
+    {
         None => {}
         Some(Ok(after)) => wanted.after = Some(after),
         Some(Err(error)) => query.refuse("cursor", error.to_string()),

@@ -49,7 +49,7 @@ fn scopes(fields: &mut Fields<'_>) -> Scopes {
         }
     };
     let mut scopes = Vec::with_capacity(given.len().min(Scope::ALL.len()));
-    for (place, name) in given.iter().enumerate() {
+    for (place, name) in &given {
         match Scope::from_name(name) {
             Some(scope) => scopes.push(scope),
             None => fields.refuse(format!("scopes[{place}]"), format!("must be {NAMES}")),

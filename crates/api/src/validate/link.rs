@@ -7,14 +7,36 @@ use std::borrow::Cow;
 
 /// The fields of a link to make.
 pub(crate) const NEW: &[&str] = &[
-    "url", "code", "title", "notes", "tags", "starts_at", "expires_at", "max_clicks", "redirect_status", "forward_query",
-    "password", "expired_url", "reuse",
+    "url",
+    "code",
+    "title",
+    "notes",
+    "tags",
+    "starts_at",
+    "expires_at",
+    "max_clicks",
+    "redirect_status",
+    "forward_query",
+    "password",
+    "expired_url",
+    "reuse",
 ];
 
 /// The fields of a change. The code is among them to say why it cannot be one.
 pub(crate) const CHANGE: &[&str] = &[
-    "url", "title", "notes", "tags", "starts_at", "expires_at", "max_clicks", "redirect_status", "forward_query",
-    "password", "expired_url", "archived", "code",
+    "url",
+    "title",
+    "notes",
+    "tags",
+    "starts_at",
+    "expires_at",
+    "max_clicks",
+    "redirect_status",
+    "forward_query",
+    "password",
+    "expired_url",
+    "archived",
+    "code",
 ];
 
 /// What a destination is checked against.
@@ -147,7 +169,9 @@ fn destination(fields: &mut Fields<'_>, rules: Rules<'_>) -> Given<Destination> 
 
 fn expired_url(fields: &mut Fields<'_>, rules: Rules<'_>) -> Given<String> {
     let text = fields.text("expired_url");
-    text.map(|text| checked_destination(fields, "expired_url", &text, rules).map(|url| url.as_given().to_owned()))
+    text.map(|text| {
+        checked_destination(fields, "expired_url", &text, rules).map(|url| url.as_given().to_owned())
+    })
 }
 
 fn checked_destination(
@@ -157,12 +181,15 @@ fn checked_destination(
     rules: Rules<'_>,
 ) -> Option<Destination> {
     let own_hosts = rules.own_hosts.iter().map(String::as_str).chain([rules.domain]);
-    Destination::new(text, rules.app_schemes, own_hosts).map_err(|error| fields.refuse(name, error.to_string())).ok()
+    Destination::new(text, rules.app_schemes, own_hosts)
+        .map_err(|error| fields.refuse(name, error.to_string()))
+        .ok()
 }
 
 fn code(fields: &mut Fields<'_>) -> Option<Code> {
     let text = fields.text("code");
-    text.map(|text| Code::custom(&text).map_err(|error| fields.refuse("code", error.to_string())).ok()).value()
+    text.map(|text| Code::custom(&text).map_err(|error| fields.refuse("code", error.to_string())).ok())
+        .value()
 }
 
 fn title(fields: &mut Fields<'_>) -> Given<String> {
@@ -177,7 +204,7 @@ fn tags(fields: &mut Fields<'_>) -> Given<Vec<String>> {
     let given = fields.texts("tags");
     given.map(|given| {
         let mut tags = Vec::with_capacity(given.len().min(Limits::TAGS));
-        for (place, tag) in given.iter().map(|tag| tag.trim()).enumerate() {
+        for (place, tag) in given.iter().map(|(place, tag)| (place, tag.trim())) {
             if let Some(wrong) = wrong_with_tag(tag) {
                 fields.refuse(format!("tags[{place}]"), wrong);
             } else {

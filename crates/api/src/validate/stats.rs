@@ -147,7 +147,10 @@ fn too_many(from: Timestamp, until: Timestamp, interval: Grain) -> Option<String
         Some(coarser) => format!("interval={}", coarser.as_str()),
         None => "a shorter range".to_owned(),
     };
-    Some(format!("would give {} points; at most {POINTS_MAX} are answered: choose {advice}", points(interval)))
+    Some(format!(
+        "would give {} points; at most {POINTS_MAX} are answered: choose {advice}",
+        points(interval)
+    ))
 }
 
 /// What is wrong with a start whose detail is not kept any more.

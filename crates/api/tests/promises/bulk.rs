@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tower::ServiceExt;
 
 async fn bulk(server: &Server, body: impl Into<Body>) -> Vec<Value> {
-    let answer = server.ask("POST", "/api/v1/links/bulk", &[("content-type", "application/x-ndjson")], body).await;
+    let answer =
+        server.ask("POST", "/api/v1/links/bulk", &[("content-type", "application/x-ndjson")], body).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/x-ndjson"));
     answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -26,9 +27,14 @@ async fn every_line_is_answered_on_its_own_and_in_order() {
          {{\"url\":\"nope\",\"x\":1}}\n{long}\n  \t\n{{\"url\":\"https://example.com/1\",\"reuse\":true}}\n"
     )
     .into_bytes();
-    body.extend_from_slice(b"{\"url\":\"https://example.com/\xff\"}\n{\"url\":\"https://example.com/3\",\"password\":\"p\"}");
+    body.extend_from_slice(
+        b"{\"url\":\"https://example.com/\xff\"}\n{\"url\":\"https://example.com/3\",\"password\":\"p\"}",
+    );
     let answers = bulk(&server, body).await;
-    let got: Vec<_> = answers.iter().map(|answer| (answer["line"].as_u64().unwrap(), answer["status"].as_u64().unwrap())).collect();
+    let got: Vec<_> = answers
+        .iter()
+        .map(|answer| (answer["line"].as_u64().unwrap(), answer["status"].as_u64().unwrap()))
+        .collect();
     assert_eq!(got, [(1, 201), (3, 400), (4, 409), (5, 422), (6, 413), (8, 200), (9, 400), (10, 201)]);
     assert_eq!(answers[0]["link"]["short_url"], "https://sho.rt/one");
     assert_eq!(answers[5]["link"]["id"], answers[0]["link"]["id"]);
@@ -43,14 +49,18 @@ async fn an_empty_body_is_answered_with_nothing() {
     for body in ["", "\n", "\r\n\n  "] {
         assert!(bulk(&server, body).await.is_empty());
     }
-    server.ask("POST", "/api/v1/links/bulk", &[("content-type", "text/csv")], "").await.problem(415, "unsupported-media-type");
+    server
+        .ask("POST", "/api/v1/links/bulk", &[("content-type", "text/csv")], "")
+        .await
+        .problem(415, "unsupported-media-type");
 }
 
 #[tokio::test]
 async fn repeating_a_bulk_makes_nothing_twice() {
     let server = Server::start().await;
     let body = "{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/1\"}\n";
-    let ask = async || server.ask("POST", "/api/v1/links/bulk", &[("idempotency-key", "k")], body).await.text();
+    let ask =
+        async || server.ask("POST", "/api/v1/links/bulk", &[("idempotency-key", "k")], body).await.text();
     let first = ask().await;
     assert_eq!(ask().await, first);
     assert_eq!(server.get("/api/v1/links").await.json()["links"].as_array().unwrap().len(), 2);
@@ -59,9 +69,15 @@ async fn repeating_a_bulk_makes_nothing_twice() {
 #[tokio::test]
 async fn a_body_that_breaks_off_makes_no_link_of_half_a_line() {
     let server = Server::start().await;
-    let pieces = [Ok(Bytes::from("{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/2\"}")), Err("broken")];
+    let pieces = [
+        Ok(Bytes::from("{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/2\"}")),
+        Err("broken"),
+    ];
     let answers = bulk(&server, Body::from_stream(stream::iter(pieces))).await;
-    let got: Vec<_> = answers.iter().map(|answer| (answer["line"].as_u64().unwrap(), answer["status"].as_u64().unwrap())).collect();
+    let got: Vec<_> = answers
+        .iter()
+        .map(|answer| (answer["line"].as_u64().unwrap(), answer["status"].as_u64().unwrap()))
+        .collect();
     assert_eq!(got, [(1, 201), (2, 400)]);
 }
 
@@ -69,9 +85,13 @@ async fn a_body_that_breaks_off_makes_no_link_of_half_a_line() {
 async fn lines_are_answered_while_more_are_still_to_come() {
     let server = Server::start().await;
     let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
-    let input = stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|piece| (Ok::<_, Infallible>(piece), receiver)));
-    let request = Request::post("/api/v1/links/bulk").header("authorization", format!("Bearer {}", server.key));
-    let response = server.router.clone().oneshot(request.body(Body::from_stream(input)).unwrap()).await.unwrap();
+    let input = stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|piece| (Ok::<_, Infallible>(piece), receiver))
+    });
+    let request =
+        Request::post("/api/v1/links/bulk").header("authorization", format!("Bearer {}", server.key));
+    let response =
+        server.router.clone().oneshot(request.body(Body::from_stream(input)).unwrap()).await.unwrap();
     let mut answers = response.into_body().into_data_stream();
     for n in 1..=3 {
         sender.send(Bytes::from(format!("{{\"url\":\"https://example.com/{n}\"}}\n"))).await.unwrap();
@@ -92,11 +112,14 @@ async fn a_client_that_does_not_read_is_not_read_from() {
     let counter = sent.clone();
     let input = stream::iter((0..LINES / PIECE).map(move |piece| {
         counter.fetch_add(PIECE, Ordering::Relaxed);
-        let lines = (0..PIECE).map(|n| format!("{{\"url\":\"https://example.com/{}\"}}\n", piece * PIECE + n));
+        let lines =
+            (0..PIECE).map(|n| format!("{{\"url\":\"https://example.com/{}\"}}\n", piece * PIECE + n));
         Ok::<_, Infallible>(lines.collect::<String>())
     }));
-    let request = Request::post("/api/v1/links/bulk").header("authorization", format!("Bearer {}", server.key));
-    let response = server.router.clone().oneshot(request.body(Body::from_stream(input)).unwrap()).await.unwrap();
+    let request =
+        Request::post("/api/v1/links/bulk").header("authorization", format!("Bearer {}", server.key));
+    let response =
+        server.router.clone().oneshot(request.body(Body::from_stream(input)).unwrap()).await.unwrap();
     assert_eq!(sent.load(Ordering::Relaxed), 0);
     let mut body = response.into_body();
     let (mut answered, mut ahead_max) = (0, 0);

@@ -17,13 +17,40 @@ fn path(link: &Value) -> String {
 async fn what_is_left_out_stays_and_null_clears() {
     let server = Server::start().await;
     let link = server.make(r#"{"url": "https://example.com/1", "title": "t", "notes": "n", "tags": ["a"], "max_clicks": 3, "password": "p", "redirect_status": 308}"#).await;
-    let changed = patch(&server, &link, None, r#"{"title": null, "url": "https://example.com/2", "tags": ["b"], "archived": true}"#).await;
+    let changed = patch(
+        &server,
+        &link,
+        None,
+        r#"{"title": null, "url": "https://example.com/2", "tags": ["b"], "archived": true}"#,
+    )
+    .await;
     assert_eq!(changed.status, 200, "{}", changed.text());
     let now = changed.json();
-    assert!(now["title"].is_null() && now["notes"] == "n" && now["max_clicks"] == 3 && now["has_password"] == true);
-    assert!(now["url"] == "https://example.com/2" && now["tags"][0] == "b" && now["archived"] == true && now["code"] == link["code"]);
-    let cleared = patch(&server, &link, None, r#"{"password": null, "tags": null, "redirect_status": null, "archived": false}"#).await.json();
-    assert!(cleared["has_password"] == false && cleared["tags"] == serde_json::json!([]) && cleared["redirect_status"] == 302);
+    assert!(
+        now["title"].is_null()
+            && now["notes"] == "n"
+            && now["max_clicks"] == 3
+            && now["has_password"] == true
+    );
+    assert!(
+        now["url"] == "https://example.com/2"
+            && now["tags"][0] == "b"
+            && now["archived"] == true
+            && now["code"] == link["code"]
+    );
+    let cleared = patch(
+        &server,
+        &link,
+        None,
+        r#"{"password": null, "tags": null, "redirect_status": null, "archived": false}"#,
+    )
+    .await
+    .json();
+    assert!(
+        cleared["has_password"] == false
+            && cleared["tags"] == serde_json::json!([])
+            && cleared["redirect_status"] == 302
+    );
     assert_eq!(server.get(&path(&link)).await.json(), cleared);
 }
 
@@ -36,7 +63,13 @@ async fn a_change_is_refused_when_others_came_first() {
     assert_eq!(changed.status, 200, "{}", changed.text());
     assert_ne!(changed.header("etag"), old);
     patch(&server, &link, Some(&old), r#"{"title": "theirs"}"#).await.problem(412, "changed");
-    assert_eq!(server.ask("DELETE", &path(&link), &[("if-match", &old)], Body::empty()).await.problem(412, "changed"), [""; 0]);
+    assert_eq!(
+        server
+            .ask("DELETE", &path(&link), &[("if-match", &old)], Body::empty())
+            .await
+            .problem(412, "changed"),
+        [""; 0]
+    );
     assert_eq!(server.get(&path(&link)).await.json()["title"], "mine");
     let weak = format!("W/{}", changed.header("etag"));
     patch(&server, &link, Some(&weak), "{}").await.problem(412, "changed");
@@ -52,8 +85,13 @@ async fn a_change_is_refused_when_others_came_first() {
 async fn a_link_that_is_known_is_not_sent_again() {
     let server = Server::start().await;
     let made = server.post("/api/v1/links", r#"{"url": "https://example.com/1"}"#).await;
-    let known = server.ask("GET", &path(&made.json()), &[("if-none-match", made.header("etag"))], Body::empty()).await;
-    assert_eq!((known.status.as_u16(), known.body.len(), known.header("etag")), (304, 0, made.header("etag")));
+    let known = server
+        .ask("GET", &path(&made.json()), &[("if-none-match", made.header("etag"))], Body::empty())
+        .await;
+    assert_eq!(
+        (known.status.as_u16(), known.body.len(), known.header("etag")),
+        (304, 0, made.header("etag"))
+    );
     let other = server.ask("GET", &path(&made.json()), &[("if-none-match", "\"x\"")], Body::empty()).await;
     assert_eq!(other.status, 200);
 }
@@ -67,7 +105,8 @@ async fn a_link_always_has_a_time_at_which_it_leads_somewhere() {
     assert_eq!(patch(&server, &link, None, r#"{"expires_at": "2031-01-01T00:00:00Z"}"#).await.status, 200);
     let after = patch(&server, &link, None, r#"{"starts_at": "2031-01-01T00:00:00Z"}"#).await;
     assert_eq!(after.problem(422, "invalid-fields"), ["starts_at"]);
-    let moved = patch(&server, &link, None, r#"{"starts_at": null, "expires_at": "2029-01-01T00:00:00Z"}"#).await;
+    let moved =
+        patch(&server, &link, None, r#"{"starts_at": null, "expires_at": "2029-01-01T00:00:00Z"}"#).await;
     assert_eq!(moved.status, 200, "{}", moved.text());
 }
 
@@ -75,7 +114,13 @@ async fn a_link_always_has_a_time_at_which_it_leads_somewhere() {
 async fn what_cannot_change_says_so() {
     let server = Server::start().await;
     let link = server.make(r#"{"url": "https://example.com/1"}"#).await;
-    let refused = patch(&server, &link, None, r#"{"code": "new", "url": null, "id": "1", "clicks": {}, "reuse": true}"#).await;
+    let refused = patch(
+        &server,
+        &link,
+        None,
+        r#"{"code": "new", "url": null, "id": "1", "clicks": {}, "reuse": true}"#,
+    )
+    .await;
     let mut fields = refused.problem(422, "invalid-fields");
     fields.sort();
     assert_eq!(fields, ["clicks", "code", "id", "reuse", "url"]);

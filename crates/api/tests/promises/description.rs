@@ -25,14 +25,30 @@ async fn it_lists_every_route_and_nothing_else() {
     let server = Server::start().await;
     let description = description(&server).await;
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
-    let mut listed: Vec<String> = operations(&description).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let mut listed: Vec<String> =
+        operations(&description).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     listed.sort();
-    assert_eq!(listed, [
-        "DELETE /api/v1/keys/{id}", "DELETE /api/v1/links/{id}", "GET /api/v1/keys", "GET /api/v1/links",
-        "GET /api/v1/links/by-code/{code}", "GET /api/v1/links/{id}", "GET /api/v1/links/{id}/stats", "GET /api/v1/openapi.json",
-        "GET /api/v1/orphans", "GET /api/v1/problems/{kind}", "GET /api/v1/stats", "GET /api/v1/tags", "PATCH /api/v1/links/{id}",
-        "POST /api/v1/keys", "POST /api/v1/links", "POST /api/v1/links/bulk",
-    ]);
+    assert_eq!(
+        listed,
+        [
+            "DELETE /api/v1/keys/{id}",
+            "DELETE /api/v1/links/{id}",
+            "GET /api/v1/keys",
+            "GET /api/v1/links",
+            "GET /api/v1/links/by-code/{code}",
+            "GET /api/v1/links/{id}",
+            "GET /api/v1/links/{id}/stats",
+            "GET /api/v1/openapi.json",
+            "GET /api/v1/orphans",
+            "GET /api/v1/problems/{kind}",
+            "GET /api/v1/stats",
+            "GET /api/v1/tags",
+            "PATCH /api/v1/links/{id}",
+            "POST /api/v1/keys",
+            "POST /api/v1/links",
+            "POST /api/v1/links/bulk",
+        ]
+    );
     for (method, path, _) in operations(&description) {
         let path = path.replace("{kind}", "internal").replace("{id}", "1").replace("{code}", "x");
         let status = server.ask(&method, &path, &[], "{}").await.status;
@@ -55,7 +71,11 @@ async fn every_operation_needs_the_scope_that_it_names() {
         server.ask_openly(&method, &path, &[], "{}").await.problem(401, "invalid-key");
         for (scope, key) in &keys {
             let status = server.ask_openly(&method, &path, &[("authorization", key)], "{}").await.status;
-            assert_eq!(status == 403, *scope != needed && *scope != "keys:admin", "{method} {path} with {scope}: {status}");
+            assert_eq!(
+                status == 403,
+                *scope != needed && *scope != "keys:admin",
+                "{method} {path} with {scope}: {status}"
+            );
         }
     }
 }
@@ -68,11 +88,15 @@ async fn it_names_its_errors_bodies_and_parameters() {
         assert!(operation["summary"].is_string() && operation["operationId"].is_string(), "{method} {path}");
         for name in path.split(['{', '}']).skip(1).step_by(2) {
             let parameters = operation["parameters"].as_array().unwrap();
-            assert!(parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"), "{method} {path}");
+            assert!(
+                parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"),
+                "{method} {path}"
+            );
         }
         if path != "/api/v1/openapi.json" && !path.starts_with("/api/v1/problems") {
             for status in ["401", "403", "422", "429", "500", "503"] {
-                let schema = &operation["responses"][status]["content"]["application/problem+json"]["schema"]["$ref"];
+                let schema =
+                    &operation["responses"][status]["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
             }
         }
@@ -96,12 +120,20 @@ async fn the_fields_that_it_names_are_those_that_are_read() {
     let description = description(&server).await;
     let link = server.make(r#"{"url": "https://example.com/"}"#).await;
     let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
-    for (schema, method, path) in [("NewLink", "POST", "/api/v1/links"), ("LinkChange", "PATCH", path.as_str()), ("WantedApiKey", "POST", "/api/v1/keys")] {
+    for (schema, method, path) in [
+        ("NewLink", "POST", "/api/v1/links"),
+        ("LinkChange", "PATCH", path.as_str()),
+        ("WantedApiKey", "POST", "/api/v1/keys"),
+    ] {
         for (field, _) in description["components"]["schemas"][schema]["properties"].as_object().unwrap() {
             // An object is of no field's type: a field that is known says so, one that is not says that instead.
             let refused = server.ask(method, path, &[], format!("{{\"{field}\": {{}}}}")).await.json();
-            let error = refused["errors"].as_array().unwrap().iter().find(|error| error["field"] == **field).cloned();
-            assert!(error.unwrap()["detail"].as_str().unwrap().ends_with("not an object"), "{schema} {field}");
+            let error =
+                refused["errors"].as_array().unwrap().iter().find(|error| error["field"] == **field).cloned();
+            assert!(
+                error.unwrap()["detail"].as_str().unwrap().ends_with("not an object"),
+                "{schema} {field}"
+            );
         }
     }
     let shown = description["components"]["schemas"]["Link"]["properties"].as_object().unwrap().keys();

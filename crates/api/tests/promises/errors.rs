@@ -15,13 +15,27 @@ async fn every_invalid_field_is_named_at_once() {
     let refused = server.post("/api/v1/links", &body.to_string()).await;
     let mut fields = refused.problem(422, "invalid-fields");
     fields.sort();
-    assert_eq!(fields, [
-        "clicks", "code", "expired_url", "expires_at", "forward_query", "max_clicks", "notes", "password", "redirect_status",
-        "reuse", "starts_at", "tags[1]", "tags[2]", "tags[3]", "title", "url",
-    ].map(|field| if field == "tags[3]" { "tags[2]" } else { field }).iter().fold(Vec::new(), |mut fields: Vec<&str>, field| {
-        fields.push(field);
-        fields
-    }));
+    assert_eq!(
+        fields,
+        [
+            "clicks",
+            "code",
+            "expired_url",
+            "expires_at",
+            "forward_query",
+            "max_clicks",
+            "notes",
+            "password",
+            "redirect_status",
+            "reuse",
+            "starts_at",
+            "tags[1]",
+            "tags[2]",
+            "tags[3]",
+            "title",
+            "url",
+        ]
+    );
     assert_eq!(server.get("/api/v1/links").await.json()["links"], json!([]));
 }
 
@@ -49,7 +63,11 @@ async fn bad_bodies_are_refused_for_what_they_are() {
     server.post("/api/v1/links", &huge).await.problem(413, "body-too-large");
     let long = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(10_000));
     assert_eq!(server.post("/api/v1/links", &long).await.problem(422, "invalid-fields"), ["url"]);
-    for wrong in [("content-type", "text/plain"), ("content-type", "application/json; charset=latin1"), ("content-encoding", "gzip")] {
+    for wrong in [
+        ("content-type", "text/plain"),
+        ("content-type", "application/json; charset=latin1"),
+        ("content-encoding", "gzip"),
+    ] {
         server.ask("POST", "/api/v1/links", &[wrong], "{}").await.problem(415, "unsupported-media-type");
     }
 }
@@ -66,10 +84,25 @@ async fn a_body_that_does_not_say_its_size_is_limited_as_well() {
 async fn text_comes_back_byte_for_byte() {
     let server = Server::start().await;
     for text in [
-        "undefined", "null", "1E+02", "0/0", "';DROP TABLE links;--", "<script>alert(1)</script>", "Ω≈ç√∫˜µ≤≥÷", "田中さんにあげて下さい",
-        "👾 🙇 💁 🙅", "ﺐﺒﺑ مُنَاقَشَةُ", "\u{202e}test", "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤", "$HOME %s%n {0} {{x}}", " spaces ", "",
+        "undefined",
+        "null",
+        "1E+02",
+        "0/0",
+        "';DROP TABLE links;--",
+        "<script>alert(1)</script>",
+        "Ω≈ç√∫˜µ≤≥÷",
+        "田中さんにあげて下さい",
+        "👾 🙇 💁 🙅",
+        "ﺐﺒﺑ مُنَاقَشَةُ",
+        "\u{202e}test",
+        "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤",
+        "$HOME %s%n {0} {{x}}",
+        " spaces ",
+        "",
     ] {
-        let link = server.make(&json!({"url": "https://example.com/", "title": text, "notes": text}).to_string()).await;
+        let link = server
+            .make(&json!({"url": "https://example.com/", "title": text, "notes": text}).to_string())
+            .await;
         assert_eq!((link["title"].as_str(), link["notes"].as_str()), (Some(text), Some(text)));
     }
 }
@@ -77,8 +110,20 @@ async fn text_comes_back_byte_for_byte() {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
     let server = Server::start().await;
-    for path in ["/api", "/api/v1", "/api/v2/links", "/api/v1/links/", "/api/v1/links/1", "/api/v1/links/x", "/api/v1/links/%ff",
-        "/api/v1/links/by-code/none", "/api/v1/links/by-code/%ff", "/api/v1/links/by-code/a%0db", "/api/v1/links/-1/stats", "/api/v1/problems/x"] {
+    for path in [
+        "/api",
+        "/api/v1",
+        "/api/v2/links",
+        "/api/v1/links/",
+        "/api/v1/links/1",
+        "/api/v1/links/x",
+        "/api/v1/links/%ff",
+        "/api/v1/links/by-code/none",
+        "/api/v1/links/by-code/%ff",
+        "/api/v1/links/by-code/a%0db",
+        "/api/v1/links/-1/stats",
+        "/api/v1/problems/x",
+    ] {
         assert_eq!(server.get(path).await.problem(404, "not-found"), [""; 0], "{path}");
     }
     let refused = server.ask("PUT", "/api/v1/links", &[], "{}").await;
@@ -99,7 +144,11 @@ async fn no_answer_is_cached_or_sniffed() {
     let server = Server::start().await;
     for path in ["/api/v1/links", "/api/v1/links/1", "/api/v1/openapi.json", "/api/x"] {
         let answer = server.get(path).await;
-        assert_eq!((answer.header("cache-control"), answer.header("x-content-type-options")), ("no-store", "nosniff"), "{path}");
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("x-content-type-options")),
+            ("no-store", "nosniff"),
+            "{path}"
+        );
     }
 }
 
@@ -109,6 +158,9 @@ async fn every_kind_of_problem_is_described_where_it_says() {
     for kind in curtail_api::problem::Kind::ALL {
         let path = format!("/api/v1/problems/{}", kind.as_str());
         let described = server.ask_openly("GET", &path, &[], Body::empty()).await.json();
-        assert_eq!((described["type"].as_str(), described["status"].as_u64()), (Some(path.as_str()), Some(kind.status().as_u16().into())));
+        assert_eq!(
+            (described["type"].as_str(), described["status"].as_u64()),
+            (Some(path.as_str()), Some(kind.status().as_u16().into()))
+        );
     }
 }

@@ -18,7 +18,17 @@ async fn nothing_is_open_without_a_valid_key() {
     let none = server.ask_openly("GET", "/api/v1/links", &[], Body::empty()).await;
     none.problem(401, "invalid-key");
     assert_eq!(none.header("www-authenticate"), "Bearer realm=\"curtail\"");
-    for wrong in ["", "Bearer", "Bearer ", "Basic eA==", &server.key, "Bearer 0", "Bearer null", "Bearer []", "Bearer ct_wrong"] {
+    for wrong in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic eA==",
+        &server.key,
+        "Bearer 0",
+        "Bearer null",
+        "Bearer []",
+        "Bearer ct_wrong",
+    ] {
         let refused = with(&server, wrong).await;
         refused.problem(401, "invalid-key");
         assert!(refused.header("www-authenticate").starts_with("Bearer "), "{wrong}");
@@ -41,13 +51,21 @@ async fn a_key_is_made_listed_used_and_revoked() {
     let bearer = format!("Bearer {}", key["key"].as_str().unwrap());
     assert_eq!(with(&server, &bearer).await.status, 200);
     let listed = server.get("/api/v1/keys").await;
-    assert!(listed.json()["keys"].as_array().unwrap().iter().any(|listed| listed["id"] == key["id"] && listed["name"] == "mail"));
+    assert!(
+        listed.json()["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|listed| listed["id"] == key["id"] && listed["name"] == "mail")
+    );
     assert!(!listed.text().contains(key["key"].as_str().unwrap()));
     let path = format!("/api/v1/keys/{}", key["id"].as_str().unwrap());
     assert_eq!(server.ask("DELETE", &path, &[], Body::empty()).await.status, 204);
     with(&server, &bearer).await.problem(401, "invalid-key");
     server.ask("DELETE", &path, &[], Body::empty()).await.problem(404, "not-found");
-    let wrong = server.post("/api/v1/keys", r#"{"scopes": ["links:read", "root"], "expires_at": "2001-01-01T00:00:00Z"}"#).await;
+    let wrong = server
+        .post("/api/v1/keys", r#"{"scopes": ["links:read", "root"], "expires_at": "2001-01-01T00:00:00Z"}"#)
+        .await;
     assert_eq!(wrong.problem(422, "invalid-fields"), ["name", "scopes[1]", "expires_at"]);
 }
 
@@ -69,7 +87,10 @@ async fn a_key_revoked_by_another_process_stops_working_within_two_seconds() {
 async fn a_rate_is_kept_and_told() {
     let server = Server::with(Settings { rate_per_second: 3, ..settings() }).await;
     let first = server.get("/api/v1/tags").await;
-    assert_eq!((first.header("ratelimit-policy"), first.header("ratelimit")), ("\"key\";q=3;w=1", "\"key\";r=2;t=1"));
+    assert_eq!(
+        (first.header("ratelimit-policy"), first.header("ratelimit")),
+        ("\"key\";q=3;w=1", "\"key\";r=2;t=1")
+    );
     let mut last = first;
     for _ in 0..1_000 {
         last = server.get("/api/v1/tags").await;

@@ -29,7 +29,11 @@ async fn a_link_is_answered_with_all_that_it_is() {
     assert!(!made.text().contains("secret") && !made.text().contains("argon2"));
     let stored = server.store.links.get(id.parse().unwrap()).await.unwrap().unwrap();
     assert!(stored.password_hash.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-    let paths = [format!("/api/v1/links/{id}"), "/api/v1/links/by-code/gr%C3%B6%C3%9Fe/a".into(), "/api/v1/links/by-code/gro%CC%88%C3%9Fe%2Fa".into()];
+    let paths = [
+        format!("/api/v1/links/{id}"),
+        "/api/v1/links/by-code/gr%C3%B6%C3%9Fe/a".into(),
+        "/api/v1/links/by-code/gro%CC%88%C3%9Fe%2Fa".into(),
+    ];
     for path in paths {
         let read = server.get(&path).await;
         assert_eq!((read.status.as_u16(), read.json()), (200, expected.clone()), "{path}");
@@ -69,7 +73,9 @@ async fn reuse_answers_the_link_that_is_there() {
 async fn repeating_a_request_makes_nothing_twice() {
     let server = Server::start().await;
     let body = r#"{"url": "https://example.com/1", "password": "x"}"#;
-    let ask = async |key: &str, body: &str| server.ask("POST", "/api/v1/links", &[("idempotency-key", key)], body.to_owned()).await;
+    let ask = async |key: &str, body: &str| {
+        server.ask("POST", "/api/v1/links", &[("idempotency-key", key)], body.to_owned()).await
+    };
     let first = ask("k-1", body).await;
     let again = ask("k-1", body).await;
     assert_eq!((first.status.as_u16(), first.header("idempotent-replayed")), (201, ""));
@@ -100,11 +106,16 @@ async fn an_idempotency_key_belongs_to_who_gave_it() {
 async fn without_a_base_url_the_host_of_the_request_is_ours() {
     let server = Server::with(curtail_api::Settings { base_url: None, ..settings() }).await;
     let host = [("host", "Localhost:8080"), ("x-forwarded-host", "evil.example")];
-    let made = server.ask("POST", "/api/v1/links", &host, r#"{"url": "https://example.com/1", "code": "one"}"#).await;
+    let made = server
+        .ask("POST", "/api/v1/links", &host, r#"{"url": "https://example.com/1", "code": "one"}"#)
+        .await;
     assert_eq!(made.json()["short_url"], "http://localhost:8080/one");
     assert_eq!(made.json()["domain"], "localhost:8080");
     let looped = server.ask("POST", "/api/v1/links", &host, r#"{"url": "http://localhost:8080/one"}"#).await;
     assert_eq!(looped.problem(422, "invalid-fields"), ["url"]);
     let odd = [("host", "a\"><script>")];
-    assert_eq!(server.ask("GET", "/api/v1/links", &odd, Body::empty()).await.problem(422, "invalid-fields"), ["Host"]);
+    assert_eq!(
+        server.ask("GET", "/api/v1/links", &odd, Body::empty()).await.problem(422, "invalid-fields"),
+        ["Host"]
+    );
 }

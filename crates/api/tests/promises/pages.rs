@@ -8,7 +8,9 @@ async fn walk(server: &Server, query: &str) -> Vec<String> {
     let mut path = format!("/api/v1/links?{query}");
     loop {
         let page = server.get(&path).await.json();
-        ids.extend(page["links"].as_array().unwrap().iter().map(|link| link["id"].as_str().unwrap().to_owned()));
+        ids.extend(
+            page["links"].as_array().unwrap().iter().map(|link| link["id"].as_str().unwrap().to_owned()),
+        );
         match &page["next_cursor"] {
             Value::String(cursor) => path = format!("/api/v1/links?{query}&cursor={cursor}"),
             _ => return ids,
@@ -19,7 +21,9 @@ async fn walk(server: &Server, query: &str) -> Vec<String> {
 #[tokio::test]
 async fn pages_hold_every_link_once_in_both_orders() {
     let server = Server::start().await;
-    let lines: String = (0..23).map(|n| format!("{{\"url\":\"https://example.com/{n}\",\"tags\":[\"t{}\"]}}\n", n % 2)).collect();
+    let lines: String = (0..23)
+        .map(|n| format!("{{\"url\":\"https://example.com/{n}\",\"tags\":[\"t{}\"]}}\n", n % 2))
+        .collect();
     server.post("/api/v1/links/bulk", &lines).await;
     let all = walk(&server, "limit=100").await;
     assert_eq!(all.len(), 23);

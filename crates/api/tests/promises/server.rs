@@ -7,8 +7,8 @@ use curtail_api::{Api, Settings, router};
 use curtail_clicks::pipeline::Retention;
 use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Timestamp};
-use curtail_store::sqlite::{self, Sqlite};
 use curtail_store::NewApiKey;
+use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -16,26 +16,27 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-pub struct Server {
-    pub router: Router,
-    pub store: Sqlite,
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) store: Sqlite,
     /// A key with every scope.
-    pub key: String,
+    pub(crate) key: String,
     _directory: TempDir,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         base_url: Some("https://sho.rt".into()),
         app_schemes: vec!["mailto".into()],
         own_hosts: vec!["other.rt".into()],
         body_bytes_max: Settings::BODY_BYTES_MAX,
+        body_timeout: Settings::BODY_TIMEOUT,
         rate_per_second: 0,
         retention: Retention {
             minutes_kept_ms: 7 * Timestamp::DAY,
@@ -46,11 +47,11 @@ pub fn settings() -> Settings {
 }
 
 impl Server {
-    pub async fn start() -> Server {
+    pub(crate) async fn start() -> Server {
         Server::with(settings()).await
     }
 
-    pub async fn with(settings: Settings) -> Server {
+    pub(crate) async fn with(settings: Settings) -> Server {
         let directory = tempfile::tempdir().unwrap();
         let store = sqlite::open(
             directory.path(),
@@ -75,7 +76,7 @@ impl Server {
     }
 
     /// Adds a key with these scopes, as the command line does.
-    pub async fn add_key(&self, scope: &str) -> String {
+    pub(crate) async fn add_key(&self, scope: &str) -> String {
         let (key, hash) = generate_key().unwrap();
         let key_to_add = NewApiKey {
             name: scope.into(),
@@ -89,14 +90,27 @@ impl Server {
     }
 
     /// Asks with the server's own key.
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let bearer = format!("Bearer {}", self.key);
-        let headers: Vec<_> = [("authorization", bearer.as_str())].into_iter().chain(headers.iter().copied()).collect();
+        let headers: Vec<_> =
+            [("authorization", bearer.as_str())].into_iter().chain(headers.iter().copied()).collect();
         self.ask_openly(method, path, &headers, body).await
     }
 
     /// Asks without a key.
-    pub async fn ask_openly(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn ask_openly(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -107,16 +121,16 @@ impl Server {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], Body::empty()).await
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.ask("POST", path, &[("content-type", "application/json")], body.to_owned()).await
     }
 
     /// Makes a link and answers its JSON.
-    pub async fn make(&self, body: &str) -> Value {
+    pub(crate) async fn make(&self, body: &str) -> Value {
         let answer = self.post("/api/v1/links", body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()
@@ -124,20 +138,20 @@ impl Server {
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Checks that it is a problem of this status and kind, and answers the fields that it names.
-    pub fn problem(&self, status: u16, kind: &str) -> Vec<String> {
+    pub(crate) fn problem(&self, status: u16, kind: &str) -> Vec<String> {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.json();

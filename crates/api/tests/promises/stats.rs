@@ -12,8 +12,14 @@ async fn stats_default_to_the_last_thirty_days() {
         assert_eq!(stats.status, 200, "{}", stats.text());
         let stats = stats.json();
         assert_eq!((stats["total"].as_u64(), stats["unique"].as_u64()), (Some(0), Some(0)));
-        assert_eq!((stats["series"].as_array().unwrap().len(), &stats["interval"], &stats["class"]), (30, &"day".into(), &"all".into()));
-        assert!(stats["series"][0]["t"].as_str().unwrap().ends_with("T00:00:00Z") && stats["groups"].as_array().unwrap().is_empty());
+        assert_eq!(
+            (stats["series"].as_array().unwrap().len(), &stats["interval"], &stats["class"]),
+            (30, &"day".into(), &"all".into())
+        );
+        assert!(
+            stats["series"][0]["t"].as_str().unwrap().ends_with("T00:00:00Z")
+                && stats["groups"].as_array().unwrap().is_empty()
+        );
     }
     server.get("/api/v1/links/4096/stats").await.problem(404, "not-found");
     assert_eq!(server.get("/api/v1/orphans?limit=5").await.json()["paths"], serde_json::json!([]));
@@ -22,10 +28,17 @@ async fn stats_default_to_the_last_thirty_days() {
 #[tokio::test]
 async fn a_day_as_the_end_is_in_the_range() {
     let server = Server::start().await;
-    let stats = server.get("/api/v1/stats?from=2026-03-01&to=2026-03-31&group_by=country&class=human").await.json();
-    assert_eq!((&stats["from"], &stats["to"]), (&"2026-03-01T00:00:00Z".into(), &"2026-04-01T00:00:00Z".into()));
+    let stats =
+        server.get("/api/v1/stats?from=2026-03-01&to=2026-03-31&group_by=country&class=human").await.json();
+    assert_eq!(
+        (&stats["from"], &stats["to"]),
+        (&"2026-03-01T00:00:00Z".into(), &"2026-04-01T00:00:00Z".into())
+    );
     assert_eq!((stats["series"].as_array().unwrap().len(), &stats["group_by"]), (31, &"country".into()));
-    for group_by in ["city", "referrer", "source", "medium", "campaign", "browser", "os", "device", "language", "class", "reason"] {
+    for group_by in [
+        "city", "referrer", "source", "medium", "campaign", "browser", "os", "device", "language", "class",
+        "reason",
+    ] {
         assert_eq!(server.get(&format!("/api/v1/stats?group_by={group_by}")).await.status, 200, "{group_by}");
     }
 }
@@ -33,7 +46,9 @@ async fn a_day_as_the_end_is_in_the_range() {
 #[tokio::test]
 async fn questions_that_cannot_be_answered_say_what_to_ask_instead() {
     let server = Server::start().await;
-    let wrong = server.get("/api/v1/stats?from=yesterday&to=5&interval=week&group_by=shoe&class=cat&limit=0&x=1").await;
+    let wrong = server
+        .get("/api/v1/stats?from=yesterday&to=5&interval=week&group_by=shoe&class=cat&limit=0&x=1")
+        .await;
     let mut fields = wrong.problem(422, "invalid-fields");
     fields.sort();
     assert_eq!(fields, ["class", "from", "group_by", "interval", "limit", "to", "x"]);
@@ -41,5 +56,9 @@ async fn questions_that_cannot_be_answered_say_what_to_ask_instead() {
     assert_eq!(empty.problem(422, "invalid-fields"), ["from"]);
     let fine = server.get("/api/v1/stats?from=2020-01-01&to=2020-12-31&interval=minute").await;
     assert_eq!(fine.problem(422, "invalid-fields"), ["interval", "from"]);
-    assert!(fine.text().contains("interval=hour") && fine.text().contains("are kept by minute"), "{}", fine.text());
+    assert!(
+        fine.text().contains("interval=hour") && fine.text().contains("are kept by minute"),
+        "{}",
+        fine.text()
+    );
 }

@@ -1,6 +1,5 @@
 //! The shipper thread: read, fold, commit, wait.
 
-use super::Config;
 use super::status::Shared;
 use crate::aggregator;
 use crate::log::{Clicks, Log};
@@ -36,7 +35,8 @@ impl Counting {
         log: Box<dyn Log>,
         rollups: Arc<dyn Rollups>,
         shared: Arc<Shared>,
-        config: &Config,
+        commit_interval: Duration,
+        batch_clicks_max: usize,
     ) -> Counting {
         let told = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
@@ -50,8 +50,8 @@ impl Counting {
             log,
             rollups,
             shared,
-            commit_interval: config.commit_interval,
-            batch_clicks_max: config.batch_clicks_max.max(1),
+            commit_interval,
+            batch_clicks_max: batch_clicks_max.max(1),
             merge,
             executor,
             clicks: Clicks::default(),
@@ -64,9 +64,13 @@ impl Counting {
         loop {
             let began = Instant::now();
             let stop = self.shared.stop_deadline();
+            // Nothing is begun after the deadline: whoever drains has given up then, and may have started anew.
+            if stop.is_some_and(|deadline| began >= deadline) {
+                return;
+            }
             let full = self.turn();
             let caught_up = self.clicks.is_empty() && !full;
-            if stop.is_some_and(|deadline| caught_up || Instant::now() >= deadline) {
+            if stop.is_some() && caught_up {
                 return;
             }
             let pause = match self.backoff {

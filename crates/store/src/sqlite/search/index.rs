@@ -90,3 +90,61 @@ fn place(connection: &Connection, created_at: Timestamp, id: LinkId) -> Result<P
     // The last number is the link's alone, so one is always free.
     Ok(Place::Free(free.unwrap_or(last)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use curtail_model::{Code, RedirectStatus};
+
+    fn link(id: u64, title: &str) -> Link {
+        Link {
+            id: LinkId::new(id).unwrap(),
+            code: Code::known("code"),
+            url: "https://example.com/".into(),
+            title: Some(title.into()),
+            notes: None,
+            tags: Vec::new(),
+            created_at: Timestamp::from_millis(1_800_000_000_000),
+            updated_at: Timestamp::from_millis(1_800_000_000_000),
+            version: 1,
+            starts_at: None,
+            expires_at: None,
+            max_clicks: None,
+            redirect_status: RedirectStatus::Found,
+            forward_query: false,
+            password_hash: None,
+            archived: false,
+            expired_url: None,
+        }
+    }
+
+    fn found(connection: &Connection, words: &str) -> Vec<i64> {
+        let sql = "SELECT link_id FROM words JOIN documents ON document = words.rowid WHERE words MATCH ?1 ORDER BY 1";
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([words], |row| row.get(0)).unwrap().collect::<Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn links_that_want_one_number_are_all_kept_replaced_and_removed() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../migrations/search-0001.sql")).unwrap();
+        // The same slot of the same millisecond: more of them than slots are tried.
+        let ids = [1, 1 + (1 << 21), 1 + (2 << 21), 1 + (3 << 21), 1 + (4 << 21)];
+        for id in ids {
+            put(&connection, &link(id, "first")).unwrap();
+            put(&connection, &link(id, "second")).unwrap();
+        }
+        assert_eq!(found(&connection, "second"), ids.map(u64::cast_signed));
+        assert_eq!(found(&connection, "first"), []);
+        for (gone, id) in ids.into_iter().enumerate() {
+            remove(&connection, link(id, "").created_at, LinkId::new(id).unwrap()).unwrap();
+            // What is left stays findable and replaceable where another was before it.
+            for &id in &ids[gone + 1..] {
+                put(&connection, &link(id, "second")).unwrap();
+            }
+            assert_eq!(found(&connection, "second").len(), ids.len() - gone - 1);
+        }
+        let left: i64 = connection.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+}

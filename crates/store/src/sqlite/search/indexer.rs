@@ -25,6 +25,8 @@ const CHANGES_AT_ONCE: usize = 1_000;
 const CHANGES_KEPT: u64 = 1 << 16;
 /// Changes that are forgotten at once.
 const TRIMMED_AT_ONCE: u64 = 1 << 13;
+/// How far the thread steps back for others (nice(2)).
+const NICE: i32 = 10;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -111,6 +113,8 @@ fn renew(
 
 impl Indexer {
     fn run(&mut self) {
+        // On Linux this is the thread's own: whoever makes or follows links comes first. It is no harm if it is refused.
+        let _ = rustix::process::nice(NICE);
         let mut task = self.feed.task();
         loop {
             let outcome = match task {
