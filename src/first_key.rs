@@ -24,7 +24,9 @@ pub(crate) async fn ensure(
     now: Timestamp,
 ) -> anyhow::Result<Option<PathBuf>> {
     if admin_key.is_some_and(|key| key.reveal().len() < LENGTH_GOOD) {
-        tracing::warn!("the admin key is short enough to be guessed; `openssl rand -hex 20` makes a good one");
+        tracing::warn!(
+            "the admin key is short enough to be guessed; `openssl rand -hex 20` makes a good one"
+        );
     }
     let wanted = admin_key.map(|key| hash_key(key.reveal()));
     let wanted_id = match wanted {

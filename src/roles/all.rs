@@ -27,7 +27,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
-const BATCH_CLICKS_MAX: usize = 400_000;
+const BATCH_CLICKS_MAX: usize = 1_000_000;
+/// Files that are open beside connections: databases, journal, listeners.
+const OUR_FILES: usize = 256;
+/// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
+const CLICK_BYTES: u64 = 48;
 /// Memory for pages of the databases. Links that are asked for are in the cache, so this is for misses and lists.
 const PAGE_CACHE_BYTES: usize = 64 << 20;
 
@@ -39,7 +43,6 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let folder = DataFolder::lock(&settings.data)?;
-    listener::allow_open_files(settings.limits.connections as u64);
     let listeners = listener::listen(settings.listen, settings.threads)?;
     let admin = settings.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
 
@@ -117,6 +120,7 @@ async fn start_pipeline(
         retention: retention(settings),
         commit_interval: clicks.commit_interval,
         batch_clicks_max: BATCH_CLICKS_MAX,
+        waiting_clicks_max: clicks.journal_bytes / CLICK_BYTES / 4,
     };
     let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone())?;
     Ok((recorders, pipeline))
@@ -137,7 +141,8 @@ fn start_cores(
     let parts = listeners.into_iter().zip(recorders).zip(counters).enumerate();
     parts
         .map(|(number, ((listener, recorder), counters))| {
-            let (cache, shared, counters, told) = (cache.clone(), shared.clone(), counters.clone(), told.clone());
+            let (cache, shared, counters, told) =
+                (cache.clone(), shared.clone(), counters.clone(), told.clone());
             let (elsewhere, connections) = (elsewhere.clone(), connections.clone());
             cores::start(format!("core-{number}"), move || async move {
                 let redirector = Redirector::new(CoreCache::new(cache), recorder, shared, counters.clone());
@@ -155,7 +160,7 @@ fn start_cores(
 fn server_settings(settings: &Settings) -> server::Settings {
     let networks = settings.trusted_proxies.iter().map(|network| network.parts()).collect();
     server::Settings {
-        connections_max: settings.limits.connections.div_ceil(settings.threads),
+        connections_max: connections(settings.limits.connections).div_ceil(settings.threads),
         header_timeout: settings.limits.header_timeout,
         body_timeout: settings.limits.body_timeout,
         idle_timeout: settings.limits.idle_timeout,
@@ -163,6 +168,20 @@ fn server_settings(settings: &Settings) -> server::Settings {
         proxies: TrustedProxies::new(networks),
         grace: settings.shutdown.grace,
     }
+}
+
+/// As many connections as the settings allow and the system has open files for, beside those that the store needs.
+fn connections(wanted: usize) -> usize {
+    let files = usize::try_from(listener::allow_open_files()).unwrap_or(usize::MAX);
+    let possible = files - OUR_FILES.min(files / 2);
+    if possible < wanted {
+        tracing::info!(
+            wanted,
+            possible,
+            "the limit of open files allows fewer connections than the settings"
+        );
+    }
+    wanted.min(possible)
 }
 
 fn api_settings(settings: &Settings) -> curtail_api::Settings {
@@ -190,7 +209,12 @@ fn lifetimes(settings: &Settings) -> Lifetimes {
     Lifetimes { link: seconds(settings.cache.ttl), nothing: seconds(settings.cache.negative_ttl) }
 }
 
-fn announce(settings: &Settings, address: SocketAddr, admin: Option<SocketAddr>, new_key: Option<&std::path::Path>) {
+fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    new_key: Option<&std::path::Path>,
+) {
     let base_url = settings.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let admin = admin.map(tracing::field::display);
     tracing::info!(%address, admin, base_url, data = %settings.data.display(), "serving");
@@ -200,7 +224,8 @@ fn announce(settings: &Settings, address: SocketAddr, admin: Option<SocketAddr>,
 }
 
 async fn join(cores: Vec<JoinHandle<()>>) {
-    let ended = tokio::task::spawn_blocking(move || cores.into_iter().filter_map(|core| core.join().err()).count());
+    let ended =
+        tokio::task::spawn_blocking(move || cores.into_iter().filter_map(|core| core.join().err()).count());
     if ended.await.unwrap_or(0) > 0 {
         tracing::error!("a core had died before its end");
     }
@@ -215,7 +240,9 @@ async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
     });
     match closed.await {
         Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
-        Err(_) => tracing::warn!("stopped; clicks that are left in the journal are counted after the next start"),
+        Err(_) => {
+            tracing::warn!("stopped; clicks that are left in the journal are counted after the next start")
+        }
     }
 }
 

@@ -66,22 +66,54 @@ impl Parts {
     fn redirects(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let by_outcome = Outcome::ALL.map(|outcome| (outcome.as_str(), self.sum(|core| core.of(outcome))));
         counters(encoder, "requests", "Requests for links, by how they ended.", "outcome", &by_outcome)?;
-        counter(encoder, "store_failures", "Misses that the store left without an answer.", self.shared.resolver.failures())
+        counter(
+            encoder,
+            "store_failures",
+            "Misses that the store left without an answer.",
+            self.shared.resolver.failures(),
+        )
     }
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        counter(encoder, "connections_accepted", "Connections accepted.", self.sum(|core| core.accepted.get()))?;
+        counter(
+            encoder,
+            "connections_accepted",
+            "Connections accepted.",
+            self.sum(|core| core.accepted.get()),
+        )?;
         let turned_away = self.sum(|core| core.turned_away.get());
-        counter(encoder, "connections_turned_away", "Connections refused because too many are open.", turned_away)?;
+        counter(
+            encoder,
+            "connections_turned_away",
+            "Connections refused because too many are open.",
+            turned_away,
+        )?;
         let handed_over = self.sum(|core| core.handed_over.get());
-        counter(encoder, "connections_handed_over", "Connections that came to more than plain requests.", handed_over)?;
+        counter(
+            encoder,
+            "connections_handed_over",
+            "Connections that came to more than plain requests.",
+            handed_over,
+        )?;
         gauge(encoder, "connections_open", "Connections open now.", None, self.sum(|core| core.open.get()))
     }
 
     fn cache(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let cache = self.cache.statistics();
-        gauge(encoder, "cache_entries", "Codes that the cache knows something of.", None, cache.entries as u64)?;
-        gauge(encoder, "cache", "Memory of the cache, index included.", Some(&Unit::Bytes), cache.bytes as u64)?;
+        gauge(
+            encoder,
+            "cache_entries",
+            "Codes that the cache knows something of.",
+            None,
+            cache.entries as u64,
+        )?;
+        gauge(
+            encoder,
+            "cache",
+            "Memory of the cache, index included.",
+            Some(&Unit::Bytes),
+            cache.bytes as u64,
+        )?;
         counter(encoder, "cache_evictions", "Entries that made room for others.", cache.evicted)?;
         counter(encoder, "cache_refused_fills", "Fills that were overtaken by a change.", cache.refused)
     }
@@ -95,10 +127,26 @@ impl Parts {
         counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
         counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
         counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
-        counter(encoder, "rollup_commits_failed", "Commits that failed and were tried again.", status.commits_failed)?;
-        counter(encoder, "rollups_forgotten", "Rollups that were forgotten for their age.", status.forgotten)?;
+        counter(
+            encoder,
+            "rollup_commits_failed",
+            "Commits that failed and were tried again.",
+            status.commits_failed,
+        )?;
+        counter(
+            encoder,
+            "rollups_forgotten",
+            "Rollups that were forgotten for their age.",
+            status.forgotten,
+        )?;
         gauge(encoder, "clicks_waiting", "Clicks that wait to be counted.", None, status.lag_clicks)?;
-        gauge(encoder, "clicks_lag_milliseconds", "Age of the oldest click that waits.", None, status.lag_ms)?;
+        gauge(
+            encoder,
+            "clicks_lag_milliseconds",
+            "Age of the oldest click that waits.",
+            None,
+            status.lag_ms,
+        )?;
         gauge(encoder, "journal", "Disk that the journal takes.", Some(&Unit::Bytes), status.journal_bytes)
     }
 }
@@ -124,7 +172,13 @@ fn counters(
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: u64,
+) -> fmt::Result {
     let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
 }

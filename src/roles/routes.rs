@@ -24,7 +24,10 @@ pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
         .route("/", get(|| async { page(StatusCode::OK, pages::home()) }))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(health))
-        .route("/robots.txt", get(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], pages::ROBOTS) }))
+        .route(
+            "/robots.txt",
+            get(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], pages::ROBOTS) }),
+        )
         .route("/favicon.svg", get(|| async { icon("image/svg+xml", pages::FAVICON_SVG) }))
         .route("/favicon.ico", get(|| async { icon("image/x-icon", pages::FAVICON_ICO) }))
         .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) });
@@ -49,9 +52,13 @@ pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: S
     let router = Router::new()
         .route("/metrics", get(metrics).with_state(shown))
         .route("/livez", get(|| async { "ok\n" }))
-        .fallback(|_: Request<Body>| async { (StatusCode::NOT_FOUND, "this port has /metrics and /livez\n") });
+        .fallback(|_: Request<Body>| async {
+            (StatusCode::NOT_FOUND, "this port has /metrics and /livez\n")
+        });
     let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => axum::serve(listener, router).with_graceful_shutdown(async move { told.requested().await }).await,
+        Ok(listener) => {
+            axum::serve(listener, router).with_graceful_shutdown(async move { told.requested().await }).await
+        }
         Err(error) => Err(error),
     };
     if let Err(error) = served {
@@ -84,5 +91,6 @@ fn page(status: StatusCode, html: impl Into<Body>) -> Response {
 }
 
 fn icon(content_type: &'static str, bytes: &'static [u8]) -> Response {
-    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")], bytes).into_response()
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")], bytes)
+        .into_response()
 }

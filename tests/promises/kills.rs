@@ -41,7 +41,8 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
 
     let mut client = server.client();
     for link in &acknowledged {
-        let location = client.get(&format!("/{}", link["code"].as_str().unwrap())).header("location").map(str::to_owned);
+        let location =
+            client.get(&format!("/{}", link["code"].as_str().unwrap())).header("location").map(str::to_owned);
         assert_eq!(location.as_deref(), link["url"].as_str(), "an acknowledged link is there");
     }
     for (id, link) in links.iter().zip(&clicked) {
@@ -53,7 +54,9 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
         assert!(sent - answered <= KILLS, "only what was under way at a kill is without an answer");
     }
     // Counting again what is in the journal, after one more restart, must not change a thing.
-    let totals = |server: &Server| -> Vec<Value> { links.iter().map(|id| server.clicks(id)["total"].clone()).collect() };
+    let totals = |server: &Server| -> Vec<Value> {
+        links.iter().map(|id| server.clicks(id)["total"].clone()).collect()
+    };
     let before = totals(&server);
     let server = server.kill_and_restart();
     server.client().get("/own0");
@@ -76,7 +79,8 @@ fn one_life(server: Server, clicked: &[Clicked], life: u64, seed: &mut u64) -> (
         for (number, link) in clicked.iter().enumerate() {
             scope.spawn(move || click(address, number, link, stop));
         }
-        let makers: Vec<_> = (0..MAKERS).map(|maker| scope.spawn(move || make(address, life, maker, stop))).collect();
+        let makers: Vec<_> =
+            (0..MAKERS).map(|maker| scope.spawn(move || make(address, life, maker, stop))).collect();
         while answered() < goal {
             std::thread::yield_now();
         }

@@ -14,7 +14,8 @@ fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
     let link = server.link(&json!({ "url": "https://example.com/", "code": "last" }));
     let mut half = server.client();
     half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 30\r\n\r\n{{\"url\":").as_bytes()).unwrap();
+    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 30\r\n\r\n{{\"url\":").as_bytes())
+        .unwrap();
     let mut idle = server.client();
     assert_eq!(idle.get("/last").status, 302);
     // The half request has reached the server once a later one on another connection was answered by each core.
@@ -86,8 +87,15 @@ fn keys_are_made_and_revoked_while_the_server_runs() {
         assert_eq!(code, 0, "{errors}");
         out
     };
-    let made: serde_json::Value =
-        serde_json::from_str(&key_command(&["create", "--name", "reader", "--scopes", "links:read", "--json"])).unwrap();
+    let made: serde_json::Value = serde_json::from_str(&key_command(&[
+        "create",
+        "--name",
+        "reader",
+        "--scopes",
+        "links:read",
+        "--json",
+    ]))
+    .unwrap();
     let authorization = format!("Bearer {}", made["key"].as_str().unwrap());
     let ask = |method: &str| {
         let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
@@ -106,7 +114,11 @@ fn all_mistakes_in_the_settings_are_told_at_once() {
     let file = data.path().join("curtail.toml");
     fs::write(&file, "listen = \"nowhere\"\n[cache]\nbytess = \"1GiB\"\n").unwrap();
     let mut command = curtail();
-    command.args(["config", "--config"]).arg(&file).env("CURTAIL_CODES_SCHEME", "magic").env("CURTAIL_NONSENSE", "1");
+    command
+        .args(["config", "--config"])
+        .arg(&file)
+        .env("CURTAIL_CODES_SCHEME", "magic")
+        .env("CURTAIL_NONSENSE", "1");
     let (code, _, errors) = run(command);
     assert_eq!(code, 2);
     for part in ["listen", "bytess", "cache.bytes", "CURTAIL_CODES_SCHEME", "CURTAIL_NONSENSE"] {

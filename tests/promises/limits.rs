@@ -42,8 +42,8 @@ fn kills_do_not_give_a_limited_link_more_clicks_than_it_has() {
         server = std::thread::scope(|scope| {
             let askers: Vec<_> = (0..8)
                 .map(|_| {
-                    let address = server.address;
-                    scope.spawn(|| ask_until_killed(address, &given, &stop))
+                    let (address, given, stop) = (server.address, &given, &stop);
+                    scope.spawn(move || ask_until_killed(address, given, stop))
                 })
                 .collect();
             while given.load(Ordering::Relaxed) < 300 {

@@ -38,7 +38,9 @@ fn pipelined_requests_are_answered_in_their_order() {
         bytes.extend_from_slice(format!("GET /p{number} HTTP/1.1\r\nHost: sho.rt\r\n\r\n").as_bytes());
     }
     // The last one goes to hyper, after the answers to those before it.
-    bytes.extend_from_slice(b"GET /livez HTTP/1.1\r\nHost: sho.rt\r\n\r\nGET /p1 HTTP/1.1\r\nHost: sho.rt\r\n\r\n");
+    bytes.extend_from_slice(
+        b"GET /livez HTTP/1.1\r\nHost: sho.rt\r\n\r\nGET /p1 HTTP/1.1\r\nHost: sho.rt\r\n\r\n",
+    );
     client.send(&bytes).unwrap();
     for number in [0, 1, 2, 3, 4, 2] {
         let location = format!("https://example.com/{number}");
@@ -53,14 +55,21 @@ fn pipelined_requests_are_answered_in_their_order() {
 fn custom_codes_may_be_words_of_any_script_in_several_segments() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    for (code, path) in [("summer", "/summer"), ("a/b/c", "/a/b/c"), ("größe", "/gr%C3%B6%C3%9Fe"), ("🚀", "/%F0%9F%9A%80")] {
+    for (code, path) in
+        [("summer", "/summer"), ("a/b/c", "/a/b/c"), ("größe", "/gr%C3%B6%C3%9Fe"), ("🚀", "/%F0%9F%9A%80")]
+    {
         server.link(&json!({ "url": format!("https://example.com/{}", path.len()), "code": code }));
         let location = format!("https://example.com/{}", path.len());
         assert_eq!(server.client().get(path).header("location"), Some(location.as_str()), "{code}");
     }
-    let taken = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "summer" })));
+    let taken = server.api(
+        "POST",
+        "/api/v1/links",
+        Some(&json!({ "url": "https://example.com/", "code": "summer" })),
+    );
     assert_eq!(taken.status, 409);
-    let reserved = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "api/x" })));
+    let reserved =
+        server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "api/x" })));
     assert_eq!(reserved.status, 422);
 }
 
@@ -72,7 +81,9 @@ fn what_is_not_a_link_gets_a_friendly_page_and_other_methods_are_refused() {
     let unknown = client.get("/nothing-here");
     assert_eq!((unknown.status, unknown.header("cache-control")), (404, NO_STORE));
     assert!(unknown.text().contains("<!doctype html>"));
-    assert!(unknown.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
+    assert!(
+        unknown.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'"))
+    );
     server.link(&json!({ "url": "https://example.com/", "code": "here" }));
     for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "POST"] {
         let response = client.request(method, "/here", &[], b"");
@@ -98,7 +109,10 @@ fn a_link_leads_nowhere_before_its_start_after_its_end_and_when_archived() {
     let archived = make("away", json!({}));
     assert_eq!(server.client().get("/away").status, 302);
     let id = archived["id"].as_str().unwrap();
-    assert_eq!(server.api("PATCH", &format!("/api/v1/links/{id}"), Some(&json!({ "archived": true }))).status, 200);
+    assert_eq!(
+        server.api("PATCH", &format!("/api/v1/links/{id}"), Some(&json!({ "archived": true }))).status,
+        200
+    );
     let mut client = server.client();
     assert_eq!(client.get("/later").status, 404);
     assert_eq!(client.get("/over").status, 410);
@@ -126,7 +140,10 @@ fn a_change_is_seen_by_the_very_next_request_on_every_core() {
     assert_eq!(server.api("DELETE", &path, None).status, 204);
     assert!(clients.iter_mut().all(|client| client.get("/moving").status == 404));
     server.link(&json!({ "url": "https://example.com/again", "code": "moving" }));
-    assert!(clients.iter_mut().all(|client| client.get("/moving").status == 302), "a free code can be taken anew");
+    assert!(
+        clients.iter_mut().all(|client| client.get("/moving").status == 302),
+        "a free code can be taken anew"
+    );
 }
 
 #[test]
@@ -152,7 +169,8 @@ fn the_status_and_the_query_are_as_the_link_says() {
 fn a_preview_shows_the_destination_without_going_there() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let link = server.link(&json!({ "url": "https://example.com/where", "code": "look", "title": "<b>A title</b>" }));
+    let link = server
+        .link(&json!({ "url": "https://example.com/where", "code": "look", "title": "<b>A title</b>" }));
     let preview = server.client().get("/look+");
     assert_eq!((preview.status, preview.header("location")), (200, None));
     assert!(preview.text().contains("https://example.com/where") && preview.text().contains("example.com"));

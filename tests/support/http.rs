@@ -31,7 +31,13 @@ impl Client {
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
         self.try_request(method, path, headers, body).expect("an answer")
     }
 
@@ -70,14 +76,17 @@ impl Client {
     pub(crate) fn receive(&mut self, head: bool) -> io::Result<Response> {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let Some(status) = status else { return Err(io::Error::other(format!("not a status line: {line:?}"))) };
+        let Some(status) = status else {
+            return Err(io::Error::other(format!("not a status line: {line:?}")));
+        };
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(": ").ok_or_else(|| io::Error::other(format!("not a header: {line:?}")))?;
+            let (name, value) =
+                line.split_once(": ").ok_or_else(|| io::Error::other(format!("not a header: {line:?}")))?;
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         let mut response = Response { status, headers, body: Vec::new() };
@@ -87,7 +96,8 @@ impl Client {
         if response.header("transfer-encoding") == Some("chunked") {
             response.body = self.chunks()?;
         } else {
-            let length = response.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let length =
+                response.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
             response.body = vec![0; length];
             self.reader.read_exact(&mut response.body)?;
         }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where it shows metrics, if it was started with `--admin-listen`.
     pub(crate) admin: Option<SocketAddr>,
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
     data: PathBuf,
     flags: Vec<String>,
 }
@@ -69,7 +70,7 @@ impl Server {
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("it was piped");
         let (address, admin, log) = wait_until_serving(stderr, &mut child);
-        Server { child, address, admin, log, data: data.to_owned(), flags }
+        Server { child, address, admin, log: Mutex::new(log), data: data.to_owned(), flags }
     }
 
     /// Kills it as `kill -9` does and starts it again on the same folder.
@@ -144,7 +145,7 @@ impl Server {
 
     /// The lines that it has logged since this was last called.
     pub(crate) fn logged(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.log.lock().expect("no test panics while it holds it").try_iter().collect()
     }
 }
 
@@ -156,7 +157,10 @@ impl Drop for Server {
     }
 }
 
-fn wait_until_serving(stderr: ChildStderr, child: &mut Child) -> (SocketAddr, Option<SocketAddr>, Receiver<String>) {
+fn wait_until_serving(
+    stderr: ChildStderr,
+    child: &mut Child,
+) -> (SocketAddr, Option<SocketAddr>, Receiver<String>) {
     let (say, log) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {

@@ -7,6 +7,7 @@
 //! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are too old.
 
 mod counting;
+mod courtesy;
 mod retention;
 mod status;
 
@@ -18,6 +19,7 @@ use crate::journal::{Keeper, Meter, Reader};
 use crate::log::EmbeddedLog;
 use crate::shipper::Shipper;
 use counting::Counting;
+use courtesy::Courtesy;
 use curtail_store::Rollups;
 use status::Shared;
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ pub struct Config {
     pub commit_interval: Duration,
     /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then.
     pub batch_clicks_max: usize,
+    /// How many clicks may wait in the journal while redirects use up all cores.
+    pub waiting_clicks_max: u64,
 }
 
 /// Why the pipeline cannot start.
@@ -83,7 +87,7 @@ pub fn start(
     mut keeper: Keeper,
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
-    let Config { geo_path, retention, commit_interval, batch_clicks_max } = config;
+    let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max } = config;
     let geo = geo_path.map(|path| Geo::open(&path)).transpose()?;
     let log = EmbeddedLog::new(reader, Shipper::new(geo));
     let shared = Arc::new(Shared::default());
@@ -97,8 +101,15 @@ pub fn start(
         retention::run(retention, &*forgetting.0, &forgetting.1, &retention_stopped);
     })?;
     let (ended, counting_ended) = mpsc::channel();
-    let mut counting =
-        Counting::new(Box::new(log), rollups, Arc::clone(&shared), commit_interval, batch_clicks_max);
+    let courtesy = Courtesy::new(meter.clone(), waiting_clicks_max);
+    let mut counting = Counting::new(
+        Box::new(log),
+        rollups,
+        Arc::clone(&shared),
+        commit_interval,
+        batch_clicks_max,
+        courtesy,
+    );
     let counting = named("shipper", move || {
         counting.run();
         drop(ended);

@@ -10,7 +10,9 @@ use crate::server::Core;
 use crate::visit::Visit;
 use bytes::Bytes;
 use curtail_model::code::RESERVED;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -30,7 +32,7 @@ pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
 
 /// Answers any request.
 pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
-    if !names_one_host(&request) || !names_a_path(request.uri()) {
+    if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_length(request.headers()) {
         return refuse(400, core);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
@@ -60,6 +62,19 @@ fn names_one_host(request: &Request<Incoming>) -> bool {
         (Some(host), None, None) => is_plain_host(host),
         (Some(host), None, Some(named)) => is_plain_host(host) && named.eq_ignore_ascii_case(host),
         (None, _, named) => request.version() == Version::HTTP_10 && named.is_none_or(is_plain_host),
+        _ => false,
+    }
+}
+
+/// Codings other than `chunked` alone, and a length beside it, are read differently by different servers: what follows
+/// such a request may be somebody else's.
+fn has_one_length(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(CONTENT_LENGTH)
+        }
         _ => false,
     }
 }
@@ -106,7 +121,10 @@ async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Re
 
 fn refuse(status: u16, core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
-    respond(&Answer::page(status, pages::bad_request()), false)
+    let mut response = respond(&Answer::page(status, pages::bad_request()), false);
+    // Where a bad request ends is not to be relied on.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn method_not_allowed(core: &Core) -> Response<Body> {

@@ -39,17 +39,13 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Lis
         .map_err(|error| explain(address, error))
 }
 
-/// Raises this process's limit of open files to the most that it may ask for, because each connection is one; many
-/// systems begin with 1024. Says so when `connections` do not fit even then.
-pub fn allow_open_files(connections: u64) {
-    let mut limit = getrlimit(Resource::Nofile);
+/// Raises this process's limit of open files to the most that it may ask for, because each connection is one and many
+/// systems begin with 1024. Answers what it is then.
+pub fn allow_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
     let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if setrlimit(Resource::Nofile, most).is_ok() {
-        limit = most;
-    }
-    if let Some(files) = limit.current.filter(|&files| files < connections) {
-        tracing::warn!(files, connections, "open files are limited to fewer than the connections that the settings allow");
-    }
+    let reached = if setrlimit(Resource::Nofile, most).is_ok() { most } else { limit };
+    reached.current.unwrap_or(u64::MAX)
 }
 
 fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {

@@ -1,5 +1,6 @@
 //! The shipper thread: read, fold, commit, wait.
 
+use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
 use crate::log::{Clicks, Log};
@@ -23,6 +24,7 @@ pub(super) struct Counting {
     shared: Arc<Shared>,
     commit_interval: Duration,
     batch_clicks_max: usize,
+    courtesy: Courtesy,
     merge: Merge,
     executor: Runtime,
     clicks: Clicks,
@@ -37,6 +39,7 @@ impl Counting {
         shared: Arc<Shared>,
         commit_interval: Duration,
         batch_clicks_max: usize,
+        courtesy: Courtesy,
     ) -> Counting {
         let told = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
@@ -52,6 +55,7 @@ impl Counting {
             shared,
             commit_interval,
             batch_clicks_max: batch_clicks_max.max(1),
+            courtesy,
             merge,
             executor,
             clicks: Clicks::default(),
@@ -61,6 +65,7 @@ impl Counting {
 
     /// Counts until the end is asked for and all is counted, or its deadline is over.
     pub(super) fn run(&mut self) {
+        let mut full = false;
         loop {
             let began = Instant::now();
             let stop = self.shared.stop_deadline();
@@ -68,7 +73,13 @@ impl Counting {
             if stop.is_some_and(|deadline| began >= deadline) {
                 return;
             }
-            let full = self.turn();
+            // Whoever has begun on a backlog ends it: the time that it takes itself is no reason to wait.
+            if !full && stop.is_none() && self.backoff.is_none() && self.courtesy.should_wait() {
+                self.shared.set_oldest(self.log.oldest_waiting());
+                thread::park_timeout(self.commit_interval);
+                continue;
+            }
+            full = self.turn();
             let caught_up = self.clicks.is_empty() && !full;
             if stop.is_some() && caught_up {
                 return;

@@ -24,6 +24,7 @@ pub(crate) fn settings() -> Config {
         },
         commit_interval: Duration::from_millis(20),
         batch_clicks_max: 1_000,
+        waiting_clicks_max: 0,
     }
 }
 

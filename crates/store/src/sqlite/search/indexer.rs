@@ -26,7 +26,7 @@ const CHANGES_KEPT: u64 = 1 << 16;
 /// Changes that are forgotten at once.
 const TRIMMED_AT_ONCE: u64 = 1 << 13;
 /// How far the thread steps back for others (nice(2)).
-const NICE: i32 = 10;
+const NICE: i32 = 19;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 

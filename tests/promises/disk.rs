@@ -1,0 +1,4 @@
+//! Bad days of the disk: no room, and bytes that are not what they were.
+
+mod damage;
+mod full;
