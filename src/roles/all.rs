@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
-const BATCH_CLICKS_MAX: usize = 1_000_000;
+const BATCH_CLICKS_MAX: usize = 250_000;
 /// Files that are open beside connections: databases, journal, listeners.
 const OUR_FILES: usize = 256;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.

@@ -14,7 +14,7 @@ fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
     let link = server.link(&json!({ "url": "https://example.com/", "code": "last" }));
     let mut half = server.client();
     half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 30\r\n\r\n{{\"url\":").as_bytes())
+    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 31\r\n\r\n{{\"url\":").as_bytes())
         .unwrap();
     let mut idle = server.client();
     assert_eq!(idle.get("/last").status, 302);

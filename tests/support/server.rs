@@ -33,9 +33,16 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where it shows metrics, if it was started with `--admin-listen`.
     pub(crate) admin: Option<SocketAddr>,
-    log: Mutex<Receiver<String>>,
+    log: Mutex<Log>,
     data: PathBuf,
     flags: Vec<String>,
+}
+
+/// What it logs.
+struct Log {
+    /// What was read while it started.
+    early: Vec<String>,
+    lines: Receiver<String>,
 }
 
 impl Server {
@@ -56,7 +63,19 @@ impl Server {
         Server::spawn(command, data, Vec::new())
     }
 
-    fn spawn(mut command: Command, data: &Path, flags: Vec<String>) -> Server {
+    /// Starts a server that may refuse to: then answers what it said.
+    pub(crate) fn try_start(data: &Path, flags: &[&str]) -> Result<Server, String> {
+        let mut command = curtail();
+        command.env("CURTAIL_ADMIN_KEY", KEY);
+        Server::try_spawn(command, data, flags.iter().map(|&flag| flag.to_owned()).collect())
+    }
+
+    fn spawn(command: Command, data: &Path, flags: Vec<String>) -> Server {
+        Server::try_spawn(command, data, flags)
+            .unwrap_or_else(|said| panic!("the server did not start:\n{said}"))
+    }
+
+    fn try_spawn(mut command: Command, data: &Path, flags: Vec<String>) -> Result<Server, String> {
         if !flags.iter().any(|flag| flag == "--admin-listen") {
             command.env("CURTAIL_ADMIN_LISTEN", "off");
         }
@@ -69,8 +88,17 @@ impl Server {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("it was piped");
-        let (address, admin, log) = wait_until_serving(stderr, &mut child);
-        Server { child, address, admin, log: Mutex::new(log), data: data.to_owned(), flags }
+        match wait_until_serving(stderr) {
+            Ok((address, admin, log)) => {
+                Ok(Server { child, address, admin, log: Mutex::new(log), data: data.to_owned(), flags })
+            }
+            Err(said) => {
+                // It has ended by itself, or has been silent for so long that it never will.
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(said)
+            }
+        }
     }
 
     /// Kills it as `kill -9` does and starts it again on the same folder.
@@ -145,7 +173,9 @@ impl Server {
 
     /// The lines that it has logged since this was last called.
     pub(crate) fn logged(&self) -> Vec<String> {
-        self.log.lock().expect("no test panics while it holds it").try_iter().collect()
+        let mut log = self.log.lock().expect("no test panics while it holds it");
+        let early = std::mem::take(&mut log.early);
+        early.into_iter().chain(log.lines.try_iter()).collect()
     }
 }
 
@@ -157,11 +187,8 @@ impl Drop for Server {
     }
 }
 
-fn wait_until_serving(
-    stderr: ChildStderr,
-    child: &mut Child,
-) -> (SocketAddr, Option<SocketAddr>, Receiver<String>) {
-    let (say, log) = channel();
+fn wait_until_serving(stderr: ChildStderr) -> Result<(SocketAddr, Option<SocketAddr>, Log), String> {
+    let (say, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             if say.send(line).is_err() {
@@ -169,18 +196,22 @@ fn wait_until_serving(
             }
         }
     });
-    let mut seen = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
     loop {
-        match log.recv_timeout(Duration::from_secs(60)) {
+        match lines.recv_timeout(Duration::from_secs(60)) {
             Ok(line) => {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
                 if said["message"] == "serving" {
                     let address = |name: &str| said[name].as_str().and_then(|text| text.parse().ok());
-                    return (address("address").expect("it says where"), address("admin"), log);
+                    return Ok((
+                        address("address").expect("it says where"),
+                        address("admin"),
+                        Log { early: seen, lines },
+                    ));
                 }
                 seen.push(line);
             }
-            Err(_) => panic!("the server did not start ({:?}):\n{}", child.try_wait(), seen.join("\n")),
+            Err(_) => return Err(seen.join("\n")),
         }
     }
 }

@@ -16,10 +16,7 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body, settings: &Settings) -
     }
     let whole = tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await;
     let whole = whole.map_err(|_| {
-        Problem::new(
-            Kind::Timeout,
-            format!("The body did not arrive within {} seconds.", patience.as_secs()),
-        )
+        Problem::new(Kind::Timeout, format!("The body did not arrive within {} seconds.", patience.as_secs()))
     })?;
     match whole {
         Ok(whole) => Ok(whole.to_bytes()),

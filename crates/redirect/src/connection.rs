@@ -112,7 +112,9 @@ async fn send(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     match stream.try_write(output) {
         Ok(written) if written == output.len() => true,
         Ok(written) => send_slowly(stream, &output[written..], core).await,
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => send_slowly(stream, output, core).await,
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            send_slowly(stream, output, core).await
+        }
         Err(_) => false,
     }
 }

@@ -29,7 +29,9 @@ pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 
 /// What answers the paths that are not links: the API and the pages of Curtail itself.
 pub type Elsewhere = Arc<
-    dyn Fn(Request<Incoming>, SocketAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
+    dyn Fn(Request<Incoming>, SocketAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>
+        + Send
+        + Sync,
 >;
 
 /// Headers that a request may have; more is answered with 431.
@@ -38,7 +40,8 @@ const HEADERS_MAX: usize = 100;
 /// Serves the rest of a connection. `unread` is what was read from it and not answered.
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
     core.counters.handed_over.add(1);
-    let stream = TokioIo::new(Rewound { unread, stream, patience: core.settings.header_timeout, stalled: None });
+    let stream =
+        TokioIo::new(Rewound { unread, stream, patience: core.settings.header_timeout, stalled: None });
     let service = service_fn(|request: Request<Incoming>| {
         let core = core.clone();
         async move { Ok::<_, Infallible>(unusual::answer(request, peer, &core).await) }
@@ -76,7 +79,11 @@ struct Rewound {
 
 impl Rewound {
     /// Passes on how a write went; an error in its place when it has been waiting for too long.
-    fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -88,7 +95,11 @@ impl Rewound {
 }
 
 impl AsyncRead for Rewound {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
             return Pin::new(&mut self.stream).poll_read(context, into);
         }
@@ -100,7 +111,11 @@ impl AsyncRead for Rewound {
 }
 
 impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(context, written)
     }

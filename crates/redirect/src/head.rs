@@ -73,26 +73,26 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
 #[inline]
 fn changes_framing(name: &[u8]) -> bool {
     match name.len() {
-        14 => name.eq_ignore_ascii_case(b"content-length"),
-        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
         7 => name.eq_ignore_ascii_case(b"upgrade") || name.eq_ignore_ascii_case(b"trailer"),
         6 => name.eq_ignore_ascii_case(b"expect"),
         2 => name.eq_ignore_ascii_case(b"te"),
-        14.. => contains_framing_word(name),
+        14.. => matches!(name[0] | 0x20, b'c' | b't') && contains_framing_word(name),
         _ => false,
     }
 }
 
-/// Names that lenient servers read as the above, such as `Transfer_Encoding`: hyper's strictness decides.
+/// `Content-Length`, `Transfer-Encoding` and what lenient servers read as those, such as `Transfer_Encoding`.
 fn contains_framing_word(name: &[u8]) -> bool {
-    let starts_with = |word: &[u8]| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let starts_with =
+        |word: &[u8]| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     starts_with(b"transfer") || starts_with(b"content-len") || starts_with(b"content_len")
 }
 
 /// A host and port of the usual characters.
 #[inline]
 pub(crate) fn is_plain_host(host: &[u8]) -> bool {
-    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
+    let usual =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
     !host.is_empty() && host.len() <= 255 && host.iter().all(usual)
 }
 
@@ -123,16 +123,32 @@ mod tests {
         let with = |line: &str| format!("GET /abc HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
         assert!(plain(&with("X: y")));
         for line in [
-            "Content-Length: 0", "content-length: 5", "Transfer-Encoding: chunked", "Transfer_Encoding: chunked", "Upgrade: h2c",
-            "Expect: 100-continue", "Connection: upgrade", "Connection: keep-alive, x", "Host: b", "TE: trailers", "Content_Length: 3",
-            "Transfer-Encoding : chunked", " folded: x",
+            "Content-Length: 0",
+            "content-length: 5",
+            "Transfer-Encoding: chunked",
+            "Transfer_Encoding: chunked",
+            "Upgrade: h2c",
+            "Expect: 100-continue",
+            "Connection: upgrade",
+            "Connection: keep-alive, x",
+            "Host: b",
+            "TE: trailers",
+            "Content_Length: 3",
+            "Transfer-Encoding : chunked",
+            " folded: x",
         ] {
             assert!(!plain(&with(line)), "{line}");
         }
         for text in [
-            "GET /abc HTTP/1.0\r\nHost: a\r\n\r\n", "GET /abc HTTP/1.1\r\n\r\n", "GET http://a/abc HTTP/1.1\r\nHost: a\r\n\r\n",
-            "GET * HTTP/1.1\r\nHost: a\r\n\r\n", "POST /abc HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
-            "GET /abc HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET /abc HTTP/1.1\r\nHost:\r\n\r\n", "GET /abc HTTP/1.1\r\nHost: a\r\n",
+            "GET /abc HTTP/1.0\r\nHost: a\r\n\r\n",
+            "GET /abc HTTP/1.1\r\n\r\n",
+            "GET http://a/abc HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /abc HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /abc HTTP/1.1\r\nHost: a@b\r\n\r\n",
+            "GET /abc HTTP/1.1\r\nHost:\r\n\r\n",
+            "GET /abc HTTP/1.1\r\nHost: a\r\n",
             "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
         ] {
             assert!(!plain(text), "{text:?}");

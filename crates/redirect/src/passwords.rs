@@ -56,10 +56,18 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Checks a visitor's password against a PHC string.
-    pub(crate) async fn check(&self, link: LinkId, visitor: IpAddr, hash: String, password: String) -> Verdict {
+    pub(crate) async fn check(
+        &self,
+        link: LinkId,
+        visitor: IpAddr,
+        hash: String,
+        password: String,
+    ) -> Verdict {
         let now = clock::coarse_millis();
-        let allowed =
-            self.per_visitor.attempt((link, network_of(visitor)), now).and_then(|()| self.per_link.attempt(link, now));
+        let allowed = self
+            .per_visitor
+            .attempt((link, network_of(visitor)), now)
+            .and_then(|()| self.per_link.attempt(link, now));
         if let Err(seconds) = allowed {
             return Verdict::TooMany { seconds };
         }
@@ -91,7 +99,14 @@ struct Limit {
 /// Fixed windows of attempts, bounded in number.
 struct Attempts<K> {
     limit: Limit,
-    windows: Mutex<HashMap<K, Window>>,
+    windows: Mutex<Windows<K>>,
+}
+
+struct Windows<K> {
+    of: HashMap<K, Window>,
+    /// When those that had ended were last thrown out: looking through all of them at each attempt would let guessers
+    /// keep a core busy.
+    swept_at: Option<i64>,
 }
 
 struct Window {
@@ -101,19 +116,22 @@ struct Window {
 
 impl<K: Eq + Hash> Attempts<K> {
     fn new(limit: Limit) -> Attempts<K> {
-        Attempts { limit, windows: Mutex::default() }
+        Attempts { limit, windows: Mutex::new(Windows { of: HashMap::new(), swept_at: None }) }
     }
 
     /// Counts an attempt at `now` (milliseconds), or answers in how many seconds the next one is allowed.
     fn attempt(&self, who: K, now: i64) -> Result<(), u32> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() >= WINDOWS_MAX {
-            windows.retain(|_, window| window.ends > now);
-            if windows.len() >= WINDOWS_MAX && !windows.contains_key(&who) {
+        if windows.of.len() >= WINDOWS_MAX {
+            if windows.swept_at.is_none_or(|swept_at| now - swept_at >= Timestamp::SECOND) {
+                windows.swept_at = Some(now);
+                windows.of.retain(|_, window| window.ends > now);
+            }
+            if windows.of.len() >= WINDOWS_MAX && !windows.of.contains_key(&who) {
                 return Err((self.limit.window / Timestamp::SECOND) as u32);
             }
         }
-        let window = windows.entry(who).or_insert(Window { ends: now + self.limit.window, attempts: 0 });
+        let window = windows.of.entry(who).or_insert(Window { ends: now + self.limit.window, attempts: 0 });
         if window.ends <= now {
             *window = Window { ends: now + self.limit.window, attempts: 0 };
         }
@@ -154,7 +172,7 @@ mod tests {
         for guesser in 0..2 * WINDOWS_MAX {
             let _ = attempts.attempt(guesser, 0);
         }
-        assert_eq!(attempts.windows.lock().unwrap().len(), WINDOWS_MAX);
+        assert_eq!(attempts.windows.lock().unwrap().of.len(), WINDOWS_MAX);
         assert_eq!(attempts.attempt(usize::MAX, Timestamp::HOUR), Ok(()), "room is made when windows end");
     }
 }

@@ -64,7 +64,11 @@ mod tests {
     fn only_the_part_that_trusted_proxies_wrote_is_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let proxies = TrustedProxies::new(vec![(ip("10.0.0.0"), 8), (ip("fd00::"), 8)]);
-        assert!(proxies.trusts(ip("10.1.2.3")) && proxies.trusts(ip("::ffff:10.1.2.3")) && proxies.trusts(ip("fd12::1")));
+        assert!(
+            proxies.trusts(ip("10.1.2.3"))
+                && proxies.trusts(ip("::ffff:10.1.2.3"))
+                && proxies.trusts(ip("fd12::1"))
+        );
         assert!(!proxies.trusts(ip("11.1.2.3")) && !TrustedProxies::default().trusts(ip("127.0.0.1")));
         let client = |list: &str| proxies.client(ip("10.0.0.1"), list.as_bytes());
         assert_eq!(client("1.1.1.1, 9.9.9.9, 10.0.0.2"), ip("9.9.9.9"));

@@ -47,7 +47,12 @@ struct Hot {
 
 impl Redirector {
     /// The redirector of a core.
-    pub fn new(cache: CoreCache, recorder: Recorder, shared: Arc<Shared>, counters: Arc<Counters>) -> Redirector {
+    pub fn new(
+        cache: CoreCache,
+        recorder: Recorder,
+        shared: Arc<Shared>,
+        counters: Arc<Counters>,
+    ) -> Redirector {
         Redirector { hot: RefCell::new(Hot { cache, recorder }), shared, counters }
     }
 
@@ -187,7 +192,9 @@ impl Redirector {
         record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
         self.counters.count(Outcome::Unknown);
         match &self.shared.not_found_url {
-            Some(location) => Answer::Redirect { status: 302, location: location.clone(), cache_control: NEVER },
+            Some(location) => {
+                Answer::Redirect { status: 302, location: location.clone(), cache_control: NEVER }
+            }
             None => Answer::page(404, pages::not_found()),
         }
     }

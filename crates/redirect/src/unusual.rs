@@ -11,7 +11,8 @@ use crate::visit::Visit;
 use bytes::Bytes;
 use curtail_model::code::RESERVED;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
@@ -42,9 +43,9 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     let is_head = parts.method == Method::HEAD;
     let visit = visit(&parts.uri, &parts.headers, is_head, peer, core);
     match parts.method {
-        Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await, is_head),
+        Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await),
         Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
-            Ok(password) => respond(&core.redirector.unlock(&visit, password).await, false),
+            Ok(password) => respond(&core.redirector.unlock(&visit, password).await),
             Err(NotAForm::NotPosted) => method_not_allowed(core),
             Err(NotAForm::TooLarge) => refuse(413, core),
             Err(NotAForm::TooSlow) => refuse(408, core),
@@ -114,14 +115,17 @@ async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Re
     }
     let form = tokio::time::timeout(patience, Limited::new(body, FORM_BYTES_MAX).collect()).await;
     let form = form.map_err(|_| NotAForm::TooSlow)?.map_err(|_| NotAForm::TooLarge)?.to_bytes();
-    let field = form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(pages::PASSWORD_FIELD.as_bytes())?.strip_prefix(b"="));
-    let spaced: Vec<u8> = field.unwrap_or_default().iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+    let field = form
+        .split(|&byte| byte == b'&')
+        .find_map(|pair| pair.strip_prefix(pages::PASSWORD_FIELD.as_bytes())?.strip_prefix(b"="));
+    let spaced: Vec<u8> =
+        field.unwrap_or_default().iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     Ok(percent_decode(&spaced).decode_utf8_lossy().into_owned())
 }
 
 fn refuse(status: u16, core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
-    let mut response = respond(&Answer::page(status, pages::bad_request()), false);
+    let mut response = respond(&Answer::page(status, pages::bad_request()));
     // Where a bad request ends is not to be relied on.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
@@ -129,20 +133,20 @@ fn refuse(status: u16, core: &Core) -> Response<Body> {
 
 fn method_not_allowed(core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
-    let mut response = respond(&Answer::page(405, pages::method_not_allowed()), false);
+    let mut response = respond(&Answer::page(405, pages::method_not_allowed()));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
-fn respond(answer: &Answer, head: bool) -> Response<Body> {
+fn respond(answer: &Answer) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     match answer {
         Answer::Redirect { status, location, cache_control } => {
             *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
-            // Locations are visible ASCII; a forwarded query may not be, and then it is left out of nothing: refused.
+            // Locations are visible ASCII: what is not has been encoded. If it ever is not, nobody is sent anywhere.
             match HeaderValue::from_str(location) {
                 Ok(location) => response.headers_mut().insert(LOCATION, location),
-                Err(_) => return respond(&Answer::page(400, pages::bad_request()), head),
+                Err(_) => return respond(&Answer::page(400, pages::bad_request())),
             };
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
         }

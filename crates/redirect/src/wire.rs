@@ -16,7 +16,13 @@ pub(crate) struct Ending<'a> {
 
 /// Writes a redirect. The location holds visible ASCII only: [`curtail_model::destination::location`] saw to it.
 #[inline]
-pub(crate) fn redirect(out: &mut Vec<u8>, status: u16, location: &str, cache_control: &str, ending: Ending<'_>) {
+pub(crate) fn redirect(
+    out: &mut Vec<u8>,
+    status: u16,
+    location: &str,
+    cache_control: &str,
+    ending: Ending<'_>,
+) {
     let line: &[u8] = match status {
         301 => b"HTTP/1.1 301 Moved Permanently\r\nlocation: ",
         303 => b"HTTP/1.1 303 See Other\r\nlocation: ",
@@ -36,7 +42,9 @@ pub(crate) fn redirect(out: &mut Vec<u8>, status: u16, location: &str, cache_con
 /// Writes any answer, without its body if only the head was asked for.
 pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: Ending<'_>) {
     match answer {
-        Answer::Redirect { status, location, cache_control } => redirect(out, *status, location, cache_control, ending),
+        Answer::Redirect { status, location, cache_control } => {
+            redirect(out, *status, location, cache_control, ending)
+        }
         Answer::Page { status, html, retry_after_seconds } => {
             let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
             write(out, format_args!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("")));

@@ -14,7 +14,11 @@ const LINKS: usize = 400;
 fn filled(data: &Path) -> Vec<Value> {
     let server = Server::start(data, &["--set", "threads=1"]);
     let links: Vec<Value> = (0..LINKS)
-        .map(|n| server.link(&json!({ "url": format!("https://example.com/{n:04}"), "title": format!("title{n:04}") })))
+        .map(|n| {
+            server.link(
+                &json!({ "url": format!("https://example.com/{n:04}"), "title": format!("title{n:04}") }),
+            )
+        })
         .collect();
     let mut client = server.client();
     for link in &links {
@@ -41,7 +45,12 @@ fn truncate(path: &Path) {
 
 fn places_of(path: &Path, text: &str) -> Vec<u64> {
     let bytes = fs::read(path).unwrap();
-    bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text.as_bytes()).map(|(at, _)| at as u64).collect()
+    bytes
+        .windows(text.len())
+        .enumerate()
+        .filter(|(_, window)| *window == text.as_bytes())
+        .map(|(at, _)| at as u64)
+        .collect()
 }
 
 /// The server does not start, names the file and says that it is damaged.
@@ -87,37 +96,54 @@ fn a_destination_with_a_flipped_byte_is_not_followed() {
     for (number, link) in links.iter().enumerate() {
         let answer = client.get(&format!("/{}", link["code"].as_str().unwrap()));
         if number == 123 {
-            assert_eq!((answer.status, answer.header("location")), (503, None), "nobody is sent to a wrong place");
+            assert_eq!(
+                (answer.status, answer.header("location")),
+                (503, None),
+                "nobody is sent to a wrong place"
+            );
         } else {
             assert_eq!((answer.status, answer.header("location")), (302, link["url"].as_str()));
         }
     }
-    assert_eq!(server.api("GET", &format!("/api/v1/links/{}", links[123]["id"].as_str().unwrap()), None).status, 500);
-    server.eventually(Duration::from_secs(2), |server| server.logged().iter().any(|line| line.contains("ERROR")).then_some(()));
+    assert_eq!(
+        server.api("GET", &format!("/api/v1/links/{}", links[123]["id"].as_str().unwrap()), None).status,
+        500
+    );
+    server.eventually(Duration::from_secs(2), |server| {
+        server.logged().iter().any(|line| line.contains("ERROR")).then_some(())
+    });
 }
 
 #[test]
-fn flipped_bytes_anywhere_in_the_links_send_nobody_to_a_wrong_place() {
+fn a_flipped_byte_anywhere_in_the_links_sends_nobody_to_a_wrong_place() {
     let data = tempdir().unwrap();
     let links = filled(data.path());
     let path = data.path().join("links.db");
     let whole = fs::read(&path).unwrap();
-    // A place in every page, never the same in two: cells, their pointers, headers of pages, free room.
-    for (page, step) in (1..whole.len() / 4096).zip((0..).step_by(997)) {
-        flip(&path, (page * 4096 + step % 4096) as u64);
-    }
-    let server = Server::start(data.path(), &["--set", "threads=1"]);
-    let mut client = server.client();
-    let mut wrong = Vec::new();
-    for link in &links {
-        let answer = client.get(&format!("/{}", link["code"].as_str().unwrap()));
-        let is_right = answer.status == 302 && answer.header("location") == link["url"].as_str();
-        if !is_right && answer.status < 400 {
-            wrong.push((link["url"].clone(), answer.header("location").map(str::to_owned)));
+    let pages = whole.len() / 4096;
+    let mut started = 0;
+    // Each time a byte in every fifth page, at other places: cells, their pointers, headers of pages, free room.
+    for round in 0..12 {
+        fs::write(&path, &whole).unwrap();
+        let pages_hit = (1 + round % 5..pages).step_by(5);
+        pages_hit.for_each(|page| flip(&path, (page * 4096 + (page * 997 + round * 331) % 4096) as u64));
+        let server = match Server::try_start(data.path(), &["--set", "threads=1"]) {
+            Ok(server) => server,
+            Err(said) => {
+                assert!(said.contains("damaged") && !said.contains("panicked"), "{said}");
+                continue;
+            }
+        };
+        started += 1;
+        let mut client = server.client();
+        for link in &links {
+            let answer = client.get(&format!("/{}", link["code"].as_str().unwrap()));
+            let is_right = answer.status == 302 && answer.header("location") == link["url"].as_str();
+            assert!(is_right || answer.status >= 400, "{link} leads to {answer:?}");
         }
+        assert!(!server.logged().iter().any(|line| line.contains("panicked")));
     }
-    assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(server.client().get("/livez").status, 200);
+    assert!(started > 3, "too few of the servers started to show anything: {started}");
 }
 
 #[test]
@@ -131,7 +157,10 @@ fn a_damaged_or_missing_search_index_is_made_anew() {
         &|| truncate(&path),
         &|| fs::remove_file(&path).unwrap(),
         &|| fs::write(&path, b"").unwrap(),
-        &|| (1..whole.len() as u64 / 4096).for_each(|page| (0..8).for_each(|byte| flip(&path, page * 4096 + byte))),
+        &|| {
+            (1..whole.len() as u64 / 4096)
+                .for_each(|page| (0..8).for_each(|byte| flip(&path, page * 4096 + byte)))
+        },
     ];
     for damage in damages {
         fs::write(&path, &whole).unwrap();
@@ -153,7 +182,12 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
         let data = tempdir().unwrap();
         let server = Server::start(data.path(), settings);
         let ids: Vec<String> = (0..10)
-            .map(|n| server.link(&json!({ "url": "https://example.com/", "code": format!("c{n}") }))["id"].as_str().unwrap().to_owned())
+            .map(|n| {
+                server.link(&json!({ "url": "https://example.com/", "code": format!("c{n}") }))["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect();
         let mut client = server.client();
         // One commit may have passed before the first click: what is in the journal then waits for a minute.
@@ -167,7 +201,12 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
             "flip" => (1..20).for_each(|part| flip(&segment, used / 20 * part + part)),
             "truncate" => File::options().write(true).open(&segment).unwrap().set_len(used / 2).unwrap(),
             "header" => (0..128).for_each(|byte| flip(&segment, byte)),
-            _ => File::options().write(true).open(&segment).unwrap().write_all_at(&[0; 4096], used / 2).unwrap(),
+            _ => File::options()
+                .write(true)
+                .open(&segment)
+                .unwrap()
+                .write_all_at(&[0; 4096], used / 2)
+                .unwrap(),
         }
         let server = Server::start(data.path(), &["--set", "threads=1"]);
         server.client().get("/c0");
@@ -178,7 +217,9 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
         let said: Value = serde_json::from_str(&logged).unwrap();
         assert!(said["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{damage}: {logged}");
         // All is read by the time that the click of this process has been counted.
-        server.eventually(Duration::from_secs(10), |server| (server.clicks(&ids[0])["total"].as_u64()? > 0).then_some(()));
+        server.eventually(Duration::from_secs(10), |server| {
+            (server.clicks(&ids[0])["total"].as_u64()? > 0).then_some(())
+        });
         let totals: Vec<u64> = ids.iter().map(|id| server.clicks(id)["total"].as_u64().unwrap()).collect();
         let most = |n: usize| if n == 0 { 101 } else { 100 };
         assert!(totals.iter().enumerate().all(|(n, &total)| total <= most(n)), "{damage}: {totals:?}");
@@ -190,8 +231,13 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
 }
 
 fn newest_segment(folder: &Path) -> PathBuf {
-    let mut segments: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut segments: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.sort();
     // The newest is the spare one that nothing has been written to.
-    segments.into_iter().rev().find(|path| fs::read(path).unwrap()[128..].iter().any(|&byte| byte != 0)).unwrap()
+    segments
+        .into_iter()
+        .rev()
+        .find(|path| fs::read(path).unwrap()[128..].iter().any(|&byte| byte != 0))
+        .unwrap()
 }

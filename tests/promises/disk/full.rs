@@ -11,7 +11,14 @@ use std::time::Duration;
 use tempfile::tempdir;
 
 const SMALL_JOURNAL: &[&str] = &[
-    "--admin-listen", "127.0.0.1:0", "--set", "threads=2", "--set", "clicks.segment_bytes=1MiB", "--set", "clicks.journal_bytes=16MiB",
+    "--admin-listen",
+    "127.0.0.1:0",
+    "--set",
+    "threads=2",
+    "--set",
+    "clicks.segment_bytes=1MiB",
+    "--set",
+    "clicks.journal_bytes=16MiB",
 ];
 
 /// A file system of a few megabytes in a mount namespace. It lasts as long as the process that holds it.
@@ -28,9 +35,15 @@ impl SmallDisk {
         let script = "mount -t tmpfs -o mode=700,size=$1 tmpfs \"$0\" && echo mounted && exec cat";
         let mut holder = Command::new("unshare");
         holder.arg(if is_root { "-m" } else { "-rm" }).args(["sh", "-c", script]).arg(on).arg(size);
-        let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare is there");
+        let mut holder =
+            holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare is there");
         let mut said = [0; 8];
-        holder.stdout.as_mut().expect("it was piped").read_exact(&mut said).expect("it may mount a file system");
+        holder
+            .stdout
+            .as_mut()
+            .expect("it was piped")
+            .read_exact(&mut said)
+            .expect("it may mount a file system");
         SmallDisk { holder, mounted_at: on.to_owned(), is_root }
     }
 
@@ -80,7 +93,8 @@ fn a_full_disk_refuses_new_links_and_nothing_else_and_recovers_by_itself() {
     let folder = tempdir().unwrap();
     let disk = SmallDisk::mount(folder.path(), "64m");
     let server = disk.start();
-    let mut links: Vec<Value> = (0..20).map(|n| server.link(&json!({ "url": format!("https://example.com/{n}") }))).collect();
+    let mut links: Vec<Value> =
+        (0..20).map(|n| server.link(&json!({ "url": format!("https://example.com/{n}") }))).collect();
     let mut clicked = click_all(&server, &links, 5);
 
     disk.fill();
@@ -92,13 +106,20 @@ fn a_full_disk_refuses_new_links_and_nothing_else_and_recovers_by_itself() {
     }
     assert_eq!(server.api("GET", "/api/v1/links?limit=100", None).status, 200);
     assert_eq!(server.client().get("/livez").status, 200);
-    let change = server.api("PATCH", &path_of(&links[0]), Some(&json!({ "title": "x".repeat(200), "notes": "y".repeat(2000) })));
+    let change = server.api(
+        "PATCH",
+        &path_of(&links[0]),
+        Some(&json!({ "title": "x".repeat(200), "notes": "y".repeat(2000) })),
+    );
     assert!(matches!(change.status, 200 | 503), "{}", change.text());
     let bulk = bulk(&server, "{\"url\":\"https://example.com/bulk\"}\n".repeat(300).as_bytes());
     for answer in bulk {
         match answer["status"].as_u64() {
             Some(201) => links.push(answer["link"].clone()),
-            status => assert_eq!((status, &answer["error"]["type"]), (Some(503), &json!("/api/v1/problems/disk-full"))),
+            status => assert_eq!(
+                (status, &answer["error"]["type"]),
+                (Some(503), &json!("/api/v1/problems/disk-full"))
+            ),
         }
     }
     clicked += click_all(&server, &links[..20], 200);
@@ -111,7 +132,9 @@ fn a_full_disk_refuses_new_links_and_nothing_else_and_recovers_by_itself() {
     links.push(after);
     clicked += click_all(&server, &links, 1);
     let counted = server.eventually(Duration::from_secs(15), |server| {
-        let [produced, counted, dropped, waiting] = ["clicks_produced", "clicks_counted", "clicks_dropped", "clicks_waiting"].map(|name| metric(server, name));
+        let [produced, counted, dropped, waiting] =
+            ["clicks_produced", "clicks_counted", "clicks_dropped", "clicks_waiting"]
+                .map(|name| metric(server, name));
         assert_eq!(produced, clicked, "every click is produced once");
         (waiting == 0 && counted + dropped == produced).then_some(counted)
     });
@@ -136,7 +159,8 @@ fn a_server_that_starts_on_a_full_disk_says_so_or_serves_what_there_is() {
     let folder = tempdir().unwrap();
     let disk = SmallDisk::mount(folder.path(), "64m");
     let server = disk.start();
-    let links: Vec<Value> = (0..5).map(|n| server.link(&json!({ "url": format!("https://example.com/{n}") }))).collect();
+    let links: Vec<Value> =
+        (0..5).map(|n| server.link(&json!({ "url": format!("https://example.com/{n}") }))).collect();
     server.kill();
     disk.fill();
     let server = disk.start();
@@ -148,7 +172,8 @@ fn a_server_that_starts_on_a_full_disk_says_so_or_serves_what_there_is() {
         (made.status == 201).then_some(())
     });
     server.eventually(Duration::from_secs(10), |server| {
-        let [produced, counted, dropped] = ["clicks_produced", "clicks_counted", "clicks_dropped"].map(|name| metric(server, name));
+        let [produced, counted, dropped] =
+            ["clicks_produced", "clicks_counted", "clicks_dropped"].map(|name| metric(server, name));
         assert_eq!(produced, clicked + links.len() as u64);
         (counted + dropped == produced).then_some(())
     });
@@ -178,7 +203,8 @@ fn create_until_refused(server: &Server, disk: &SmallDisk) -> Vec<Value> {
 
 fn bulk(server: &Server, lines: &[u8]) -> Vec<Value> {
     let authorization = format!("Bearer {KEY}");
-    let answer = server.client().request("POST", "/api/v1/links/bulk", &[("authorization", &authorization)], lines);
+    let answer =
+        server.client().request("POST", "/api/v1/links/bulk", &[("authorization", &authorization)], lines);
     assert_eq!(answer.status, 200);
     answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

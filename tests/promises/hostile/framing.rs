@@ -58,7 +58,9 @@ fn what_follows_a_request_of_doubtful_length_is_not_executed() {
             assert!(reply.closed, "{request:?} is left open after {text}");
             assert_eq!(statuses.len(), 1, "{request:?} is answered by {text}");
             // A GET is answered before anybody looks at its chunks; what matters is that it is the last one.
-            let answered = headers.contains("Transfer-Encoding: chunked") && start.starts_with("GET") && statuses[0] == 302;
+            let answered = headers.contains("Transfer-Encoding: chunked")
+                && start.starts_with("GET")
+                && statuses[0] == 302;
             assert!((400..500).contains(&statuses[0]) || answered, "{request:?} is answered by {text}");
         }
     }

@@ -79,7 +79,7 @@ async fn a_key_revoked_by_another_process_stops_working_within_two_seconds() {
     let revoked = Instant::now();
     while with(&server, &bearer).await.status == 200 {
         assert!(revoked.elapsed() < Duration::from_secs(2));
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::task::yield_now().await;
     }
 }
 

@@ -53,7 +53,7 @@ fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
             return status;
         }
         assert!(Instant::now() < deadline, "{status:?}");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::yield_now();
     }
 }
 

@@ -84,7 +84,12 @@ impl SqliteLinks {
         let (codes, code) = (self.codes.clone(), code.to_owned());
         self.lookups.read(move |connection| {
             let Some(id) = book::id_of(connection, &codes, &code)? else { return Ok(None) };
-            Ok(book::get(connection, &codes, id)?.map(view))
+            let link = book::get(connection, &codes, id)?;
+            // The way from a custom code to its link may lead astray by a changed byte as well.
+            if let Some(link) = link.as_ref().filter(|link| link.code.as_str() != code) {
+                return Err(StoreError::Damaged(format!("the code {code:?} leads to the link {}", link.id)));
+            }
+            Ok(link.map(view))
         })
     }
 }

@@ -3,9 +3,21 @@
 use curtail_model::{Code, Codes, Link, LinkId, RedirectStatus, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
+use xxhash_rust::xxh3::Xxh3Default;
 
-/// Reads a link from the columns that `link_get.sql` and its siblings select.
+/// Numbers of a row that its checksum covers, in the order of their columns.
+const NUMBERS: [usize; 10] = [0, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+/// Texts of a row that its checksum covers, in the order of their columns.
+const TEXTS: [usize; 6] = [2, 12, 13, 14, 15, 16];
+/// Where the checksum is.
+const CHECKSUM: usize = 17;
+
+/// Reads a link from the columns that `link_get.sql` and its siblings select. A row with a byte that has changed on the
+/// disk is an error: SQLite would not notice, and somebody would be sent to a wrong place.
 pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
+    if row.get::<_, i64>(CHECKSUM)? != checksum_of(row)? {
+        return Err(wrong(CHECKSUM, Type::Integer, "the row is not as it was written"));
+    }
     let id = link_id(row, 0)?;
     let code = match row.get::<_, Option<String>>(1)? {
         Some(code) => code,
@@ -34,6 +46,34 @@ pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
         password_hash: row.get(15)?,
         expired_url: row.get(16)?,
     })
+}
+
+/// The checksum of a row: of its id, times, version, flags, status and limit (flags as 0 and 1), and of its url, title,
+/// notes, tags, password hash and page for later. Its code is checked by whoever asked for it.
+pub(super) fn checksum(numbers: [Option<i64>; 10], texts: [Option<&str>; 6]) -> i64 {
+    let mut hash = Xxh3Default::new();
+    for number in numbers {
+        hash.update(&[u8::from(number.is_some())]);
+        hash.update(&number.unwrap_or_default().to_le_bytes());
+    }
+    for text in texts {
+        // No text is as long as the length that stands for none.
+        hash.update(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        hash.update(text.unwrap_or_default().as_bytes());
+    }
+    hash.digest().cast_signed()
+}
+
+fn checksum_of(row: &Row<'_>) -> Result<i64> {
+    let mut numbers = [None; NUMBERS.len()];
+    for (number, column) in numbers.iter_mut().zip(NUMBERS) {
+        *number = row.get(column)?;
+    }
+    let mut texts = [None; TEXTS.len()];
+    for (text, column) in texts.iter_mut().zip(TEXTS) {
+        *text = row.get_ref(column)?.as_str_or_null()?;
+    }
+    Ok(checksum(numbers, texts))
 }
 
 /// An id in a column.

@@ -1,7 +1,8 @@
 //! The one thread that writes to a database file: whatever was asked for while the last commit ran is the next commit.
 //!
 //! An operation is answered after the commit that holds it, so what was answered is durable. When anything fails in a
-//! group, the whole group is rolled back and every operation of it is told so; the next group starts afresh.
+//! group, the whole group is rolled back and every operation of it is told so; the next group starts afresh. Only an
+//! operation that met damage before it wrote anything fails alone: one damaged link must not hold up all others.
 
 use super::queue::{Queue, Rejected};
 use crate::{Answer, StoreError};
@@ -44,7 +45,7 @@ pub(super) trait Operation<B>: Send {
 
 struct Pending<F, T> {
     work: Option<F>,
-    value: Option<T>,
+    value: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -90,22 +91,30 @@ impl<B: Book> Drop for Writer<B> {
     }
 }
 
-impl<B, F, T> Operation<B> for Pending<F, T>
+impl<B: Book, F, T> Operation<B> for Pending<F, T>
 where
     T: Send,
     F: FnOnce(&mut B) -> Result<T, StoreError> + Send,
 {
     fn run(&mut self, book: &mut B) -> Result<(), StoreError> {
-        if let Some(work) = self.work.take() {
-            self.value = Some(work(book)?);
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let changes = book.connection().total_changes();
+        let value = work(book);
+        if let Err(failure) = &value {
+            let connection = book.connection();
+            let wrote_nothing = connection.total_changes() == changes && !connection.is_autocommit();
+            if !(wrote_nothing && matches!(failure, StoreError::Damaged(_))) {
+                return Err(failure.clone());
+            }
         }
+        self.value = Some(value);
         Ok(())
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let Pending { value, caller, .. } = *self;
         let answer =
-            committed.and_then(|()| value.ok_or_else(|| StoreError::Unavailable("not reached".into())));
+            committed.and_then(|()| value.unwrap_or_else(|| Err(StoreError::Unavailable("not reached".into()))));
         // Nobody may be waiting any more: the write stands all the same.
         let _ = caller.send(answer);
     }
@@ -249,6 +258,24 @@ mod tests {
         assert_eq!(after.await, Err(StoreError::Full));
         assert_eq!(writer.submit(1, rows).await, Ok(0));
         assert_eq!(writer.submit(1, |book| add(book, 4, 10)).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn who_meets_damage_before_writing_fails_alone_and_after_writing_with_the_group() {
+        let damage = || StoreError::Damaged("on purpose".into());
+        let writer = Writer::start("test", numbers()).unwrap();
+        let release = hold(&writer);
+        let before = writer.submit(1, |book| add(book, 1, 0));
+        let damaged = writer.submit(1, move |_| Err::<(), _>(damage()));
+        let after = writer.submit(1, |book| add(book, 2, 0));
+        drop(release);
+        assert_eq!((before.await, damaged.await, after.await), (Ok(1), Err(damage()), Ok(2)));
+        let release = hold(&writer);
+        let before = writer.submit(1, |book| add(book, 3, 0));
+        let damaged = writer.submit(1, move |book| add(book, 4, 0).and_then(|_| Err::<(), _>(damage())));
+        drop(release);
+        assert_eq!((before.await, damaged.await), (Err(damage()), Err(damage())));
+        assert_eq!(writer.submit(1, rows).await, Ok(2));
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Changing, removing and spending links, in the writer's thread.
 
-use super::super::row::{id_column, words_column};
+use super::super::row::{self, id_column, words_column};
 use super::book::LinkBook;
 use crate::{Spent, StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
@@ -25,6 +25,8 @@ pub(super) fn update(
     let mut link = apply(old.clone(), change);
     link.updated_at = now;
     link.version = book.next_version();
+    let tags = words_column(&link.tags);
+    let checksum = checksum(&link, tags.as_deref());
     book.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
         id_column(id),
         link.url,
@@ -40,9 +42,10 @@ pub(super) fn update(
         link.max_clicks.map(u64::cast_signed),
         link.title,
         link.notes,
-        words_column(&link.tags),
+        tags,
         link.password_hash,
         link.expired_url,
+        checksum,
     ])?;
     if old.tags != link.tags || old.archived != link.archived {
         book.untag(&old)?;
@@ -97,6 +100,24 @@ pub(super) fn spend(book: &mut LinkBook, id: LinkId) -> Result<Spent, StoreError
         Some(used) => Spent::Granted { left: (max - used).cast_unsigned() },
         None => Spent::UsedUp,
     })
+}
+
+fn checksum(link: &Link, tags: Option<&str>) -> i64 {
+    let numbers = [
+        Some(id_column(link.id)),
+        Some(link.created_at.millis()),
+        Some(link.updated_at.millis()),
+        Some(link.version.cast_signed()),
+        Some(link.archived.into()),
+        Some(link.redirect_status.code().into()),
+        Some(link.forward_query.into()),
+        link.starts_at.map(Timestamp::millis),
+        link.expires_at.map(Timestamp::millis),
+        link.max_clicks.map(u64::cast_signed),
+    ];
+    let texts = [&link.title, &link.notes, &link.password_hash, &link.expired_url].map(Option::as_deref);
+    let [title, notes, password_hash, expired_url] = texts;
+    row::checksum(numbers, [Some(&link.url), title, notes, tags, password_hash, expired_url])
 }
 
 fn expect(

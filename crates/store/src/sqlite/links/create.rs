@@ -183,26 +183,48 @@ fn insert(
     link: &NewLink,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let (starts_at, expires_at) =
+        (link.starts_at.map(Timestamp::millis), link.expires_at.map(Timestamp::millis));
+    let (max_clicks, version) = (link.max_clicks.map(u64::cast_signed), identity.version.cast_signed());
+    let (url, status, tags) =
+        (link.destination.as_given(), link.redirect_status.code(), words_column(&link.tags));
+    let numbers = [
+        Some(id_column(identity.id)),
+        Some(now.millis()),
+        Some(now.millis()),
+        Some(version),
+        Some(0),
+        Some(status.into()),
+        Some(link.forward_query.into()),
+        starts_at,
+        expires_at,
+        max_clicks,
+    ];
+    let texts =
+        [&link.title, &link.notes, &tags, &link.password_hash, &link.expired_url].map(Option::as_deref);
+    let [title, notes, tags, password_hash, expired_url] = texts;
+    let checksum = row::checksum(numbers, [Some(url), title, notes, tags, password_hash, expired_url]);
     let mut statement = book.connection.prepare_cached(include_str!("../sql/link_insert.sql"))?;
     let inserted = statement.execute(rusqlite::params![
         id_column(identity.id),
         code.map(Code::as_str),
-        link.destination.as_given(),
+        url,
         link.destination.fingerprint().cast_signed(),
         book.url_part().cast_signed(),
         now.millis(),
-        identity.version.cast_signed(),
+        version,
         identity.generated,
-        link.redirect_status.code(),
+        status,
         link.forward_query,
-        link.starts_at.map(Timestamp::millis),
-        link.expires_at.map(Timestamp::millis),
-        link.max_clicks.map(u64::cast_signed),
-        link.title,
-        link.notes,
-        words_column(&link.tags),
-        link.password_hash,
-        link.expired_url,
+        starts_at,
+        expires_at,
+        max_clicks,
+        title,
+        notes,
+        tags,
+        password_hash,
+        expired_url,
+        checksum,
     ])?;
     Ok(inserted > 0)
 }

@@ -39,7 +39,8 @@ CREATE TABLE links (
     notes           TEXT,
     tags            TEXT,             -- each as its length in bytes, a colon and itself
     password_hash   TEXT,
-    expired_url     TEXT
+    expired_url     TEXT,
+    checksum        INTEGER NOT NULL  -- of the columns that say where the link leads, and when; see row.rs
 ) STRICT;
 
 -- Lists, by time. Ids follow, as in every index.

@@ -10,7 +10,7 @@ use super::feed::{Feed, Task};
 use super::index::{self, Progress};
 use crate::StoreError;
 use curtail_model::{Codes, LinkId, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, Error};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -222,9 +222,15 @@ impl Indexer {
         let mut rows = statement.query((first, last, limit as i64))?;
         let mut indexed = None;
         while let Some(row) = rows.next()? {
-            let link = row::link(row, &self.codes)?;
-            index::put(&self.words, &link)?;
-            indexed = Some(link.id);
+            match row::link(row, &self.codes) {
+                Ok(link) => index::put(&self.words, &link)?,
+                // The damage is not the index's, and making it anew would not mend it.
+                Err(error @ Error::FromSqlConversionFailure(..)) => {
+                    warn!(link = row.get::<_, i64>(0)?, %error, "a link is damaged and cannot be found by its words");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            indexed = Some(row::link_id(row, 0)?);
         }
         Ok(indexed)
     }
