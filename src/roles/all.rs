@@ -241,7 +241,7 @@ async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
     match closed.await {
         Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
         Err(_) => {
-            tracing::warn!("stopped; clicks that are left in the journal are counted after the next start")
+            tracing::warn!("stopped; clicks that are left in the journal are counted after the next start");
         }
     }
 }

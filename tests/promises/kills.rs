@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::tempdir;
 
+/// The short form. `KILLS=20 cargo test --test main killed_under_load` is the long one.
 const KILLS: u64 = 4;
 const CLICKERS: usize = 4;
 const MAKERS: usize = 2;
@@ -32,7 +33,8 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
     let clicked: Vec<Clicked> = (0..CLICKERS).map(|_| Clicked::default()).collect();
     let mut acknowledged = Vec::new();
     let mut seed = random_seed();
-    for kill in 0..KILLS {
+    let kills = std::env::var("KILLS").map_or(KILLS, |kills| kills.parse().expect("KILLS is a number"));
+    for kill in 0..kills {
         let (next, made) = one_life(server, &clicked, kill, &mut seed);
         server = next;
         acknowledged.extend(made);
@@ -51,7 +53,7 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
             server.clicks(id)["total"].as_u64().filter(|counted| *counted >= answered)
         });
         assert!(counted <= sent, "{counted} counted of {sent} sent and {answered} answered");
-        assert!(sent - answered <= KILLS, "only what was under way at a kill is without an answer");
+        assert!(sent - answered <= kills, "only what was under way at a kill is without an answer");
     }
     // Counting again what is in the journal, after one more restart, must not change a thing.
     let totals = |server: &Server| -> Vec<Value> {

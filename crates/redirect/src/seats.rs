@@ -14,9 +14,12 @@ const BUSY: u32 = u32::MAX;
 /// The connections of a core that are not with hyper.
 #[derive(Default)]
 pub(crate) struct Seats {
-    taken: RefCell<HashMap<u64, (Rc<Cell<u32>>, AbortHandle)>>,
+    taken: RefCell<HashMap<u64, Taken>>,
     next: Cell<u64>,
 }
+
+/// Since which second a connection has been waiting, and its task.
+type Taken = (Rc<Cell<u32>>, AbortHandle);
 
 /// The place of one connection; giving it up is dropping it.
 pub(crate) struct Seat {

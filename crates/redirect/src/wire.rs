@@ -43,7 +43,7 @@ pub(crate) fn redirect(
 pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: Ending<'_>) {
     match answer {
         Answer::Redirect { status, location, cache_control } => {
-            redirect(out, *status, location, cache_control, ending)
+            redirect(out, *status, location, cache_control, ending);
         }
         Answer::Page { status, html, retry_after_seconds } => {
             let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());

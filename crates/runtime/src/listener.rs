@@ -28,7 +28,8 @@ pub enum ListenError {
 /// Opens `count` sockets that listen on one address. Accepted connections inherit `TCP_NODELAY`: a redirect is one small
 /// write that must not wait for an acknowledgement.
 pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
-    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, would not.
+    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with whoever
+    // listens there already.
     let probe = open(address, false).map_err(|error| explain(address, error))?;
     // Port 0 asks for any free port: the others must get the same.
     let address = probe.local_addr().map_err(|error| explain(address, error))?;
@@ -60,9 +61,6 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.bind(&SockAddr::from(address))?;
     if shared {
         socket.listen(BACKLOG)?;
-    } else {
-        // Only a listening socket collides with another process's.
-        socket.listen(1)?;
     }
     Ok(socket.into())
 }

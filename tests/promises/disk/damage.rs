@@ -105,10 +105,11 @@ fn a_destination_with_a_flipped_byte_is_not_followed() {
             assert_eq!((answer.status, answer.header("location")), (302, link["url"].as_str()));
         }
     }
-    assert_eq!(
-        server.api("GET", &format!("/api/v1/links/{}", links[123]["id"].as_str().unwrap()), None).status,
-        500
-    );
+    let path_of = |link: &Value| format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    assert_eq!(server.api("GET", &path_of(&links[123]), None).status, 500);
+    let change = json!({ "notes": "x" });
+    assert_eq!(server.api("PATCH", &path_of(&links[123]), Some(&change)).status, 500);
+    assert_eq!(server.api("PATCH", &path_of(&links[124]), Some(&change)).status, 200);
     server.eventually(Duration::from_secs(2), |server| {
         server.logged().iter().any(|line| line.contains("ERROR")).then_some(())
     });
@@ -158,8 +159,8 @@ fn a_damaged_or_missing_search_index_is_made_anew() {
         &|| fs::remove_file(&path).unwrap(),
         &|| fs::write(&path, b"").unwrap(),
         &|| {
-            (1..whole.len() as u64 / 4096)
-                .for_each(|page| (0..8).for_each(|byte| flip(&path, page * 4096 + byte)))
+            let pages = 1..whole.len() as u64 / 4096;
+            pages.for_each(|page| (0..8).for_each(|byte| flip(&path, page * 4096 + byte)));
         },
     ];
     for damage in damages {

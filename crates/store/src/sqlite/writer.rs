@@ -113,8 +113,8 @@ where
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let Pending { value, caller, .. } = *self;
-        let answer =
-            committed.and_then(|()| value.unwrap_or_else(|| Err(StoreError::Unavailable("not reached".into()))));
+        let answer = committed
+            .and_then(|()| value.unwrap_or_else(|| Err(StoreError::Unavailable("not reached".into()))));
         // Nobody may be waiting any more: the write stands all the same.
         let _ = caller.send(answer);
     }
