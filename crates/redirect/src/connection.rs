@@ -62,7 +62,7 @@ async fn answer_all(input: &[u8], peer: SocketAddr, core: &Core, output: &mut Ve
         let Some(head) = head::parse(&input[used..], peer.ip(), &core.settings.proxies) else {
             return (used, Next::HandOver);
         };
-        let close = head.close || core.shutdown.is_requested();
+        let close = head.close || core.draining.get();
         let date = core.clock.date();
         let ending = wire::Ending { date: &date, close };
         if !core.redirector.serve_warm(&head.visit, ending, output) {

@@ -43,6 +43,8 @@ pub struct Core {
     pub(crate) settings: Settings,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Shutdown,
+    /// The same as a plain flag of this core, for the warm path.
+    pub(crate) draining: Cell<bool>,
     pub(crate) buffers: Rc<Buffers>,
     pub(crate) clock: Clock,
     seats: Rc<Seats>,
@@ -63,6 +65,7 @@ impl Core {
             settings,
             counters,
             shutdown,
+            draining: Cell::new(false),
             buffers: Rc::default(),
             clock: Clock::default(),
             seats: Rc::default(),
@@ -74,20 +77,10 @@ impl Core {
 pub async fn run(listener: TcpListener, core: Core) {
     let core = Rc::new(core);
     let mut shutdown = core.shutdown.clone();
-    let mut tick = interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => welcome(stream, peer, &core),
-                Err(error) => back_off(&error).await,
-            },
-            _ = tick.tick() => {
-                let idle = core.settings.idle_timeout.as_secs() as u32;
-                core.seats.show_out(core.clock.second().saturating_sub(idle));
-            }
-            () = shutdown.requested() => break,
-        }
+    tokio::select! {
+        () = accept_all(&listener, &core) => {}
+        () = look_after(&core) => {}
+        () = shutdown.requested() => core.draining.set(true),
     }
     // What the kernel has already accepted for us would be reset when the socket closes.
     while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
@@ -95,6 +88,27 @@ pub async fn run(listener: TcpListener, core: Core) {
     }
     drop(listener);
     drain(&core).await;
+}
+
+/// Accepts whoever comes. All that wait are accepted before anything else is looked at.
+async fn accept_all(listener: &TcpListener, core: &Rc<Core>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => welcome(stream, peer, core),
+            Err(error) => back_off(&error).await,
+        }
+    }
+}
+
+/// Once a second, shows out who has been idle for too long.
+async fn look_after(core: &Core) {
+    let idle_seconds = core.settings.idle_timeout.as_secs() as u32;
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tick.tick().await;
+        core.seats.show_out(core.clock.second().saturating_sub(idle_seconds));
+    }
 }
 
 fn welcome(stream: tokio::net::TcpStream, peer: std::net::SocketAddr, core: &Rc<Core>) {

@@ -30,11 +30,6 @@ impl Shutdown {
         // An error is a switch that was dropped: nobody is left who could wait for us.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
-
-    /// Whether it is time to stop.
-    pub fn is_requested(&self) -> bool {
-        *self.0.borrow()
-    }
 }
 
 /// Waits for SIGTERM or SIGINT and answers its name.
