@@ -43,7 +43,7 @@ enum Command {
         #[command(flatten)]
         shared: Shared,
     },
-    /// Make a key worthless, at once and for ever
+    /// Make a key worthless for ever, within a second for a server that runs
     Revoke {
         /// Its number in the list
         id: u64,

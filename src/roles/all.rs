@@ -188,12 +188,26 @@ fn api_settings(settings: &Settings) -> curtail_api::Settings {
     curtail_api::Settings {
         base_url: settings.base_url.clone(),
         app_schemes: settings.links.app_schemes.clone(),
-        own_hosts: vec![settings.listen.to_string(), format!("localhost:{}", settings.listen.port())],
+        own_hosts: own_hosts(settings),
         body_bytes_max: settings.api.body_bytes as usize,
         body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
         retention: retention(settings),
     }
+}
+
+/// Where this server is reached, as far as it can know: a link to any of these would be a loop.
+fn own_hosts(settings: &Settings) -> Vec<String> {
+    let port = settings.listen.port();
+    let mut own = vec![settings.listen.to_string(), format!("localhost:{port}")];
+    if settings.listen.ip().is_unspecified() {
+        own.extend([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
+    }
+    let base = settings.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
+    if let Some(host) = base.as_ref().and_then(url::Url::host_str) {
+        own.push(format!("{host}:{port}"));
+    }
+    own
 }
 
 fn retention(settings: &Settings) -> pipeline::Retention {

@@ -31,10 +31,10 @@ pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
         .route("/favicon.svg", get(|| async { icon("image/svg+xml", pages::FAVICON_SVG) }))
         .route("/favicon.ico", get(|| async { icon("image/x-icon", pages::FAVICON_ICO) }))
         .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) });
-    Arc::new(move |request, peer| {
+    Arc::new(move |request, visitor| {
         let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(Peer(visitor));
         Box::pin(async move {
             let Ok(response) = router.oneshot(request).await;
             response.map(|body| body.map_err(Into::into).boxed_unsync())
@@ -66,15 +66,13 @@ pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: S
     }
 }
 
-/// Ready, with what works badly all the same; or not, because the process is about to stop.
+/// Ready, or not any more, because the process is about to stop.
 async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let mut text = if health.is_ready() { "ok\n".to_owned() } else { "draining\n".to_owned() };
-    for trouble in health.troubles() {
-        text.push_str(&trouble);
-        text.push('\n');
+    if health.is_ready() {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
     }
-    let status = if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, text).into_response()
 }
 
 async fn metrics(State(shown): State<Shown>) -> Response {

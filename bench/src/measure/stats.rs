@@ -77,7 +77,9 @@ fn latencies(settings: &Settings, data: &Path, clicks: u64) -> Result<Vec<Vec<f6
     let id: LinkId = link["id"].as_str().context("a link without an id")?.parse()?;
     curtail.process.stop()?;
     let until = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()).start_of(Timestamp::MINUTE);
-    rollups::write(data, id, clicks, until.plus_millis(-DAYS * Timestamp::DAY + Timestamp::HOUR), until)?;
+    // The range that is answered when none is asked for begins with a day, and today is the last of its days.
+    let from = until.start_of(Timestamp::DAY).plus_millis(-(DAYS - 1) * Timestamp::DAY);
+    rollups::write(data, id, clicks, from, until)?;
     let curtail = curtail::start(&binary, data, None, &[])?;
     let ask = |query: &str| http::get_json(curtail.address, &format!("/api/v1/links/{id}/stats{query}"), KEY);
     let total = ask("")?["total"].as_u64();

@@ -1,9 +1,10 @@
 //! Many links in one request: NDJSON in, NDJSON out, in constant memory.
 //!
-//! One batch is being committed while the next is parsed from what has arrived. A batch is committed as soon as nothing
-//! more has arrived and nothing else is being committed, so a few lines are answered at once and a flood gathers into
-//! large commits by itself. Everything is driven by the client reading its answers: one who does not is not read from.
-//! What has been handed to the store is finished there even when the client goes away.
+//! Lines are parsed and handed to the store in small batches, so that other requests on this thread get their turn in
+//! between. A bounded number of batches may be with the store: it makes those durable together that have come while it
+//! was busy. A batch that is not full is handed over as soon as nothing more has arrived and nothing else is with the
+//! store, so a few lines are answered at once. Everything is driven by the client reading its answers: one who does
+//! not is not read from. What has been handed to the store is finished there even when the client goes away.
 
 mod batch;
 mod lines;
@@ -15,15 +16,21 @@ use crate::service::Service;
 use crate::time;
 use axum::body::{Body, BodyDataStream, Bytes};
 use batch::{Answers, Batch};
-use futures_util::future::OptionFuture;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use futures_util::{Stream, stream};
 use lines::{Line, Lines};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
-use tokio::task::JoinHandle;
+use std::task::Poll;
 
-/// Lines that are parsed before other requests on this thread get their turn.
-const LINES_PER_TURN: usize = 128;
+/// Lines that may be with the store: enough to be parsed while those before them are made durable. Who makes a single
+/// link meanwhile waits behind them, which is some tens of milliseconds.
+const LINES_COMMITTING_MAX: usize = 16_384;
+
+/// Bytes of such lines: what a bulk holds in memory is a small multiple of it.
+const BYTES_COMMITTING_MAX: usize = 8 * 1024 * 1024;
 
 /// A bulk under way.
 pub(crate) struct Bulk {
@@ -34,10 +41,12 @@ pub(crate) struct Bulk {
     lines: Lines,
     /// What is being gathered.
     batch: Batch,
-    /// What is being made durable.
-    committing: Option<JoinHandle<Answers>>,
-    /// What is being answered.
-    answers: Option<Answers>,
+    /// What is being made durable, in order.
+    committing: FuturesOrdered<BoxFuture<'static, Answers>>,
+    lines_committing: usize,
+    bytes_committing: usize,
+    /// The store does not have all that is being made durable yet: what came later would overtake it.
+    preparing: bool,
     input_ended: bool,
     /// Why the input ended before its end.
     broken: Option<Problem>,
@@ -57,8 +66,10 @@ impl Bulk {
             input: body.into_data_stream(),
             lines: Lines::default(),
             batch: Batch::default(),
-            committing: None,
-            answers: None,
+            committing: FuturesOrdered::new(),
+            lines_committing: 0,
+            bytes_committing: 0,
+            preparing: false,
             input_ended: false,
             broken: None,
         }
@@ -71,31 +82,27 @@ impl Bulk {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(answers) = &mut self.answers {
-                if let Some(piece) = answers.next_piece(&self.origin) {
-                    return Some(piece);
-                }
-                self.answers = None;
-            }
-            if self.parse() {
+            let is_whole = self.parse();
+            if (is_whole || self.input_ended) && self.may_commit() {
+                self.commit().await;
                 tokio::task::yield_now().await;
             } else if self.is_done() {
                 let broken = self.broken.take()?;
                 return Some(batch::last_words(self.lines.number() + 1, &broken));
-            } else {
-                self.wait().await;
+            } else if let Some(answers) = self.wait().await {
+                self.lines_committing -= answers.lines();
+                self.bytes_committing -= answers.bytes();
+                self.preparing &= !self.committing.is_empty();
+                return Some(answers.render(&self.origin));
             }
         }
     }
 
-    /// Moves some of the lines that have arrived into the batch. Answers whether there may be more to move.
+    /// Moves lines that have arrived into the batch, until it is full, which is the answer, or there are no more.
     fn parse(&mut self) -> bool {
         let now = time::now();
         let rules = self.service.rules(&self.origin);
-        for _ in 0..LINES_PER_TURN {
-            if self.batch.is_full() {
-                return false;
-            }
+        while !self.batch.is_full() {
             match self.lines.next() {
                 None => return false,
                 Some((number, Line::TooLong)) => self.batch.refuse(number, lines::too_long()),
@@ -109,37 +116,46 @@ impl Bulk {
         true
     }
 
-    /// Waits for whatever comes first: a commit that is done, more input, or, while nothing is being committed, nothing
-    /// at all, which is the time to commit what there is.
-    async fn wait(&mut self) {
+    /// Waits for whatever comes first: answers, more input, or, while nothing is with the store, nothing at all, which
+    /// is the time to hand over what there is.
+    async fn wait(&mut self) -> Option<Answers> {
         let reads = !self.input_ended && !self.batch.is_full();
-        let may_commit = self.committing.is_none() && !self.batch.is_empty();
-        let is_committing = self.committing.is_some();
-        let committed = OptionFuture::from(self.committing.as_mut());
+        let is_idle = self.committing.is_empty() && !self.batch.is_empty();
         tokio::select! {
             biased;
-            Some(answers) = committed, if is_committing => {
-                self.committing = None;
-                self.answers = Some(answers.unwrap_or_else(|error| Answers::lost(&error)));
-                self.commit();
-            }
+            Some(answers) = self.committing.next() => return Some(answers),
             piece = tokio::time::timeout(self.service.settings.body_timeout, self.input.next()), if reads => match piece {
                 Ok(Some(Ok(piece))) => self.lines.push(&piece),
                 Ok(None) => self.end(None),
                 Ok(Some(Err(_))) => self.end(Some(Problem::new(Kind::BadRequest, "The body broke off before its end."))),
                 Err(_) => self.end(Some(Problem::new(Kind::Timeout, "No more of the body came for too long."))),
             },
-            () = std::future::ready(()), if may_commit => self.commit(),
+            () = std::future::ready(()), if is_idle => self.commit().await,
         }
+        None
     }
 
-    /// Hands the batch to the store. The task goes on by itself when the client goes away.
-    fn commit(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
+    /// Whether there is something to hand to the store, and room for it.
+    fn may_commit(&self) -> bool {
+        !self.batch.is_empty()
+            && !self.preparing
+            && self.lines_committing < LINES_COMMITTING_MAX
+            && self.bytes_committing < BYTES_COMMITTING_MAX
+    }
+
+    /// Hands the batch to the store.
+    async fn commit(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        self.committing = Some(tokio::spawn(batch.commit(self.service.clone())));
+        self.lines_committing += batch.lines();
+        self.bytes_committing += batch.bytes();
+        self.preparing = batch.needs_preparation();
+        let mut commit: BoxFuture<'static, Answers> = Box::pin(batch.commit(self.service.clone()));
+        // The first step, which puts links into the store's queue, is taken here and now: their order is that of the lines.
+        let begun = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
+        self.committing.push_back(match begun {
+            Poll::Ready(answers) => Box::pin(std::future::ready(answers)),
+            Poll::Pending => commit,
+        });
     }
 
     fn end(&mut self, broken: Option<Problem>) {
@@ -150,6 +166,6 @@ impl Bulk {
     }
 
     fn is_done(&self) -> bool {
-        self.input_ended && self.batch.is_empty() && self.committing.is_none()
+        self.input_ended && self.batch.is_empty() && self.committing.is_empty()
     }
 }

@@ -38,7 +38,14 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     if !has_rfc3339_form(text) {
         return None;
     }
-    let time: jiff::Timestamp = text.parse().ok()?;
+    // The last days of the year 9999, which many write for "never", are beyond what the library knows.
+    let time: jiff::Timestamp = match text.parse() {
+        Ok(time) => time,
+        Err(_) if text.starts_with("9999-12-3") && text.parse::<jiff::civil::DateTime>().is_ok() => {
+            jiff::Timestamp::MAX
+        }
+        Err(_) => return None,
+    };
     (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
 }
 

@@ -40,18 +40,12 @@ pub struct CoreCache {
     shared: Arc<SharedCache>,
     slots: Vec<Option<Box<Slot>>>,
     record: Vec<u8>,
-    hits: [u64; 4],
 }
 
 impl CoreCache {
     /// The cache of a core in front of `shared`.
     pub fn new(shared: Arc<SharedCache>) -> CoreCache {
-        CoreCache {
-            shared,
-            slots: (0..SLOTS).map(|_| None).collect(),
-            record: Vec::with_capacity(512),
-            hits: [0; 4],
-        }
+        CoreCache { shared, slots: (0..SLOTS).map(|_| None).collect(), record: Vec::with_capacity(512) }
     }
 
     /// What is known of a code.
@@ -62,45 +56,25 @@ impl CoreCache {
         let place = (hash >> 16) as usize % SLOTS;
         // Read before L1 is: a change that comes between makes the slot stale, not wrong.
         let generation = self.shared.generations.of(hash);
-        let hit = self.slots[place].as_deref().is_some_and(|slot| slot.holds(hash, code, generation, now));
-        if hit {
-            self.hits[0] += 1;
-            return match self.slots[place].as_deref() {
-                Some(slot) => Lookup::Link(&slot.bytes[usize::from(slot.code_length)..slot.total as usize]),
-                None => Lookup::Unknown { stale: false },
-            };
+        if self.slots[place].as_deref().is_some_and(|slot| slot.holds(hash, code, generation, now)) {
+            return Lookup::Link(self.slots[place].as_deref().map_or(&[], Slot::record));
         }
         match self.shared.look(hash, code, now, &mut self.record) {
             Held::Link { expires } => {
-                self.hits[1] += 1;
                 if code.len() + self.record.len() <= INLINE {
                     self.fill(place, hash, code, expires, generation);
                 }
                 Lookup::Link(&self.record)
             }
-            Held::Nothing => {
-                self.hits[2] += 1;
-                Lookup::Nothing
-            }
-            Held::StaleLink => {
-                self.hits[3] += 1;
-                Lookup::Unknown { stale: true }
-            }
-            Held::Unknown => {
-                self.hits[3] += 1;
-                Lookup::Unknown { stale: false }
-            }
+            Held::Nothing => Lookup::Nothing,
+            Held::StaleLink => Lookup::Unknown { stale: true },
+            Held::Unknown => Lookup::Unknown { stale: false },
         }
     }
 
     /// The record of the last look-up that answered `Unknown { stale: true }`.
     pub fn stale(&self) -> &[u8] {
         &self.record
-    }
-
-    /// Look-ups answered here, by L1, by L1 with "nothing", and not at all, since this was last asked.
-    pub fn take_hits(&mut self) -> [u64; 4] {
-        std::mem::take(&mut self.hits)
     }
 
     fn fill(&mut self, place: usize, hash: u64, code: &[u8], expires: Seconds, generation: u32) {
@@ -125,6 +99,11 @@ impl CoreCache {
 }
 
 impl Slot {
+    #[inline]
+    fn record(&self) -> &[u8] {
+        &self.bytes[usize::from(self.code_length)..self.total as usize]
+    }
+
     #[inline]
     fn holds(&self, hash: u64, code: &[u8], generation: u32, now: Seconds) -> bool {
         self.hash == hash

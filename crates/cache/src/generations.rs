@@ -1,6 +1,7 @@
-//! How the per-core caches learn of changes at once: a table of counters that all cores read and only changes write.
+//! How the per-core caches learn of changes at once: a table of counters that all cores read at each look-up, and that
+//! move when something is put into L1, which is rare beside it.
 //!
-//! A change to a code moves the counter that its hash names. An L0 entry remembers the counter from before it was read,
+//! What is put in moves the counter that its hash names. An L0 entry remembers the counter from before it was read,
 //! and is good for nothing once that moved. Codes that share a counter only cost each other a look into L1.
 
 use std::sync::atomic::{AtomicU32, Ordering};

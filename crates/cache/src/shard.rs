@@ -50,7 +50,10 @@ impl Shard {
         let ring = &self.ring;
         if let Some(offset) = self.index.find(hash, |offset| ring.entry(offset).code == code) {
             let old = self.ring.entry(offset);
-            if old.expires > now && old.known.version() > known.version() {
+            // A newer version is newer for ever. That there is nothing (version 0: the store's word, of no certain time) is
+            // believed once the time of what was known before is over.
+            let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
+            if is_older && (!is_undated || old.expires > now) {
                 self.refused += 1;
                 return false;
             }

@@ -1,7 +1,7 @@
 //! The short part of a short link, as people choose it and as it stands in a request path.
 //!
 //! A custom code is letters, digits (of any script) and `- _ . ~`, in one or several segments joined by `/`, NFC,
-//! at most [`Code::LENGTH_MAX`] bytes. Nothing else reaches the store, so nothing else can be looked up.
+//! at most [`Code::LENGTH_MAX`] bytes. Nothing else is ever stored; a path that asks for something else finds nothing.
 
 use percent_encoding::percent_decode;
 use std::borrow::Cow;

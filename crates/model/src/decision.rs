@@ -46,18 +46,6 @@ pub enum Gone {
     Archived,
 }
 
-impl Gone {
-    /// Its name in metrics and pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Gone::NotYet => "not_yet",
-            Gone::Expired => "expired",
-            Gone::UsedUp => "used_up",
-            Gone::Archived => "archived",
-        }
-    }
-}
-
 /// Decides about a request, `unlocked` being whether the visitor has given the password.
 #[inline]
 pub fn decide<'a>(target: &Target<'a>, now: Timestamp, unlocked: bool) -> Decision<'a> {

@@ -1,5 +1,7 @@
 //! Where a link leads: checked, kept as it was given, and made safe for a `Location` header.
 
+mod plain;
+
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
 use std::borrow::Cow;
 use url::Url;
@@ -9,6 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// `vbscript:`, `file:`, `blob:` or `about:`, which run in the visitor's browser.
 pub const APP_SCHEMES: &[&str] =
     &["mailto", "tel", "sms", "geo", "market", "itms-apps", "intent", "whatsapp", "tg"];
+
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// Schemes that no setting can allow.
 pub const FORBIDDEN: &[&str] =
@@ -24,7 +29,9 @@ const UNFIT_IN_QUERY: &AsciiSet = &INVISIBLE.add(b'#');
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     given: Box<str>,
-    normal: Url,
+    /// The WHATWG form, where it is another one.
+    normal: Option<Box<str>>,
+    fingerprint: u64,
 }
 
 /// Why a text cannot be a destination.
@@ -72,6 +79,13 @@ impl Destination {
         if given.len() > Self::LENGTH_MAX {
             return Err(DestinationError::TooLong);
         }
+        if let Some(host) = plain::host_of(given) {
+            let usual = if given.starts_with("https") { HTTPS_PORT } else { HTTP_PORT };
+            if own_hosts.into_iter().any(|own| is_authority(host, usual, usual, own)) {
+                return Err(DestinationError::Loop);
+            }
+            return Ok(Destination { given: given.into(), normal: None, fingerprint: fingerprint(given) });
+        }
         // The WHATWG parser silently drops tabs and line breaks and trims spaces: what it would repair is refused.
         if given.chars().any(char::is_control) || given.trim() != given {
             return Err(DestinationError::Control);
@@ -82,6 +96,10 @@ impl Destination {
         if !web && (FORBIDDEN.contains(&scheme) || !app_schemes.iter().any(|allowed| allowed == scheme)) {
             return Err(DestinationError::Scheme(scheme.to_owned()));
         }
+        // `http:path` is absolute to the parser and relative to a browser that is on our own page.
+        if web && !given[scheme.len()..].starts_with("://") {
+            return Err(DestinationError::NotAUrl("after http: or https: there must be //".to_owned()));
+        }
         if !normal.username().is_empty() || normal.password().is_some() {
             return Err(DestinationError::Credentials);
         }
@@ -91,7 +109,10 @@ impl Destination {
         if web && own_hosts.into_iter().any(|own| is_authority_of(&normal, own)) {
             return Err(DestinationError::Loop);
         }
-        Ok(Destination { given: given.into(), normal })
+        let normal = String::from(normal);
+        let fingerprint = fingerprint(&normal);
+        let normal = (normal != given).then(|| normal.into_boxed_str());
+        Ok(Destination { given: given.into(), normal, fingerprint })
     }
 
     /// The destination as it was given.
@@ -99,15 +120,20 @@ impl Destination {
         &self.given
     }
 
+    /// The destination as it was given, to keep.
+    pub fn into_given(self) -> String {
+        self.given.into()
+    }
+
     /// What equal destinations have in common: xxh3-64 of the normal form. Different ones may share it, so compare
     /// [`Destination::normal`] before trusting it.
     pub fn fingerprint(&self) -> u64 {
-        xxh3_64(self.normal.as_str().as_bytes())
+        self.fingerprint
     }
 
     /// The WHATWG form: scheme and host in lower case, default port gone, dot segments resolved, IDN in punycode.
     pub fn normal(&self) -> &str {
-        self.normal.as_str()
+        self.normal.as_deref().unwrap_or(&self.given)
     }
 }
 
@@ -153,15 +179,23 @@ pub fn with_query(location: &str, query: &[u8]) -> String {
     joined
 }
 
+fn fingerprint(normal: &str) -> u64 {
+    xxh3_64(normal.as_bytes())
+}
+
+/// Whether a URL names one of our own hosts. Without a port either means the usual one of the URL's scheme.
 fn is_authority_of(url: &Url, own: &str) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let host = host.trim_end_matches('.');
-    match url.port() {
-        None => own.eq_ignore_ascii_case(host),
-        Some(port) => own.rsplit_once(':').is_some_and(|(own_host, own_port)| {
-            own_host.eq_ignore_ascii_case(host) && own_port.parse() == Ok(port)
-        }),
-    }
+    let usual = if url.scheme() == "https" { HTTPS_PORT } else { HTTP_PORT };
+    url.host_str().is_some_and(|host| is_authority(host, url.port().unwrap_or(usual), usual, own))
+}
+
+fn is_authority(host: &str, port: u16, usual: u16, own: &str) -> bool {
+    let with_port = own.rsplit_once(':').filter(|(host, _)| host.ends_with(']') || !host.contains(':'));
+    let (own_host, own_port) = match with_port {
+        Some((own_host, own_port)) => (own_host, own_port.parse().ok()),
+        None => (own, Some(usual)),
+    };
+    own_host.eq_ignore_ascii_case(host.trim_end_matches('.')) && own_port == Some(port)
 }
 
 #[cfg(test)]
@@ -198,6 +232,10 @@ mod tests {
             "https://x/\r\nSet-Cookie: a",
             "https://x/\0",
             "java\tscript:alert(1)",
+            "http:x",
+            "http:/x",
+            "https:x/y",
+            "https:\\\\x",
             " https://x/",
             "https://x/\n",
             "https://user@x/",
@@ -211,7 +249,13 @@ mod tests {
 
     #[test]
     fn a_link_to_the_shortener_itself_is_a_loop() {
-        for own in ["https://sho.rt/abc", "http://SHO.RT/", "http://sho.rt./x", "http://localhost:8080/x"] {
+        for own in [
+            "https://sho.rt/abc",
+            "http://SHO.RT/",
+            "http://sho.rt./x",
+            "http://localhost:8080/x",
+            "http://sho.rt:80/",
+        ] {
             assert_eq!(check(own), Err(DestinationError::Loop), "{own}");
         }
         assert!(check("http://localhost:8081/x").is_ok());

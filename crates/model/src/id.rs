@@ -18,7 +18,7 @@ impl LinkId {
         if raw <= Self::MAX.0 { Some(LinkId(raw)) } else { None }
     }
 
-    /// The id number `n` of `bucket`. `n` is leased from the store in blocks.
+    /// The id number `n` of `bucket`.
     pub const fn from_parts(n: u64, bucket: Bucket) -> Option<LinkId> {
         if n > Self::MAX.0 >> Bucket::BITS {
             None

@@ -40,10 +40,10 @@ pub fn is_offensive(code: &str) -> bool {
     for (letter, byte) in letters.iter_mut().zip(code.bytes()) {
         *letter = match byte {
             b'0' => b'o',
-            b'1' | b'!' => b'i',
+            b'1' => b'i',
             b'3' => b'e',
-            b'4' | b'@' => b'a',
-            b'5' | b'$' => b's',
+            b'4' => b'a',
+            b'5' => b's',
             b'7' => b't',
             b'8' => b'b',
             other => other.to_ascii_lowercase(),

@@ -7,7 +7,7 @@
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// One second, minute, hour and day in milliseconds.
+    /// One second in milliseconds.
     pub const SECOND: i64 = 1_000;
     /// One minute in milliseconds.
     pub const MINUTE: i64 = 60 * Self::SECOND;

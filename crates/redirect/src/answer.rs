@@ -1,7 +1,7 @@
 //! What a visitor gets, before it is bytes.
 
 use bytes::Bytes;
-use curtail_model::RedirectStatus;
+use curtail_model::Target;
 
 /// What browsers may do with redirects that the link's owner calls permanent: remember them briefly, so that edits and
 /// counts stay close to the truth.
@@ -20,8 +20,8 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// To a link's destination.
-    pub(crate) fn redirect(status: RedirectStatus, location: String) -> Answer {
-        Answer::Redirect { status: status.code(), location, cache_control: cache_control(status) }
+    pub(crate) fn redirect(target: &Target<'_>, location: String) -> Answer {
+        Answer::Redirect { status: target.status.code(), location, cache_control: cache_control(target) }
     }
 
     /// To where an owner sends visitors instead, or after a form: always asked again, always with `GET`.
@@ -40,8 +40,8 @@ impl Answer {
     }
 }
 
-/// What browsers may do with a redirect of this status.
+/// What browsers may do with the redirect of a link: one that has an end or a limit must not outlive it in a browser.
 #[inline]
-pub(crate) const fn cache_control(status: RedirectStatus) -> &'static str {
-    if status.is_permanent() { BRIEFLY } else { NEVER }
+pub(crate) const fn cache_control(target: &Target<'_>) -> &'static str {
+    if target.status.is_permanent() && target.conditions.is_none() { BRIEFLY } else { NEVER }
 }

@@ -5,7 +5,6 @@
 //! they keep the order of their requests.
 
 use crate::buffers::Buffers;
-use crate::counters::Outcome;
 use crate::handover;
 use crate::head;
 use crate::seats::Seat;
@@ -121,9 +120,5 @@ async fn send(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
 
 async fn send_slowly(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     let sent = tokio::time::timeout(core.settings.header_timeout, stream.write_all(output)).await;
-    if !matches!(sent, Ok(Ok(()))) {
-        core.counters.count(Outcome::Refused);
-        return false;
-    }
-    true
+    matches!(sent, Ok(Ok(())))
 }

@@ -7,11 +7,11 @@ use curtail_runtime::metrics::CoreCounter;
 pub enum Outcome {
     /// A redirect from what the core or the process remembered.
     Warm,
-    /// A redirect that had to ask the store.
+    /// A redirect that had to ask the store first.
     Cold,
     /// A redirect of a link with a limit, which the store granted.
     Spent,
-    /// A page that asks for a password.
+    /// A page that asks for a password, for the first time or again.
     Asked,
     /// There is no such link.
     Unknown,
@@ -21,9 +21,9 @@ pub enum Outcome {
     Preview,
     /// The store could not be asked.
     Unavailable,
-    /// What the old record said, because the store could not be asked.
+    /// A redirect from a record whose time was over, because the store could not be asked.
     Stale,
-    /// A request that was none.
+    /// A request that makes no sense, or one too many.
     Refused,
 }
 

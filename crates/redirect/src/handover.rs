@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,11 +27,9 @@ use tokio::time::{Sleep, sleep};
 /// The body of a response, from whoever made it.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 
-/// What answers the paths that are not links: the API and the pages of Curtail itself.
+/// What answers the paths that are not links, the API and the pages of Curtail itself, given who asks.
 pub type Elsewhere = Arc<
-    dyn Fn(Request<Incoming>, SocketAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>
-        + Send
-        + Sync,
+    dyn Fn(Request<Incoming>, IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
 >;
 
 /// Headers that a request may have; more is answered with 431.

@@ -190,7 +190,7 @@ pub fn unavailable() -> Bytes {
     PAGE.clone()
 }
 
-/// `401` or `200`: asks for the password of a link, `wrong` saying that one was just tried. The form comes back with
+/// `200` or `403`: asks for the password of a link, `wrong` saying that one was just tried. The form comes back with
 /// `POST` to the same address, its one field being [`PASSWORD_FIELD`].
 pub fn password(wrong: bool) -> Bytes {
     static FIRST: LazyLock<Bytes> = LazyLock::new(|| render(&PasswordPage { wrong: false }));

@@ -1,7 +1,8 @@
 //! Checks the passwords of links: off the cores, a few at a time, and not too often for anybody.
 //!
 //! Argon2id takes tens of milliseconds and 19 MiB by design, so it runs on a blocking thread behind a semaphore. Attempts
-//! are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked at:
+//! are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked at, and
+//! given back when it was right:
 //! who guesses learns nothing faster by guessing in parallel.
 
 use argon2::Argon2;
@@ -78,7 +79,11 @@ impl Passwords {
             verify(&hash, &password)
         });
         match verified.await {
-            Ok(true) => Verdict::Right,
+            Ok(true) => {
+                self.per_visitor.give_back(&(link, network_of(visitor)));
+                self.per_link.give_back(&link);
+                Verdict::Right
+            }
             Ok(false) => Verdict::Wrong,
             Err(_) => Verdict::Busy,
         }
@@ -140,6 +145,14 @@ impl<K: Eq + Hash> Attempts<K> {
         }
         window.attempts += 1;
         Ok(())
+    }
+
+    /// Forgets the last attempt: it was no guess.
+    fn give_back(&self, who: &K) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = windows.of.get_mut(who) {
+            window.attempts = window.attempts.saturating_sub(1);
+        }
     }
 }
 

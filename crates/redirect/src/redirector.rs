@@ -3,7 +3,7 @@
 //! The warm path is [`Redirector::serve_warm`]: no await, no lock that anybody contends for, no allocation. Whatever it
 //! cannot answer is answered by [`Redirector::answer`], which may ask the store, within a budget of time.
 
-use crate::answer::{Answer, NEVER, cache_control};
+use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
 use crate::pages::{self, Preview};
 use crate::passwords::{Passwords, Verdict};
@@ -69,7 +69,7 @@ impl Redirector {
             return false;
         }
         record_click(recorder, visit, now, Clicked::Link(target.id));
-        wire::redirect(out, status.code(), location, cache_control(status), ending);
+        wire::redirect(out, status.code(), location, cache_control(&target), ending);
         self.counters.count(Outcome::Warm);
         true
     }
@@ -81,8 +81,8 @@ impl Redirector {
             return self.preview(code).await;
         }
         match self.find(&code).await {
-            Found::Record(record) => match Target::unpack(&record) {
-                Some(target) => self.follow(visit, &target, false).await,
+            Found::Record(record, outcome) => match Target::unpack(&record) {
+                Some(target) => self.follow(visit, &target, false, outcome).await,
                 None => self.unavailable(),
             },
             Found::Nothing => self.unknown(visit),
@@ -94,22 +94,30 @@ impl Redirector {
     pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: String) -> Answer {
         let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
         let record = match self.find(&code).await {
-            Found::Record(record) => record,
+            Found::Record(record, _) => record,
             Found::Nothing => return self.unknown(visit),
             Found::Unavailable => return self.unavailable(),
         };
         let Some(target) = Target::unpack(&record) else { return self.unavailable() };
         let Decision::AskPassword { hash } = decide(&target, now(), false) else {
-            return self.follow(visit, &target, false).await;
+            // It has no password (any more), and a form with one must not travel on to its destination.
+            self.counters.count(Outcome::Refused);
+            return Answer::page(405, pages::method_not_allowed());
         };
         match self.shared.passwords.check(target.id, visit.address, hash.to_owned(), password).await {
-            Verdict::Right => match self.follow(visit, &target, true).await {
+            Verdict::Right => match self.follow(visit, &target, true, Outcome::Warm).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),
                 page => page,
             },
-            Verdict::Wrong => Answer::page(403, pages::password(true)),
-            Verdict::TooMany { seconds } => Answer::try_again(429, seconds, pages::too_many_attempts()),
+            Verdict::Wrong => {
+                self.counters.count(Outcome::Asked);
+                Answer::page(403, pages::password(true))
+            }
+            Verdict::TooMany { seconds } => {
+                self.counters.count(Outcome::Refused);
+                Answer::try_again(429, seconds, pages::too_many_attempts())
+            }
             Verdict::Busy => self.unavailable(),
         }
     }
@@ -120,27 +128,30 @@ impl Redirector {
         let stale: Option<Vec<u8>> = {
             let cache = &mut self.hot.borrow_mut().cache;
             match cache.look_up(code.as_bytes(), now) {
-                Lookup::Link(record) => return Found::Record(record.into()),
+                Lookup::Link(record) => return Found::Record(record.into(), Outcome::Warm),
                 Lookup::Nothing => return Found::Nothing,
                 Lookup::Unknown { stale } => stale.then(|| cache.stale().to_vec()),
             }
         };
         match self.shared.resolver.resolve(code, now).await {
-            Resolution::Link(record) => Found::Record(record),
+            Resolution::Link(record) => Found::Record(record, Outcome::Cold),
             Resolution::Nothing => Found::Nothing,
             Resolution::Unavailable => match stale {
-                Some(record) => {
-                    self.counters.count(Outcome::Stale);
-                    Found::Record(record.into())
-                }
+                Some(record) => Found::Record(record.into(), Outcome::Stale),
                 None => Found::Unavailable,
             },
         }
     }
 
-    async fn follow(&self, visit: &Visit<'_>, target: &Target<'_>, unlocked: bool) -> Answer {
+    async fn follow(
+        &self,
+        visit: &Visit<'_>,
+        target: &Target<'_>,
+        unlocked: bool,
+        outcome: Outcome,
+    ) -> Answer {
         match decide(target, now(), unlocked) {
-            Decision::Redirect { .. } => self.redirect(visit, target, Outcome::Cold),
+            Decision::Redirect { .. } => self.redirect(visit, target, outcome),
             Decision::Spend { .. } => self.spend(visit, target).await,
             Decision::AskPassword { .. } => {
                 self.counters.count(Outcome::Asked);
@@ -158,7 +169,7 @@ impl Redirector {
         } else {
             target.location.to_owned()
         };
-        Answer::redirect(target.status, location)
+        Answer::redirect(target, location)
     }
 
     /// A link with a limit: the store says whether there is one more. `HEAD` spends nothing and is told nothing.
@@ -192,9 +203,7 @@ impl Redirector {
         record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
         self.counters.count(Outcome::Unknown);
         match &self.shared.not_found_url {
-            Some(location) => {
-                Answer::Redirect { status: 302, location: location.clone(), cache_control: NEVER }
-            }
+            Some(location) => Answer::see(302, location.clone()),
             None => Answer::page(404, pages::not_found()),
         }
     }
@@ -228,7 +237,8 @@ fn preview_page(link: &Link, destination: Option<&str>) -> Answer {
 }
 
 enum Found {
-    Record(Arc<[u8]>),
+    /// A record, and how it was come by.
+    Record(Arc<[u8]>, Outcome),
     Nothing,
     Unavailable,
 }

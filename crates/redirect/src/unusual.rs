@@ -18,7 +18,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A form with a password is short.
@@ -37,7 +37,8 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
         return refuse(400, core);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
-        return (core.elsewhere)(request, peer).await;
+        let visitor = visitor(request.headers(), peer, core);
+        return (core.elsewhere)(request, visitor).await;
     }
     let (parts, body) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
@@ -87,18 +88,22 @@ fn names_a_path(target: &Uri) -> bool {
 }
 
 fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr, core: &Core) -> Visit<'a> {
-    let proxies = &core.settings.proxies;
     let mut visit = Visit::to(uri.path().as_bytes(), head, peer.ip());
     visit.query = uri.query().unwrap_or_default().as_bytes();
+    visit.address = visitor(headers, peer, core);
     for (name, value) in headers {
         visit.note(name.as_str().as_bytes(), value.as_bytes());
     }
-    if proxies.trusts(peer.ip())
-        && let Some(list) = headers.get("x-forwarded-for")
-    {
-        visit.address = proxies.client(peer.ip(), list.as_bytes());
-    }
     visit
+}
+
+/// Who asks: the peer, or whom a trusted proxy names. Of several lines the last was written by the nearest proxy.
+fn visitor(headers: &HeaderMap, peer: SocketAddr, core: &Core) -> IpAddr {
+    let proxies = &core.settings.proxies;
+    match headers.get_all("x-forwarded-for").iter().next_back() {
+        Some(list) if proxies.trusts(peer.ip()) => proxies.client(peer.ip(), list.as_bytes()),
+        _ => peer.ip(),
+    }
 }
 
 enum NotAForm {
@@ -133,9 +138,7 @@ fn refuse(status: u16, core: &Core) -> Response<Body> {
 
 fn method_not_allowed(core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
-    let mut response = respond(&Answer::page(405, pages::method_not_allowed()));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
+    respond(&Answer::page(405, pages::method_not_allowed()))
 }
 
 fn respond(answer: &Answer) -> Response<Body> {
@@ -154,6 +157,9 @@ fn respond(answer: &Answer) -> Response<Body> {
             *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
             for (name, value) in pages::HEADERS {
                 response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             }
             if let Some(seconds) = retry_after_seconds {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));

@@ -2,31 +2,26 @@
 
 use crate::dto::link::LinkJson;
 use crate::origin::Origin;
-use crate::problem::{Kind, Problem, ProblemJson};
+use crate::problem::{Problem, ProblemJson};
 use crate::service::Service;
 use crate::validate::link::{Rules, WantedLink, wanted_link};
 use axum::body::Bytes;
 use curtail_model::Timestamp;
 use curtail_store::rollups::Totals;
-use curtail_store::{Create, Created, Idempotency, WhenMade};
+use curtail_store::{Create, Created, Idempotency, Refused, WhenMade};
 use serde::Serialize;
 use std::sync::Arc;
-use tokio::task::JoinError;
 
-/// Lines of a batch: enough that what a commit costs is shared by many.
-const LINES_MAX: usize = 16_384;
+/// Lines of a batch: a fraction of a millisecond of work.
+const LINES_MAX: usize = 256;
 
-/// Bytes of the lines of a batch: what a bulk holds in memory is a small multiple of it.
-const BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// Lines that are answered in one piece.
-const LINES_PER_PIECE: usize = 256;
+/// Bytes of the lines of a batch.
+const BYTES_MAX: usize = 256 * 1024;
 
 /// About how many bytes the answer to a line has.
 const ANSWER_BYTES: usize = 640;
 
 /// Lines that are gathered.
-#[derive(Default)]
 pub(super) struct Batch {
     lines: Vec<(u64, Option<Problem>)>,
     /// The links of the lines without a problem, in order.
@@ -38,9 +33,10 @@ pub(super) struct Batch {
 
 /// What is answered to the lines of a batch.
 pub(super) struct Answers {
-    lines: std::vec::IntoIter<(u64, Result<Created, Problem>)>,
-    /// Clicks of those links that are not new, in order.
-    totals: std::vec::IntoIter<Totals>,
+    lines: Vec<(u64, Option<Problem>)>,
+    bytes: usize,
+    /// What became of the lines without a problem, in order, or what happened to all of them.
+    made: Result<Made, Problem>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +46,37 @@ enum AnswerJson<'a> {
     Refused { line: u64, status: u16, error: ProblemJson<'a> },
 }
 
+/// What became of links: they, and the clicks of those that are not new, both in order.
+struct Made {
+    links: Vec<Result<Created, Refused>>,
+    totals: Vec<Totals>,
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch {
+            lines: Vec::with_capacity(LINES_MAX),
+            creates: Vec::with_capacity(LINES_MAX),
+            passwords: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
 impl Batch {
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether its links do not go to the store at once.
+    pub(super) fn needs_preparation(&self) -> bool {
+        !self.passwords.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -86,26 +112,10 @@ impl Batch {
 
     /// Makes the links of the batch durable.
     pub(super) async fn commit(self, service: Arc<Service>) -> Answers {
-        let Batch { lines, creates, passwords, .. } = self;
-        match make(&service, creates, passwords).await {
-            Ok((made, totals)) => {
-                let mut made = made.into_iter();
-                let mut next = || made.next().expect("the store answers every link it was asked for");
-                let lines =
-                    lines.into_iter().map(|(number, problem)| (number, problem.map_or_else(&mut next, Err)));
-                Answers { lines: lines.collect::<Vec<_>>().into_iter(), totals: totals.into_iter() }
-            }
-            Err(failed) => {
-                let lines = lines.into_iter();
-                let lines =
-                    lines.map(|(number, problem)| (number, Err(problem.unwrap_or_else(|| failed.clone()))));
-                Answers { lines: lines.collect::<Vec<_>>().into_iter(), totals: Vec::new().into_iter() }
-            }
-        }
+        let Batch { lines, creates, passwords, bytes } = self;
+        Answers { lines, bytes, made: make(&service, creates, passwords).await }
     }
 }
-
-type Made = (Vec<Result<Created, Problem>>, Vec<Totals>);
 
 async fn make(
     service: &Service,
@@ -116,50 +126,61 @@ async fn make(
         creates[place].link.password_hash = Some(service.passwords.hash(password).await?);
     }
     if creates.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(Made { links: Vec::new(), totals: Vec::new() });
     }
-    let made = service.links.create(creates).await?;
+    let links = service.links.create(creates).await?;
     let older: Vec<_> =
-        made.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
+        links.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
     let totals = if older.is_empty() { Vec::new() } else { service.rollups.totals(older).await? };
-    Ok((made.into_iter().map(|made| made.map_err(Problem::from)).collect(), totals))
+    Ok(Made { links, totals })
 }
 
 impl Answers {
-    /// What is said when a batch died on its way. Whether its links were made is not known.
-    pub(super) fn lost(error: &JoinError) -> Answers {
-        tracing::error!(%error, "a batch of a bulk failed");
-        let problem = Problem::new(
-            Kind::Internal,
-            "What became of some lines before this one is not known. It has been logged.",
-        );
-        Answers { lines: vec![(0, Err(problem))].into_iter(), totals: Vec::new().into_iter() }
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
     }
 
-    /// The answers to the next lines.
-    pub(super) fn next_piece(&mut self, origin: &Origin) -> Option<Bytes> {
-        let count = self.lines.len().min(LINES_PER_PIECE);
-        if count == 0 {
-            return None;
-        }
-        let mut piece = Vec::with_capacity(count * ANSWER_BYTES);
-        for (line, made) in self.lines.by_ref().take(count) {
-            match &made {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The answers as they are sent.
+    pub(super) fn render(self, origin: &Origin) -> Bytes {
+        let mut piece = Vec::with_capacity(self.lines.len() * ANSWER_BYTES);
+        let Made { links, totals } = match self.made {
+            Ok(made) => made,
+            Err(failed) => {
+                for (line, problem) in self.lines {
+                    write_problem(&mut piece, line, problem.as_ref().unwrap_or(&failed));
+                }
+                return piece.into();
+            }
+        };
+        let (mut links, mut totals) = (links.into_iter(), totals.into_iter());
+        for (line, problem) in self.lines {
+            let made = problem.map_or_else(
+                || {
+                    links
+                        .next()
+                        .expect("the store answers every link it was asked for")
+                        .map_err(Problem::from)
+                },
+                Err,
+            );
+            match made {
                 Ok(made) => {
                     let (status, totals) = match made.when {
                         WhenMade::Now => (201, Totals::default()),
-                        WhenMade::Replayed => (201, self.totals.next().unwrap_or_default()),
-                        WhenMade::Reused => (200, self.totals.next().unwrap_or_default()),
+                        WhenMade::Replayed => (201, totals.next().unwrap_or_default()),
+                        WhenMade::Reused => (200, totals.next().unwrap_or_default()),
                     };
-                    write(
-                        &mut piece,
-                        &AnswerJson::Made { line, status, link: LinkJson::new(&made.link, totals, origin) },
-                    );
+                    let link = LinkJson::new(&made.link, totals, origin);
+                    write(&mut piece, &AnswerJson::Made { line, status, link });
                 }
-                Err(problem) => write_problem(&mut piece, line, problem),
+                Err(problem) => write_problem(&mut piece, line, &problem),
             }
         }
-        Some(piece.into())
+        piece.into()
     }
 }
 

@@ -28,7 +28,7 @@ const TRIES: usize = 8;
 ///
 /// What is left out stays; `null` puts a field back to what it is without one. Give the ETag of what you read as If-Match
 /// to not undo what others did meanwhile.
-#[utoipa::path(patch, path = "/api/v1/links/{id}", tag = "links", security(("key" = ["links:write"])),
+#[utoipa::path(patch, path = "/api/v1/links/{id}", operation_id = "change_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
     request_body = LinkChangeBody,
@@ -60,7 +60,7 @@ pub(crate) async fn change(
 ///
 /// A generated code is never given again; a custom code is free to be chosen anew. What was counted for the link is
 /// forgotten. To keep it, archive the link instead.
-#[utoipa::path(delete, path = "/api/v1/links/{id}", tag = "links", security(("key" = ["links:write"])),
+#[utoipa::path(delete, path = "/api/v1/links/{id}", operation_id = "delete_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Remove it only if it still is what this ETag stands for")),
     responses((status = 204, description = "It is gone"),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// List API keys
 ///
 /// Revoked ones too. The keys themselves are not known to anybody but their owners.
-#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", security(("key" = ["keys:admin"])),
+#[utoipa::path(get, path = "/api/v1/keys", operation_id = "list_keys", tag = "keys", security(("key" = ["keys:admin"])),
     responses((status = 200, description = "All keys", body = KeysJson<'_>)))]
 pub(crate) async fn list(State(service): State<Arc<Service>>, caller: Caller) -> Result<Response, Problem> {
     caller.may(Scope::KeysAdmin)?;
@@ -32,7 +32,7 @@ pub(crate) async fn list(State(service): State<Arc<Service>>, caller: Caller) ->
 /// Make an API key
 ///
 /// The answer holds the key, this once.
-#[utoipa::path(post, path = "/api/v1/keys", tag = "keys", security(("key" = ["keys:admin"])),
+#[utoipa::path(post, path = "/api/v1/keys", operation_id = "create_key", tag = "keys", security(("key" = ["keys:admin"])),
     request_body = NewKeyBody,
     responses((status = 201, description = "It is made", body = NewKeyJson<'_>)))]
 pub(crate) async fn create(
@@ -67,7 +67,7 @@ pub(crate) async fn create(
 /// Revoke an API key
 ///
 /// For ever, and everywhere within a second.
-#[utoipa::path(delete, path = "/api/v1/keys/{id}", tag = "keys", security(("key" = ["keys:admin"])),
+#[utoipa::path(delete, path = "/api/v1/keys/{id}", operation_id = "revoke_key", tag = "keys", security(("key" = ["keys:admin"])),
     params(("id" = String, Path, description = "Its id", example = "3")),
     responses((status = 204, description = "It is revoked")))]
 pub(crate) async fn revoke(

@@ -40,7 +40,7 @@ const BULK_TYPES: &[&str] = &[
 ///
 /// Answered when it is durable. Repeating a request with the same `Idempotency-Key` and body within a day answers the same
 /// link again with `Idempotent-Replayed: true`.
-#[utoipa::path(post, path = "/api/v1/links", tag = "links", security(("key" = ["links:write"])),
+#[utoipa::path(post, path = "/api/v1/links", operation_id = "create_link", tag = "links", security(("key" = ["links:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, the same for each repetition")),
     request_body = NewLinkBody,
     responses(
@@ -92,7 +92,7 @@ pub(crate) async fn create(
 /// wrong fails alone, and what was answered is durable. There may be any number of lines. Answers come while lines are
 /// still being read, and a client that does not read them is not read from: send and read at the same time. With an
 /// `Idempotency-Key` each line is replayed on its own when the same body is sent again.
-#[utoipa::path(post, path = "/api/v1/links/bulk", tag = "links", security(("key" = ["links:write"])),
+#[utoipa::path(post, path = "/api/v1/links/bulk", operation_id = "create_links_in_bulk", tag = "links", security(("key" = ["links:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, the same for each repetition")),
     request_body(content = String, content_type = "application/x-ndjson", description = "A link to make on each line",
         example = json!("{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/2\",\"code\":\"two\"}\n")),
@@ -115,7 +115,7 @@ pub(crate) async fn bulk(
 }
 
 /// A link
-#[utoipa::path(get, path = "/api/v1/links/{id}", tag = "links", security(("key" = ["links:read"])),
+#[utoipa::path(get, path = "/api/v1/links/{id}", operation_id = "get_link", tag = "links", security(("key" = ["links:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
     responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),
@@ -135,7 +135,7 @@ pub(crate) async fn get(
 /// The link with a code
 ///
 /// The code may hold slashes, encoded or not.
-#[utoipa::path(get, path = "/api/v1/links/by-code/{*code}", tag = "links", security(("key" = ["links:read"])),
+#[utoipa::path(get, path = "/api/v1/links/by-code/{*code}", operation_id = "find_link_by_code", tag = "links", security(("key" = ["links:read"])),
     params(("code" = String, Path, description = "Its code", example = "spring-sale"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
     responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),

@@ -29,7 +29,7 @@ const CURSOR_BYTES_MAX: usize = 64;
 /// List links
 ///
 /// All filters apply together. Pages neither skip nor repeat a link, whatever is made or removed meanwhile.
-#[utoipa::path(get, path = "/api/v1/links", tag = "links", security(("key" = ["links:read"])),
+#[utoipa::path(get, path = "/api/v1/links", operation_id = "list_links", tag = "links", security(("key" = ["links:read"])),
     params(
         ("q" = Option<String>, Query, description = "Words to find in code, destination, title and notes: all of them, each as the beginning of a word; at most 200 characters", example = "spring sal"),
         ("tag" = Option<String>, Query, description = "Only links with this tag"),
@@ -61,7 +61,7 @@ pub(crate) async fn list(
 /// List tags
 ///
 /// All tags in use, by name, with how many links have each.
-#[utoipa::path(get, path = "/api/v1/tags", tag = "links", security(("key" = ["links:read"])),
+#[utoipa::path(get, path = "/api/v1/tags", operation_id = "list_tags", tag = "links", security(("key" = ["links:read"])),
     responses((status = 200, description = "All tags in use", body = TagsJson<'_>)))]
 pub(crate) async fn tags(
     State(service): State<Arc<Service>>,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Stats of a link
 ///
 /// Read from rollups: a link with 100 million clicks answers as fast as one with ten. A click shows within 2 seconds.
-#[utoipa::path(get, path = "/api/v1/links/{id}/stats", tag = "stats", security(("key" = ["stats:read"])),
+#[utoipa::path(get, path = "/api/v1/links/{id}/stats", operation_id = "link_stats", tag = "stats", security(("key" = ["stats:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"), stats::StatsParams),
     responses((status = 200, description = "What was counted", body = StatsJson<'_>)))]
 pub(crate) async fn of_link(
@@ -38,7 +38,7 @@ pub(crate) async fn of_link(
 }
 
 /// Stats of all links together
-#[utoipa::path(get, path = "/api/v1/stats", tag = "stats", security(("key" = ["stats:read"])),
+#[utoipa::path(get, path = "/api/v1/stats", operation_id = "overall_stats", tag = "stats", security(("key" = ["stats:read"])),
     params(stats::StatsParams),
     responses((status = 200, description = "What was counted", body = StatsJson<'_>)))]
 pub(crate) async fn of_everything(
@@ -51,7 +51,7 @@ pub(crate) async fn of_everything(
 }
 
 /// Requests for what is not a link
-#[utoipa::path(get, path = "/api/v1/orphans", tag = "stats", security(("key" = ["stats:read"])),
+#[utoipa::path(get, path = "/api/v1/orphans", operation_id = "orphan_clicks", tag = "stats", security(("key" = ["stats:read"])),
     params(stats::OrphansParams),
     responses((status = 200, description = "The paths that were asked for", body = OrphansJson<'_>)))]
 pub(crate) async fn orphans(

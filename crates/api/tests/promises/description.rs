@@ -21,6 +21,19 @@ fn operations(description: &Value) -> Vec<(String, String, Value)> {
 }
 
 #[tokio::test]
+async fn every_operation_has_a_name_of_its_own() {
+    let server = Server::start().await;
+    let description = description(&server).await;
+    let named =
+        operations(&description).into_iter().map(|(_, _, operation)| operation["operationId"].to_string());
+    let mut names: Vec<String> = named.collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
+#[tokio::test]
 async fn it_lists_every_route_and_nothing_else() {
     let server = Server::start().await;
     let description = description(&server).await;

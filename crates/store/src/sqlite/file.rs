@@ -11,9 +11,9 @@ use tracing::info;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;
-/// Pages in the write-ahead log that make a commit bring them into the file: 16 MB. Fewer would write hot pages again
-/// and again; more would make the stall longer than the tens of milliseconds that it is.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// Bytes in the write-ahead log that make a commit bring them into the file. Fewer would write hot pages again and again;
+/// more would make the stall longer than the tens of milliseconds that it is.
+const CHECKPOINT_BYTES: u32 = 16 << 20;
 /// How much of a file readers map instead of reading it: no memory of ours, and no call for a page.
 const MAPPED_BYTES: u64 = 1 << 30;
 
@@ -23,21 +23,30 @@ pub(super) struct File {
     pub(super) migrations: &'static [&'static str],
     /// When SQLite waits for the disk: `FULL` at each commit, `NORMAL` only at checkpoints.
     pub(super) synchronous: &'static str,
+    /// The size of a page, which is settled when the file is made.
+    pub(super) page_bytes: u32,
 }
 
-pub(super) const LINKS: File =
-    File { name: "links.db", migrations: &[include_str!("migrations/links-0001.sql")], synchronous: "FULL" };
+pub(super) const LINKS: File = File {
+    name: "links.db",
+    migrations: &[include_str!("migrations/links-0001.sql")],
+    synchronous: "FULL",
+    page_bytes: 4_096,
+};
 
 pub(super) const CLICKS: File = File {
     name: "clicks.db",
     migrations: &[include_str!("migrations/clicks-0001.sql")],
     synchronous: "FULL",
+    // A page holds a few shelves whole; on smaller ones each would go on to a page of its own.
+    page_bytes: 16_384,
 };
 
 pub(super) const SEARCH: File = File {
     name: "search.db",
     migrations: &[include_str!("migrations/search-0001.sql")],
     synchronous: "NORMAL",
+    page_bytes: 4_096,
 };
 
 impl File {
@@ -91,9 +100,10 @@ impl File {
     ) -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         prepare(&connection, cache_bytes)?;
+        connection.pragma_update(None, "page_size", self.page_bytes)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", self.synchronous)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_BYTES / self.page_bytes)?;
         Ok(connection)
     }
 

@@ -4,7 +4,10 @@
 pub(super) mod book;
 mod change;
 mod create;
+mod insert;
 mod list;
+mod rows;
+mod urls;
 
 use super::readers::Readers;
 use super::search::Search;

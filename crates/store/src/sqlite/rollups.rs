@@ -1,15 +1,24 @@
 //! The trait [`Rollups`] on SQLite, in `clicks.db`.
+//!
+//! Rollups of links stand on shelves ([`shelf`]), large ones and those of no link in rows of their own. A link's totals
+//! are kept like a rollup of its whole lifetime.
+
+mod adding;
+mod forgetting;
+mod shelf;
 
 use super::readers::Readers;
 use super::row::id_column;
 use super::writer::{Book, Writer};
-use crate::rollups::{Batch, Grain, Merge, Positions, Row, Subject, Totals};
+use crate::rollups::{Batch, Grain, Positions, Row, Subject, Totals};
 use crate::{Answer, Rollups, StoreError};
 use curtail_model::{LinkId, Timestamp};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-/// Rows that one transaction forgets: about a millisecond of work.
-const FORGOTTEN_AT_ONCE: usize = 1_000;
+/// Length and start of a period, in milliseconds.
+type Period = (i64, i64);
+/// The period that totals are of.
+const LIFETIME: Period = (0, 0);
 
 /// Rollups in `clicks.db`.
 pub(super) struct SqliteRollups {
@@ -31,7 +40,7 @@ impl Rollups for SqliteRollups {
     }
 
     fn commit(&self, batch: Batch) -> Answer<'_, ()> {
-        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |book| commit(&book.0, batch))
+        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |book| adding::add(&book.0, batch))
     }
 
     fn series(
@@ -42,33 +51,31 @@ impl Rollups for SqliteRollups {
         until: Timestamp,
     ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
         self.readers.read(move |connection| {
-            let mut statement = connection.prepare_cached(include_str!("sql/rollup_series.sql"))?;
-            let wanted = (grain.millis(), from.millis(), until.millis(), subject_column(subject));
-            let rows =
-                statement.query_map(wanted, |row| Ok((Timestamp::from_millis(row.get(0)?), row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let subject = subject_column(subject);
+            let range = (grain.millis(), from.millis(), until.millis());
+            if subject < 0 {
+                series_alone(connection, range, subject)
+            } else {
+                series_of_link(connection, range, subject)
+            }
         })
     }
 
     fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
-        self.readers.read(move |connection| {
-            let mut statement = connection.prepare_cached(include_str!("sql/totals_get.sql"))?;
-            links
-                .into_iter()
-                .map(|link| {
-                    Ok(statement.query_row([id_column(link)], totals).optional()?.unwrap_or_default())
-                })
-                .collect()
-        })
+        self.readers
+            .read(move |connection| links.into_iter().map(|link| totals_of(connection, link)).collect())
     }
 
     fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
         Box::pin(async move {
             let mut forgotten = 0;
             loop {
-                let some = self.writer.submit(1, move |book| forget_some(&book.0, grain, before)).await?;
-                forgotten += some as u64;
-                if some < FORGOTTEN_AT_ONCE {
+                let (some, more) = self
+                    .writer
+                    .submit(1, move |book| forgetting::forget_some(&book.0, grain, before))
+                    .await?;
+                forgotten += some;
+                if !more {
                     return Ok(forgotten);
                 }
             }
@@ -76,14 +83,7 @@ impl Rollups for SqliteRollups {
     }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.writer.submit(1, move |book| {
-            let mut forget = book.0.prepare_cached(include_str!("sql/rollup_forget_link.sql"))?;
-            for grain in Grain::ALL {
-                forget.execute((grain.millis(), id_column(link)))?;
-            }
-            book.0.prepare_cached(include_str!("sql/totals_delete.sql"))?.execute([id_column(link)])?;
-            Ok(())
-        })
+        self.writer.submit(1, move |book| forgetting::forget_link(&book.0, link))
     }
 }
 
@@ -103,47 +103,81 @@ impl Book for ClickBook {
     fn rolled_back(&mut self) {}
 }
 
-fn commit(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
-    let Batch { mut rows, mut totals, positions, merge } = batch;
-    // In the order of the tables, so that neighbours are on the page that was just touched.
-    rows.sort_unstable_by_key(row_key);
-    merge_rows(connection, &rows, &merge)?;
-    totals.sort_unstable_by_key(|(link, _)| *link);
-    let mut add = connection.prepare_cached(include_str!("sql/totals_add.sql"))?;
-    for (link, totals) in totals {
-        let counts = [totals.human, totals.bot, totals.other].map(u64::cast_signed);
-        add.execute((id_column(link), counts[0], counts[1], counts[2]))?;
-    }
-    let mut put = connection.prepare_cached(include_str!("sql/position_put.sql"))?;
-    for (stream, position) in positions {
-        put.execute([stream.cast_signed(), position.cast_signed()])?;
-    }
-    Ok(())
+fn series_alone(
+    connection: &Connection,
+    (grain, from, until): (i64, i64, i64),
+    subject: i64,
+) -> Result<Vec<(Timestamp, Vec<u8>)>, StoreError> {
+    let mut statement = connection.prepare_cached(include_str!("sql/rollup_series.sql"))?;
+    let rows = statement.query_map((grain, from, until, subject), |row| {
+        Ok((Timestamp::from_millis(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn merge_rows(connection: &Connection, rows: &[Row], merge: &Merge) -> Result<(), StoreError> {
-    let mut get = connection.prepare_cached(include_str!("sql/rollup_get.sql"))?;
-    let mut put = connection.prepare_cached(include_str!("sql/rollup_put.sql"))?;
-    for row in rows {
-        let (grain, start, subject) = row_key(row);
-        let merged = {
-            let mut stored = get.query((grain, start, subject))?;
-            match stored.next()? {
-                Some(stored) => {
-                    let stored = stored.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-                    merge(Some(stored), &row.delta)
-                }
-                None => merge(None, &row.delta),
-            }
+fn series_of_link(
+    connection: &Connection,
+    (grain, from, until): (i64, i64, i64),
+    subject: i64,
+) -> Result<Vec<(Timestamp, Vec<u8>)>, StoreError> {
+    let (number, place) = (shelf::number_of(subject), shelf::place_of(subject));
+    let mut alone = connection.prepare_cached(include_str!("sql/rollup_get.sql"))?;
+    let mut statement = connection.prepare_cached(include_str!("sql/shelf_series.sql"))?;
+    let mut rows = statement.query((grain, from, until, number))?;
+    let mut series = Vec::new();
+    while let Some(row) = rows.next()? {
+        let start: i64 = row.get(0)?;
+        let entries = shelf::read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)
+            .ok_or_else(|| damaged_shelf((grain, start), number))?;
+        let Some(entry) = shelf::find(&entries, place) else { continue };
+        let rollup = match entry.rollup {
+            Some(rollup) => rollup.to_vec(),
+            None => alone.query_row((grain, start, subject), |row| row.get(0))?,
         };
-        put.execute((grain, start, subject, merged.map_err(StoreError::Damaged)?))?;
+        series.push((Timestamp::from_millis(start), rollup));
     }
-    Ok(())
+    Ok(series)
 }
 
-fn forget_some(connection: &Connection, grain: Grain, before: Timestamp) -> Result<usize, StoreError> {
-    let mut statement = connection.prepare_cached(include_str!("sql/rollup_forget_before.sql"))?;
-    Ok(statement.execute((grain.millis(), before.millis(), FORGOTTEN_AT_ONCE as i64))?)
+fn totals_of(connection: &Connection, link: LinkId) -> Result<Totals, StoreError> {
+    let (number, place) = (shelf::number_of(id_column(link)), shelf::place_of(id_column(link)));
+    let mut statement = connection.prepare_cached(include_str!("sql/shelf_get.sql"))?;
+    let mut rows = statement.query((LIFETIME.0, LIFETIME.1, number))?;
+    let Some(row) = rows.next()? else { return Ok(Totals::default()) };
+    let shelf = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    let damaged = || damaged_shelf(LIFETIME, number);
+    let entries = shelf::read(shelf).ok_or_else(damaged)?;
+    let Some(entry) = shelf::find(&entries, place) else { return Ok(Totals::default()) };
+    entry.rollup.and_then(read_totals).ok_or_else(damaged)
+}
+
+fn damaged_shelf((grain, start): Period, number: i64) -> StoreError {
+    StoreError::Damaged(format!("shelf {number} of clicks.db, period of {grain} ms from {start}"))
+}
+
+/// Totals as three varints: human, bot, other.
+fn write_totals(totals: &Totals) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8);
+    [totals.human, totals.bot, totals.other]
+        .into_iter()
+        .for_each(|clicks| shelf::put_number(clicks, &mut bytes));
+    bytes
+}
+
+fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
+    let mut number = || shelf::number(&mut bytes);
+    Some(Totals { human: number()?, bot: number()?, other: number()? })
+}
+
+/// Adds totals up; what cannot be read is not counted, as with rollups.
+fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
+    let (stored, new) =
+        (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
+    Ok(write_totals(&Totals {
+        human: stored.human + new.human,
+        bot: stored.bot + new.bot,
+        other: stored.other + new.other,
+    }))
 }
 
 fn row_key(row: &Row) -> (i64, i64, i64) {
@@ -157,9 +191,4 @@ fn subject_column(subject: Subject) -> i64 {
         Subject::Orphans => -2,
         Subject::Link(link) => id_column(link),
     }
-}
-
-fn totals(row: &rusqlite::Row<'_>) -> rusqlite::Result<Totals> {
-    let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-    Ok(Totals { human: number(0)?, bot: number(1)?, other: number(2)? })
 }

@@ -12,10 +12,11 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
-/// What a group may weigh: more would make the first of them wait without making the commit much cheaper.
-const GROUP_WEIGHT: usize = 16_384;
+/// What a group may weigh: some tens of milliseconds of links. More would make the first of them wait without making
+/// the commit much cheaper.
+const GROUP_WEIGHT: usize = 8_192;
 /// What may wait. A link to make weighs 1, and so does any other small operation.
-const QUEUE_WEIGHT: usize = 16 * GROUP_WEIGHT;
+const QUEUE_WEIGHT: usize = 32 * GROUP_WEIGHT;
 
 /// What a writer's thread owns: a connection, and what is kept in memory beside it.
 pub(super) trait Book: Send + 'static {

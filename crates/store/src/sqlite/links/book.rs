@@ -3,6 +3,7 @@
 use super::super::row::{self, id_column};
 use super::super::search::Feed;
 use super::super::writer::Book;
+use super::urls::Urls;
 use crate::StoreError;
 use curtail_model::{Codes, Link, LinkId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -22,6 +23,7 @@ pub(in super::super) struct LinkBook {
     before: Counters,
     changes: Vec<ChangedRange>,
     tag_counts: HashMap<String, i64>,
+    pub(super) urls: Urls,
     feed: Arc<Feed>,
 }
 
@@ -70,6 +72,7 @@ impl LinkBook {
             before: counters,
             changes: Vec::new(),
             tag_counts: HashMap::new(),
+            urls: Urls::default(),
             feed,
         })
     }
@@ -87,6 +90,11 @@ impl LinkBook {
     /// The part of the index by url that is written to now.
     pub(super) fn url_part(&self) -> u64 {
         self.counters.version >> URL_PART_BITS
+    }
+
+    /// Brings the index by url up to date, for who reads or changes it in the middle of a group.
+    pub(super) fn write_urls(&mut self) -> rusqlite::Result<()> {
+        self.urls.write(&self.connection)
     }
 
     /// Notes that a link was made or changed, which takes a version.
@@ -178,9 +186,11 @@ impl Book for LinkBook {
         self.before = self.counters;
         self.changes.clear();
         self.tag_counts.clear();
+        self.urls.clear();
     }
 
     fn seal(&mut self) -> Result<(), StoreError> {
+        self.write_urls()?;
         self.write_changes()?;
         self.write_tag_counts()?;
         if self.counters != self.before {

@@ -20,17 +20,20 @@ pub(super) fn update(
     };
     let fingerprint = match &change.destination {
         Field::Keep => None,
-        Field::Set(destination) => Some(destination.fingerprint().cast_signed()),
+        Field::Set(destination) => Some(destination.fingerprint()),
     };
     let mut link = apply(old.clone(), change);
     link.updated_at = now;
     link.version = book.next_version();
+    if let Some(fingerprint) = fingerprint {
+        move_url(book, id, fingerprint)?;
+    }
     let tags = words_column(&link.tags);
     let checksum = checksum(&link, tags.as_deref());
     book.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
         id_column(id),
         link.url,
-        fingerprint,
+        fingerprint.map(u64::cast_signed),
         book.url_part().cast_signed(),
         now.millis(),
         link.version.cast_signed(),
@@ -55,6 +58,20 @@ pub(super) fn update(
     Ok(Ok(link))
 }
 
+/// Moves a link in the index by url to where its new fingerprint is, if it has another one.
+fn move_url(book: &mut LinkBook, id: LinkId, fingerprint: u64) -> Result<(), StoreError> {
+    book.write_urls()?;
+    let moved = book
+        .connection
+        .prepare_cached(include_str!("../sql/link_url_delete.sql"))?
+        .execute((id_column(id), fingerprint.cast_signed()))?;
+    if moved > 0 {
+        let part = book.url_part();
+        book.urls.add(part, fingerprint, id);
+    }
+    Ok(())
+}
+
 /// Removes a link, if it has the expected version.
 pub(super) fn delete(
     book: &mut LinkBook,
@@ -65,9 +82,13 @@ pub(super) fn delete(
         Ok(link) => link,
         Err(refused) => return Ok(Err(refused)),
     };
+    book.write_urls()?;
     let connection = &book.connection;
     // Asked before the row goes: whether a person chose the code decides whether it may be chosen again.
     connection.prepare_cached(include_str!("../sql/link_retire.sql"))?.execute([id_column(id)])?;
+    connection
+        .prepare_cached(include_str!("../sql/link_url_delete.sql"))?
+        .execute((id_column(id), None::<i64>))?;
     connection.prepare_cached(include_str!("../sql/link_delete.sql"))?.execute([id_column(id)])?;
     connection.prepare_cached(include_str!("../sql/allowance_delete.sql"))?.execute([id_column(id)])?;
     if book.codes.decode(link.code.as_str().as_bytes()).is_none() {
@@ -144,7 +165,7 @@ fn apply(link: Link, change: Change) -> Link {
     Link {
         url: match change.destination {
             Field::Keep => link.url,
-            Field::Set(destination) => destination.as_given().to_owned(),
+            Field::Set(destination) => destination.into_given(),
         },
         title: pick(change.title, link.title),
         notes: pick(change.notes, link.notes),

@@ -1,7 +1,8 @@
 //! Making links: in the writer's thread, insert first, so that constraints decide and nothing is checked beforehand.
 
-use super::super::row::{self, id_column, words_column};
+use super::super::row::{self, id_column};
 use super::book::LinkBook;
+use super::insert::{self, LINKS_AT_ONCE, Row};
 use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
@@ -13,19 +14,85 @@ const PRUNED_AT_ONCE: i64 = 4;
 
 type Outcome<T> = Result<Result<T, Refused>, StoreError>;
 
-/// What identifies a link that is being made.
-struct Identity {
-    id: LinkId,
-    version: u64,
-    generated: bool,
-}
-
-/// Makes links, each on its own.
+/// Makes links, each on its own. Those that ask for nothing special, one after the other, go many at a time.
 pub(super) fn create(
     book: &mut LinkBook,
     links: Vec<Create>,
 ) -> Result<Vec<Result<Created, Refused>>, StoreError> {
-    links.into_iter().map(|create| create_one(book, create)).collect()
+    let mut outcomes = Vec::with_capacity(links.len());
+    let mut plain = Vec::new();
+    for create in links {
+        if is_plain(&create) {
+            plain.push((create.link, create.now));
+            if plain.len() == LINKS_AT_ONCE {
+                create_many(book, &mut plain, &mut outcomes)?;
+            }
+        } else {
+            create_each(book, &mut plain, &mut outcomes)?;
+            outcomes.push(create_one(book, create)?);
+        }
+    }
+    create_each(book, &mut plain, &mut outcomes)?;
+    Ok(outcomes)
+}
+
+/// Whether nothing that exists has a say in what becomes of it.
+fn is_plain(create: &Create) -> bool {
+    create.idempotency.is_none() && create.link.code.is_none() && !create.link.reuse
+}
+
+fn create_each(
+    book: &mut LinkBook,
+    links: &mut Vec<(NewLink, Timestamp)>,
+    outcomes: &mut Vec<Result<Created, Refused>>,
+) -> Result<(), StoreError> {
+    for (link, now) in links.drain(..) {
+        outcomes.push(make(book, link, now)?.map(new));
+    }
+    Ok(())
+}
+
+/// Makes [`LINKS_AT_ONCE`] links with one statement.
+fn create_many(
+    book: &mut LinkBook,
+    links: &mut Vec<(NewLink, Timestamp)>,
+    outcomes: &mut Vec<Result<Created, Refused>>,
+) -> Result<(), StoreError> {
+    let mut identities = Vec::with_capacity(links.len());
+    while identities.len() < links.len() {
+        // Without an identity for each, those that there are go unused: a few of the very last ones.
+        let Some((id, code)) = next_generated(book) else { return create_each(book, links, outcomes) };
+        identities.push((id, book.next_version(), code));
+        book.changed(id);
+    }
+    let rows: Vec<Row<'_>> = identities
+        .iter()
+        .zip(&*links)
+        .map(|((id, version, _), (link, now))| Row {
+            id: *id,
+            version: *version,
+            generated: true,
+            code: None,
+            link,
+            now: *now,
+        })
+        .collect();
+    let free = insert::many(book, &rows)?;
+    drop(rows);
+    for ((free, (id, version, code)), (link, now)) in free.into_iter().zip(identities).zip(links.drain(..)) {
+        outcomes.push(if free {
+            let link = whole(link, id, Code::known(code), version, now);
+            book.tag(&link)?;
+            Ok(new(link))
+        } else {
+            make(book, link, now)?.map(new)
+        });
+    }
+    Ok(())
+}
+
+fn new(link: Link) -> Created {
+    Created { link, when: WhenMade::Now }
 }
 
 fn create_one(book: &mut LinkBook, create: Create) -> Outcome<Created> {
@@ -40,7 +107,7 @@ fn create_one(book: &mut LinkBook, create: Create) -> Outcome<Created> {
     let created = match reusable {
         Some(link) => Created { link, when: WhenMade::Reused },
         None => match make(book, link, now)? {
-            Ok(link) => Created { link, when: WhenMade::Now },
+            Ok(link) => new(link),
             Err(refused) => return Ok(Err(refused)),
         },
     };
@@ -93,7 +160,8 @@ fn remember(
 }
 
 /// A link that is not archived and leads to the same destination, of those made last.
-fn same_destination(book: &LinkBook, wanted: &Destination) -> Result<Option<Link>, StoreError> {
+fn same_destination(book: &mut LinkBook, wanted: &Destination) -> Result<Option<Link>, StoreError> {
+    book.write_urls()?;
     let mut candidates = book.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
     for part in (0..=book.url_part()).rev() {
         let mut rows = candidates.query((part.cast_signed(), wanted.fingerprint().cast_signed()))?;
@@ -124,26 +192,31 @@ fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
     Ok(Ok(link))
 }
 
-/// Gives the next id whose code nobody has chosen before and that does not offend or hide a page of our own.
+/// The next id whose code does not offend or hide a page of our own, unless all are used up.
+fn next_generated(book: &mut LinkBook) -> Option<(LinkId, String)> {
+    loop {
+        let id = LinkId::new(book.counters.next_generated)?;
+        let code = book.codes.encode(id)?;
+        book.counters.next_generated += 1;
+        if !is_offensive(&code) && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code)) {
+            return Some((id, code));
+        }
+    }
+}
+
+/// Gives the next id whose code nobody has chosen before.
 fn insert_generated(
     book: &mut LinkBook,
     link: &NewLink,
     version: u64,
     now: Timestamp,
 ) -> Outcome<(LinkId, Code)> {
-    loop {
-        let next = LinkId::new(book.counters.next_generated);
-        let Some((id, code)) = next.and_then(|id| Some((id, book.codes.encode(id)?))) else {
-            return Ok(Err(Refused::CodesUsedUp));
-        };
-        book.counters.next_generated += 1;
-        if is_offensive(&code) || RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code)) {
-            continue;
-        }
-        if insert(book, &Identity { id, version, generated: true }, None, link, now)? {
+    while let Some((id, code)) = next_generated(book) {
+        if insert::one(book, &Row { id, version, generated: true, code: None, link, now })? {
             return Ok(Ok((id, Code::known(code))));
         }
     }
+    Ok(Err(Refused::CodesUsedUp))
 }
 
 fn insert_custom(
@@ -157,7 +230,8 @@ fn insert_custom(
         let mut retired = book.connection.prepare_cached(include_str!("../sql/retired_find.sql"))?;
         let free = !retired.exists([id_column(id)])?;
         drop(retired);
-        let inserted = free && insert(book, &Identity { id, version, generated: false }, None, link, now)?;
+        let inserted =
+            free && insert::one(book, &Row { id, version, generated: false, code: None, link, now })?;
         return Ok(if inserted { Ok(id) } else { Err(Refused::CodeTaken) });
     }
     let bucket = book.codes.bucket_of(0, code.as_str().as_bytes());
@@ -169,71 +243,18 @@ fn insert_custom(
         return Ok(Err(Refused::CodeTaken));
     }
     book.counters.next_custom += 1;
-    if !insert(book, &Identity { id, version, generated: false }, Some(code), link, now)? {
+    let row = Row { id, version, generated: false, code: Some(code.as_str()), link, now };
+    if !insert::one(book, &row)? {
         return Err(StoreError::Damaged(format!("the id {id} is in use before it was given")));
     }
     Ok(Ok(id))
-}
-
-/// Whether the id was free.
-fn insert(
-    book: &LinkBook,
-    identity: &Identity,
-    code: Option<&Code>,
-    link: &NewLink,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let (starts_at, expires_at) =
-        (link.starts_at.map(Timestamp::millis), link.expires_at.map(Timestamp::millis));
-    let (max_clicks, version) = (link.max_clicks.map(u64::cast_signed), identity.version.cast_signed());
-    let (url, status, tags) =
-        (link.destination.as_given(), link.redirect_status.code(), words_column(&link.tags));
-    let numbers = [
-        Some(id_column(identity.id)),
-        Some(now.millis()),
-        Some(now.millis()),
-        Some(version),
-        Some(0),
-        Some(status.into()),
-        Some(link.forward_query.into()),
-        starts_at,
-        expires_at,
-        max_clicks,
-    ];
-    let texts =
-        [&link.title, &link.notes, &tags, &link.password_hash, &link.expired_url].map(Option::as_deref);
-    let [title, notes, tags, password_hash, expired_url] = texts;
-    let checksum = row::checksum(numbers, [Some(url), title, notes, tags, password_hash, expired_url]);
-    let mut statement = book.connection.prepare_cached(include_str!("../sql/link_insert.sql"))?;
-    let inserted = statement.execute(rusqlite::params![
-        id_column(identity.id),
-        code.map(Code::as_str),
-        url,
-        link.destination.fingerprint().cast_signed(),
-        book.url_part().cast_signed(),
-        now.millis(),
-        version,
-        identity.generated,
-        status,
-        link.forward_query,
-        starts_at,
-        expires_at,
-        max_clicks,
-        title,
-        notes,
-        tags,
-        password_hash,
-        expired_url,
-        checksum,
-    ])?;
-    Ok(inserted > 0)
 }
 
 fn whole(link: NewLink, id: LinkId, code: Code, version: u64, now: Timestamp) -> Link {
     Link {
         id,
         code,
-        url: link.destination.as_given().to_owned(),
+        url: link.destination.into_given(),
         title: link.title,
         notes: link.notes,
         tags: link.tags,

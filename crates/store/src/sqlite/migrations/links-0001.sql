@@ -24,7 +24,7 @@ CREATE TABLE links (
     code            TEXT,             -- NULL where the code is the one that the id stands for
     url             TEXT NOT NULL,
     url_hash        INTEGER NOT NULL, -- fingerprint of the normal form of url
-    url_part        INTEGER NOT NULL, -- which part of the index by fingerprint it is in, see below
+    url_part        INTEGER NOT NULL, -- which part of link_urls it is in, see there
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     version         INTEGER NOT NULL,
@@ -46,9 +46,16 @@ CREATE TABLE links (
 -- Lists, by time. Ids follow, as in every index.
 CREATE INDEX links_by_time ON links (archived, created_at);
 
--- Fingerprints are random, and one index over all of them would rewrite a page for each new link. So it has parts,
--- by the version at which the url was set: only the last one, which is small, is written to; a look-up asks each.
-CREATE INDEX links_by_url ON links (url_part, url_hash);
+-- Links by the fingerprint of their url. Fingerprints are random, and one index over all of them would rewrite a page
+-- for each new link. So it has parts, by the version at which the url was set: only the last one, which is small, is
+-- written to; a look-up asks each. It is a table of its own because it is filled in order of fingerprints, once for a
+-- whole group of links.
+CREATE TABLE link_urls (
+    part    INTEGER NOT NULL,
+    hash    INTEGER NOT NULL,
+    link_id INTEGER NOT NULL,
+    PRIMARY KEY (part, hash, link_id)
+) STRICT, WITHOUT ROWID;
 
 -- Custom codes that do not have the shape of a generated one. The others are the id itself.
 CREATE TABLE codes (

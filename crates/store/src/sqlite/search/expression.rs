@@ -12,6 +12,8 @@ pub(super) fn of(query: &ListQuery) -> Option<String> {
         .words
         .as_deref()?
         .split(|c: char| c.is_whitespace() || c.is_control())
+        // The scheme of a URL is in no index: a pasted address is found by the rest of it.
+        .map(|word| word.split_once("://").map_or(word, |(_, rest)| rest))
         // A word of nothing but punctuation has no token in the index.
         .filter(|word| word.chars().any(|c| c.is_alphanumeric() || !c.is_ascii()))
         .take(WORDS_MAX)

@@ -1,2 +1,5 @@
 -- Candidates for reuse in one part of the index; the newest id first.
-SELECT id, url FROM links WHERE url_part = ?1 AND url_hash = ?2 AND archived = 0 ORDER BY id DESC
+SELECT links.id, links.url
+FROM link_urls CROSS JOIN links ON links.id = link_urls.link_id
+WHERE link_urls.part = ?1 AND link_urls.hash = ?2 AND links.archived = 0
+ORDER BY link_urls.link_id DESC

@@ -1,2 +1,1 @@
-INSERT INTO rollups (grain, start, subject, rollup) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (grain, start, subject) DO UPDATE SET rollup = excluded.rollup
+REPLACE INTO rollups (grain, start, subject, rollup) VALUES (?1, ?2, ?3, ?4)

@@ -1,0 +1,164 @@
+//! Adds what was counted to what is stored, inside the writer's transaction.
+
+use super::shelf::{self, ALONE_BYTES, Entry};
+use super::{LIFETIME, Period, id_column, merge_totals, row_key, subject_column, write_totals};
+use crate::StoreError;
+use crate::rollups::{Batch, Row};
+use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
+use tracing::error;
+
+/// A rollup to add: of whom and what.
+type Addition<'a> = (i64, &'a [u8]);
+type Merging<'m> = &'m dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String>;
+
+/// Statements on shelves and on rollups that stand alone.
+struct Adding<'c> {
+    get_shelf: CachedStatement<'c>,
+    put_shelf: CachedStatement<'c>,
+    alone: Alone<'c>,
+    /// The shelf that is being written.
+    shelf: Vec<u8>,
+}
+
+struct Alone<'c> {
+    get: CachedStatement<'c>,
+    put: CachedStatement<'c>,
+}
+
+/// Adds a batch: rollups, totals and positions.
+pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
+    let Batch { mut rows, mut totals, positions, merge } = batch;
+    let mut adding = Adding::new(connection)?;
+    // In the order of the tables, so that neighbours are on the page that was just touched.
+    rows.sort_unstable_by_key(row_key);
+    let shelf_of = |row: &Row| (row.grain, row.start, shelf::number_of(subject_column(row.subject)));
+    let mut additions = Vec::new();
+    for rows in rows.chunk_by(|a, b| shelf_of(a) == shelf_of(b)) {
+        let (grain, start, _) = row_key(&rows[0]);
+        additions.clear();
+        additions.extend(rows.iter().map(|row| (subject_column(row.subject), row.delta.as_slice())));
+        adding.add((grain, start), &additions, &*merge)?;
+    }
+    totals.sort_unstable_by_key(|(link, _)| *link);
+    let totals: Vec<_> =
+        totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
+    for totals in totals.chunk_by(|a, b| shelf::number_of(a.0) == shelf::number_of(b.0)) {
+        let additions: Vec<_> = totals.iter().map(|(link, totals)| (*link, totals.as_slice())).collect();
+        adding.add(LIFETIME, &additions, &merge_totals)?;
+    }
+    let mut put = connection.prepare_cached(include_str!("../sql/position_put.sql"))?;
+    for (stream, position) in positions {
+        put.execute([stream.cast_signed(), position.cast_signed()])?;
+    }
+    Ok(())
+}
+
+impl<'c> Adding<'c> {
+    fn new(connection: &'c Connection) -> Result<Adding<'c>, StoreError> {
+        Ok(Adding {
+            get_shelf: connection.prepare_cached(include_str!("../sql/shelf_get.sql"))?,
+            put_shelf: connection.prepare_cached(include_str!("../sql/shelf_put.sql"))?,
+            alone: Alone {
+                get: connection.prepare_cached(include_str!("../sql/rollup_get.sql"))?,
+                put: connection.prepare_cached(include_str!("../sql/rollup_put.sql"))?,
+            },
+            shelf: Vec::new(),
+        })
+    }
+
+    /// Adds to one shelf; or to what is of no link, which always stands alone.
+    fn add(
+        &mut self,
+        period: Period,
+        additions: &[Addition<'_>],
+        merge: Merging<'_>,
+    ) -> Result<(), StoreError> {
+        let links = additions.partition_point(|(subject, _)| *subject < 0);
+        let (others, links) = additions.split_at(links);
+        for other in others {
+            self.alone.merge(period, *other, merge)?;
+        }
+        let Some((first, _)) = links.first() else { return Ok(()) };
+        let key = (period.0, period.1, shelf::number_of(*first));
+        let Adding { get_shelf, put_shelf, alone, shelf } = self;
+        shelf.clear();
+        let mut stored = get_shelf.query(key)?;
+        let stored = stored.next()?.map(blob).transpose()?;
+        let entries = match stored {
+            None => Some(Vec::new()),
+            Some(stored) => shelf::read(stored),
+        };
+        // To merge with what cannot be read says so, and tells whoever counts how to go on.
+        let unreadable = if entries.is_none() { stored } else { None };
+        if unreadable.is_some() {
+            let (grain, start, number) = key;
+            error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
+        }
+        let mut entries = entries.unwrap_or_default().into_iter().peekable();
+        for &(subject, delta) in links {
+            let place = shelf::place_of(subject);
+            while let Some(before) = entries.next_if(|entry| entry.place < place) {
+                shelf::put(before, shelf);
+            }
+            let rollup = match entries.next_if(|entry| entry.place == place) {
+                Some(Entry { rollup: None, .. }) => {
+                    alone.merge(period, (subject, delta), merge)?;
+                    None
+                }
+                Some(Entry { rollup, .. }) => alone.unless_small(period, subject, merge(rollup, delta))?,
+                None => alone.unless_small(period, subject, merge(unreadable, delta))?,
+            };
+            shelf::put(Entry { place, rollup: rollup.as_deref() }, shelf);
+        }
+        entries.for_each(|entry| shelf::put(entry, shelf));
+        shelf::finish(shelf);
+        put_shelf.execute((key.0, key.1, key.2, shelf.as_slice()))?;
+        Ok(())
+    }
+}
+
+impl Alone<'_> {
+    /// Adds to a rollup that stands alone.
+    fn merge(
+        &mut self,
+        (grain, start): Period,
+        (subject, delta): Addition<'_>,
+        merge: Merging<'_>,
+    ) -> Result<(), StoreError> {
+        let merged = {
+            let mut stored = self.get.query((grain, start, subject))?;
+            let stored = stored.next()?.map(blob).transpose()?;
+            merge(stored, delta).map_err(StoreError::Damaged)?
+        };
+        put(&mut self.put, (grain, start), subject, &merged)
+    }
+
+    /// Answers a small rollup back, for its shelf; a large one gets its own row.
+    fn unless_small(
+        &mut self,
+        period: Period,
+        subject: i64,
+        merged: Result<Vec<u8>, String>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let merged = merged.map_err(StoreError::Damaged)?;
+        if merged.len() <= ALONE_BYTES {
+            return Ok(Some(merged));
+        }
+        put(&mut self.put, period, subject, &merged)?;
+        Ok(None)
+    }
+}
+
+fn put(
+    statement: &mut Statement<'_>,
+    (grain, start): Period,
+    subject: i64,
+    rollup: &[u8],
+) -> Result<(), StoreError> {
+    statement.execute((grain, start, subject, rollup))?;
+    Ok(())
+}
+
+fn blob<'r>(row: &'r Stored<'_>) -> Result<&'r [u8], StoreError> {
+    Ok(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)
+}

@@ -1,0 +1,165 @@
+//! A shelf: the small rollups of neighbouring links in one row.
+//!
+//! Most links are clicked now and then, and what that leaves in a minute, an hour or a day is a few dozen bytes. Finding
+//! and writing a row costs SQLite more than that, so the rollups of 32 links with neighbouring ids share one. A rollup that
+//! has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
+//!
+//! # Format
+//!
+//! ```text
+//! shelf := { entry } checksum                     ascending by place; at least one entry
+//! entry := place:u8  length varint  bytes         length is that of the bytes plus 1; 0 for a rollup that stands alone
+//! ```
+//!
+//! The checksum is the low half of XXH3-64 over what stands before it, 4 bytes, little-endian. With it, a flipped bit
+//! cannot move clicks from one link to another.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The lowest bits of an id, which tell the links of a shelf apart.
+const PLACE_BITS: u32 = 5;
+/// The longest rollup that shares a row.
+pub(super) const ALONE_BYTES: usize = 512;
+const CHECKSUM_BYTES: usize = 4;
+
+/// What a shelf has of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry<'a> {
+    pub(super) place: u8,
+    /// Nothing when it stands alone.
+    pub(super) rollup: Option<&'a [u8]>,
+}
+
+/// The shelf of a link, which for other subjects means nothing.
+pub(super) fn number_of(subject: i64) -> i64 {
+    subject >> PLACE_BITS
+}
+
+/// Where on its shelf a link is.
+pub(super) fn place_of(subject: i64) -> u8 {
+    (subject & ((1 << PLACE_BITS) - 1)) as u8
+}
+
+/// The entries in order; nothing when this is not what was written.
+pub(super) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
+    let (mut rest, checksum) = shelf.split_last_chunk::<CHECKSUM_BYTES>()?;
+    if checksum_of(rest) != *checksum {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(1 << PLACE_BITS);
+    while let Some((&place, after)) = rest.split_first() {
+        rest = after;
+        let length = number(&mut rest)?;
+        let rollup = match length.checked_sub(1) {
+            None => None,
+            Some(length) => {
+                let (rollup, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                rest = after;
+                Some(rollup)
+            }
+        };
+        entries.push(Entry { place, rollup });
+    }
+    Some(entries)
+}
+
+/// What a shelf has of the link at a place.
+pub(super) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
+    let found = entries.binary_search_by_key(&place, |entry| entry.place).ok()?;
+    Some(entries[found])
+}
+
+/// Appends an entry, which must come after those that are there.
+pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
+    shelf.push(entry.place);
+    match entry.rollup {
+        None => put_number(0, shelf),
+        Some(rollup) => {
+            put_number(rollup.len() as u64 + 1, shelf);
+            shelf.extend_from_slice(rollup);
+        }
+    }
+}
+
+/// Ends a shelf.
+pub(super) fn finish(shelf: &mut Vec<u8>) {
+    let checksum = checksum_of(shelf);
+    shelf.extend_from_slice(&checksum);
+}
+
+/// Appends a LEB128 varint.
+pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Takes a varint off the front.
+pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    (xxh3_64(bytes) as u32).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    type Rollups = BTreeMap<u8, Option<Vec<u8>>>;
+
+    fn rollups() -> impl Strategy<Value = Rollups> {
+        let rollup = prop::option::of(prop::collection::vec(any::<u8>(), 0..300));
+        prop::collection::btree_map(0..32_u8, rollup, 1..32)
+    }
+
+    fn written(rollups: &Rollups) -> Vec<u8> {
+        let mut shelf = Vec::new();
+        for (&place, rollup) in rollups {
+            put(Entry { place, rollup: rollup.as_deref() }, &mut shelf);
+        }
+        finish(&mut shelf);
+        shelf
+    }
+
+    proptest! {
+        #[test]
+        fn every_link_finds_what_was_put_for_it(rollups in rollups()) {
+            let shelf = written(&rollups);
+            let entries = read(&shelf).unwrap();
+            prop_assert_eq!(entries.len(), rollups.len());
+            for place in 0..32 {
+                let found = find(&entries, place).map(|entry| entry.rollup.map(<[u8]>::to_vec));
+                prop_assert_eq!(found.as_ref(), rollups.get(&place));
+            }
+        }
+
+        #[test]
+        fn a_flipped_bit_is_seen(rollups in rollups(), at: prop::sample::Index, bit in 0..8_u32) {
+            let mut shelf = written(&rollups);
+            let at = at.index(shelf.len());
+            shelf[at] ^= 1_u8 << bit;
+            prop_assert_eq!(read(&shelf), None);
+        }
+
+        #[test]
+        fn whatever_passes_the_checksum_is_read_without_harm(mut bytes: Vec<u8>) {
+            finish(&mut bytes);
+            let _ = read(&bytes);
+        }
+    }
+}

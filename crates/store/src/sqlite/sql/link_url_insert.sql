@@ -1,0 +1,4 @@
+-- The line of values is repeated for many rows.
+INSERT INTO link_urls (part, hash, link_id)
+VALUES
+(?, ?, ?)

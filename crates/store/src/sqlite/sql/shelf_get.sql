@@ -1,0 +1,1 @@
+SELECT shelf FROM shelves WHERE grain = ?1 AND start = ?2 AND number = ?3

@@ -1,1 +1,0 @@
-DELETE FROM totals WHERE link_id = ?1

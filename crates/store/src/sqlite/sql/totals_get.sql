@@ -1,1 +1,0 @@
-SELECT human, bot, other FROM totals WHERE link_id = ?1
