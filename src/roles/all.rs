@@ -193,6 +193,7 @@ fn api_settings(settings: &Settings) -> curtail_api::Settings {
         body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
         retention: retention(settings),
+        spill_folder: settings.data.clone(),
     }
 }
 

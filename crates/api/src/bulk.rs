@@ -3,11 +3,13 @@
 //! Lines are parsed and handed to the store in small batches, so that other requests on this thread get their turn in
 //! between. A bounded number of batches may be with the store: it makes those durable together that have come while it
 //! was busy. A batch that is not full is handed over as soon as nothing more has arrived and nothing else is with the
-//! store, so a few lines are answered at once. Everything is driven by the client reading its answers: one who does
-//! not is not read from. What has been handed to the store is finished there even when the client goes away.
+//! store, so a few lines are answered at once. Answers that the client does
+//! not take yet are put aside ([`spill`]): it may send all of its lines before it reads. What has been handed to the store
+//! is finished there even when the client goes away.
 
 mod batch;
 mod lines;
+pub(crate) mod spill;
 
 use crate::idempotency::IdempotencyKey;
 use crate::origin::Origin;
@@ -20,8 +22,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use futures_util::{Stream, stream};
 use lines::{Line, Lines};
-use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -76,8 +78,10 @@ impl Bulk {
     }
 
     /// The answers, in pieces.
-    pub(crate) fn answers(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
-        stream::unfold(self, async |mut bulk| bulk.next().await.map(|piece| (Ok(piece), bulk)))
+    pub(crate) fn answers(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        let spills = self.service.spills.clone();
+        let answers = stream::unfold(self, async |mut bulk| bulk.next().await.map(|piece| (piece, bulk)));
+        spill::spilled(answers, spills)
     }
 
     async fn next(&mut self) -> Option<Bytes> {

@@ -2,6 +2,7 @@
 
 use crate::Api;
 use crate::auth::Authenticator;
+use crate::bulk::spill::Spills;
 use crate::limits::RateLimits;
 use crate::origin::Origin;
 use crate::passwords::Passwords;
@@ -21,6 +22,8 @@ pub(crate) struct Service {
     pub(crate) authenticator: Authenticator,
     pub(crate) rates: RateLimits,
     pub(crate) passwords: Passwords,
+    /// Where answers to bulks wait for clients who do not read yet.
+    pub(crate) spills: Arc<Spills>,
     /// Where short links begin, when that is configured.
     pub(crate) origin: Option<Origin>,
 }
@@ -31,6 +34,7 @@ impl Service {
             authenticator: Authenticator::new(api.keys.clone()),
             rates: RateLimits::new(api.settings.rate_per_second),
             passwords: Passwords::new(),
+            spills: Arc::new(Spills::new(api.settings.spill_folder.clone())),
             origin: api.settings.base_url.as_deref().map(Origin::new),
             links: api.links,
             keys: api.keys,

@@ -1,6 +1,7 @@
 //! What the API can be told by whoever starts it.
 
 use curtail_clicks::pipeline::Retention;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub rate_per_second: u32,
     /// How long detail is kept, for telling why it is not there any more.
     pub retention: Retention,
+    /// Where answers to a bulk are put aside that its client does not take yet, in files without names.
+    pub spill_folder: PathBuf,
 }
 
 impl Settings {

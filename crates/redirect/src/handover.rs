@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// The body of a response, from whoever made it.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
@@ -65,7 +65,8 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     }
 }
 
-/// A stream with some bytes put back in front, that gives up a client who takes nothing of an answer for too long.
+/// A stream with some bytes put back in front, that gives up a client who for too long neither takes anything of an answer
+/// nor sends anything: some send all that they have before they read.
 struct Rewound {
     unread: Bytes,
     stream: TcpStream,
@@ -90,6 +91,14 @@ impl Rewound {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
+
+    /// Lets a write that waits wait anew.
+    fn has_sent(&mut self) {
+        let patience = self.patience;
+        if let Some(stalled) = &mut self.stalled {
+            stalled.as_mut().reset(Instant::now() + patience);
+        }
+    }
 }
 
 impl AsyncRead for Rewound {
@@ -99,7 +108,12 @@ impl AsyncRead for Rewound {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, into);
+            let filled = into.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(context, into);
+            if into.filled().len() > filled {
+                self.has_sent();
+            }
+            return read;
         }
         let length = self.unread.len().min(into.remaining());
         into.put_slice(&self.unread[..length]);

@@ -30,7 +30,8 @@ pub(crate) const ORPHANS: &[&str] = &["from", "to", "limit"];
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_stats reads")]
 pub(crate) struct StatsParams {
-    /// The start: a time (RFC 3339) or a day (its first moment in UTC). By default the start of the 30th day before `to`.
+    /// The start: a time (RFC 3339) or a day (its first moment in UTC). By default the start of the 30th day before
+    /// `to`, and by the minute a day before it.
     #[param(example = "2026-03-01")]
     from: Option<String>,
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
@@ -81,11 +82,11 @@ pub(crate) fn wanted_stats(
     now: Timestamp,
     retention: &Retention,
 ) -> Result<StatsQuery, Problem> {
-    let (from, until) = range(&mut query, now);
     let interval = query.parsed("interval", "minute, hour or day", |name| {
         Grain::ALL.into_iter().find(|grain| grain.as_str() == name)
     });
     let interval = interval.unwrap_or(Grain::Day);
+    let (from, until) = range(&mut query, now, interval);
     let group_by = query.parsed("group_by", &group_names(), |name| match name {
         "class" => Some(GroupBy::Class),
         _ => Dimension::from_name(name).map(GroupBy::Dimension),
@@ -107,13 +108,15 @@ pub(crate) fn wanted_stats(
 
 /// Checks a question about orphan clicks.
 pub(crate) fn wanted_orphans(mut query: Query<'_>, now: Timestamp) -> Result<WantedOrphans, Problem> {
-    let (from, until) = range(&mut query, now);
+    let (from, until) = range(&mut query, now, Grain::Day);
     let limit = limit(&mut query);
     query.finish()?;
     Ok(WantedOrphans { from, until, limit })
 }
 
-fn range(query: &mut Query<'_>, now: Timestamp) -> (Timestamp, Timestamp) {
+/// The range that is asked for. By default it is the last thirty days, or, by the minute, the last day: more would be
+/// more points than anybody can look at.
+fn range(query: &mut Query<'_>, now: Timestamp, interval: Grain) -> (Timestamp, Timestamp) {
     const WANTED: &str = "a time such as 2026-03-01T12:00:00Z or a day such as 2026-03-01";
     let until = query.parsed("to", WANTED, |text| {
         let day = time::parse_date(text).map(|day| day.plus_millis(Timestamp::DAY));
@@ -122,7 +125,10 @@ fn range(query: &mut Query<'_>, now: Timestamp) -> (Timestamp, Timestamp) {
     let until = until.unwrap_or(now);
     let from = query.parsed("from", WANTED, |text| time::parse_date(text).or_else(|| time::parse(text)));
     let last_day = until.plus_millis(-1).start_of(Timestamp::DAY);
-    let from = from.unwrap_or(last_day.plus_millis(-(DAYS - 1) * Timestamp::DAY));
+    let from = from.unwrap_or(match interval {
+        Grain::Minute => until.plus_millis(-Timestamp::DAY).start_of(Timestamp::MINUTE),
+        Grain::Hour | Grain::Day => last_day.plus_millis(-(DAYS - 1) * Timestamp::DAY),
+    });
     if from >= until {
         query.refuse("from", "must be before to");
     }

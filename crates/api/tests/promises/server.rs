@@ -43,6 +43,7 @@ pub(crate) fn settings() -> Settings {
             hours_kept_ms: 90 * Timestamp::DAY,
             days_kept_ms: None,
         },
+        spill_folder: std::env::temp_dir(),
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Links whose urls were set at versions that agree in all but the last so many bits share a part of the index by url.
-pub(super) const URL_PART_BITS: u32 = 18;
+pub(super) const URL_PART_BITS: u32 = 16;
 /// Ids that were skipped do not end a range of changes unless there are more of them.
 const GAP_MAX: u64 = 16;
 
