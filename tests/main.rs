@@ -16,6 +16,7 @@ mod support {
 
 mod promises {
     //! What users and operators may rely on.
+    mod bulk;
     mod clicks;
     mod disk;
     mod hostile;

@@ -97,6 +97,8 @@ impl Bulk {
                 self.lines_committing -= answers.lines();
                 self.bytes_committing -= answers.bytes();
                 self.preparing &= !self.committing.is_empty();
+                // The store answers many batches at once, and hyper takes pieces as long as there are any.
+                tokio::task::yield_now().await;
                 return Some(answers.render(&self.origin));
             }
         }

@@ -18,7 +18,7 @@ use curtail_model::{ClickClass, Dimension, Timestamp};
 use curtail_store::rollups::{Grain, Subject};
 use curtail_store::{Rollups, StoreError};
 use groups::Groups;
-use pieces::Range;
+use pieces::{Piece, Range};
 use std::sync::Arc;
 
 /// What fell over a cap is shown under this value.
@@ -99,28 +99,11 @@ impl Stats {
     pub async fn report(&self, query: &Query) -> Result<Report, StoreError> {
         let range = Range::of(query.from, query.until, query.interval).held_to(SERIES_MAX as u64);
         let days = self.series(query.subject, Grain::Day, range.days()).await?;
-        let mut unique = 0;
-        for day in &days {
-            let visitors = day
-                .rollup()
-                .and_then(|rollup| rollup.visitors(query.class))
-                .map_err(|e| day.unreadable(e))?;
-            unique += visitors.count();
-        }
+        let class = query.class;
+        let (days, unique) = aside(move || unique(&days, class).map(|unique| (days, unique))).await?;
         let pieces = self.pieces(query.subject, &range, days).await?;
-        let mut series: Vec<_> = range.starts().map(|start| (start, 0)).collect();
-        let mut groups = Groups::default();
-        for piece in &pieces {
-            let clicks = piece
-                .rollup()
-                .and_then(|rollup| {
-                    add_to_groups(&mut groups, &rollup, query).map(|()| rollup.clicks(query.class))
-                })
-                .map_err(|malformed| piece.unreadable(malformed))?;
-            series[range.place_of(piece.start)].1 += clicks;
-        }
-        let total = series.iter().map(|(_, clicks)| clicks).sum();
-        Ok(Report { total, unique, series, groups: groups.top(query.groups_max) })
+        let query = query.clone();
+        aside(move || add_up(&query, &range, &pieces, unique)).await
     }
 
     /// What was asked for and is not a link.
@@ -133,17 +116,53 @@ impl Stats {
         let range = Range::of(from, until, Grain::Day);
         let days = self.series(Subject::Orphans, Grain::Day, range.days()).await?;
         let pieces = self.pieces(Subject::Orphans, &range, days).await?;
-        let mut groups = Groups::default();
-        let mut total = 0;
-        for piece in &pieces {
-            let rollup = piece.rollup().map_err(|malformed| piece.unreadable(malformed))?;
-            total += rollup.clicks(None);
-            groups
-                .add_section(&rollup, Section::PATH, None)
-                .map_err(|malformed| piece.unreadable(malformed))?;
-        }
-        Ok(OrphanReport { total, paths: groups.top(limit) })
+        aside(move || {
+            let mut groups = Groups::default();
+            let mut total = 0;
+            for piece in &pieces {
+                let rollup = piece.rollup().map_err(|malformed| piece.unreadable(malformed))?;
+                total += rollup.clicks(None);
+                groups
+                    .add_section(&rollup, Section::PATH, None)
+                    .map_err(|malformed| piece.unreadable(malformed))?;
+            }
+            Ok(OrphanReport { total, paths: groups.top(limit) })
+        })
+        .await
     }
+}
+
+/// Works on a thread for such things: the one that asks may have redirects to answer, and a popular link has megabytes
+/// of rollups.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let ended = |_| StoreError::Unavailable("stats were not added up to their end".into());
+    tokio::task::spawn_blocking(work).await.map_err(ended)?
+}
+
+/// The visitors of each day, summed.
+fn unique(days: &[Piece], class: Option<ClickClass>) -> Result<u64, StoreError> {
+    days.iter().try_fold(0, |sum, day| {
+        let visitors = day.rollup().and_then(|rollup| rollup.visitors(class));
+        visitors.map(|visitors| sum + visitors.count()).map_err(|malformed| day.unreadable(malformed))
+    })
+}
+
+fn add_up(query: &Query, range: &Range, pieces: &[Piece], unique: u64) -> Result<Report, StoreError> {
+    let mut series: Vec<_> = range.starts().map(|start| (start, 0)).collect();
+    let mut groups = Groups::default();
+    for piece in pieces {
+        let clicks = piece
+            .rollup()
+            .and_then(|rollup| {
+                add_to_groups(&mut groups, &rollup, query).map(|()| rollup.clicks(query.class))
+            })
+            .map_err(|malformed| piece.unreadable(malformed))?;
+        series[range.place_of(piece.start)].1 += clicks;
+    }
+    let total = series.iter().map(|(_, clicks)| clicks).sum();
+    Ok(Report { total, unique, series, groups: groups.top(query.groups_max) })
 }
 
 fn add_to_groups<'a>(groups: &mut Groups<'a>, rollup: &Rollup<'a>, query: &Query) -> Result<(), Malformed> {

@@ -153,3 +153,41 @@ impl AsyncWrite for Rewound {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Rewound;
+    use bytes::Bytes;
+    use std::io::{ErrorKind, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_given_up_only_when_no_more_comes_from_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let rewound = Rewound { unread: Bytes::new(), stream, patience: PATIENCE, stalled: None };
+        let (mut read, mut write) = tokio::io::split(rewound);
+        let answers = tokio::spawn(async move {
+            let answer = vec![0; 1 << 20];
+            loop {
+                if let Err(error) = write.write_all(&answer).await {
+                    return error.kind();
+                }
+            }
+        });
+        let began = Instant::now();
+        while began.elapsed() < 4 * PATIENCE {
+            client.write_all(b"more").unwrap();
+            read.read_exact(&mut [0; 4]).await.unwrap();
+            tokio::task::yield_now().await;
+            assert!(!answers.is_finished());
+        }
+        assert_eq!(answers.await.unwrap(), ErrorKind::TimedOut);
+    }
+}

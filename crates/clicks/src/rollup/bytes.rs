@@ -18,6 +18,12 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
+    pub(super) fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Malformed> {
+        let (&taken, rest) = self.0.split_first_chunk().ok_or(Malformed::Damaged("it ends early"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
     pub(super) fn number(&mut self) -> Result<u64, Malformed> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

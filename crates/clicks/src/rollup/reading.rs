@@ -1,6 +1,7 @@
 //! Reading a rollup without taking it apart: totals and visitors stand in front, values are walked through when asked for.
 
 use super::bytes::Cursor;
+use super::name::text_of;
 use super::section::{Section, Values};
 use super::visitors::Visitors;
 use super::{CLASSES, FORMAT, Malformed, unseal, values_max};
@@ -81,6 +82,18 @@ impl<'a> Rollup<'a> {
         class: Option<ClickClass>,
         mut each: impl FnMut(&'a [u8], u64),
     ) -> Result<u64, Malformed> {
+        self.named_values(section, class, |values| {
+            values.iter().for_each(|&(name, clicks)| each(text_of(name), clicks));
+        })
+    }
+
+    /// The same by the names of values, for one class after the other; names ascend.
+    pub(crate) fn named_values(
+        &self,
+        section: Section,
+        class: Option<ClickClass>,
+        mut each: impl FnMut(&[(&'a [u8], u64)]),
+    ) -> Result<u64, Malformed> {
         let mut cursor = self.sections()?;
         let mut values = Values::default();
         let mut other = 0_u64;
@@ -96,7 +109,7 @@ impl<'a> Rollup<'a> {
                 if values.read(&mut cursor, max)? > self.clicks[present] {
                     return Err(Malformed::Damaged("values have more clicks than their class"));
                 }
-                values.counted.iter().for_each(|&(text, clicks)| each(text, clicks));
+                each(&values.counted);
                 other += values.other;
             }
         }

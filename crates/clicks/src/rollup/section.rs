@@ -1,8 +1,13 @@
 //! One section of a rollup: the values of a dimension with their clicks.
 
+use super::Malformed;
 use super::bytes::{Cursor, put_number};
-use super::{Malformed, VALUE_BYTES_MAX};
+use super::name::read_name;
 use curtail_model::Dimension;
+
+/// So many values say how long they are together, so that who does not want them need not walk through them.
+pub(super) const LONG: usize = 16;
+const LENGTH_BYTES: usize = size_of::<u32>();
 
 /// Which values a section counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +50,7 @@ impl Section {
     }
 }
 
-/// The values of one section, ascending, and the clicks on values that fell over the cap.
+/// The values of one section by their names, ascending, and the clicks on values that fell over the cap.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Values<'a> {
     pub(super) counted: Vec<(&'a [u8], u64)>,
@@ -57,17 +62,20 @@ impl<'a> Values<'a> {
     pub(super) fn read(&mut self, cursor: &mut Cursor<'a>, max: usize) -> Result<u64, Malformed> {
         self.counted.clear();
         let head = cursor.number_up_to(max << 1 | 1)?;
+        let end = if head >> 1 >= LONG { Some(after(cursor)?) } else { None };
         self.other = if head & 1 == 1 { cursor.number()? } else { 0 };
         let mut sum = self.other;
         for _ in 0..head >> 1 {
-            let length = cursor.number_up_to(VALUE_BYTES_MAX)?;
-            let text = cursor.take(length)?;
+            let name = read_name(cursor)?;
             let clicks = cursor.number()?;
-            if self.counted.last().is_some_and(|&(last, _)| last >= text) {
+            if self.counted.last().is_some_and(|&(last, _)| last >= name) {
                 return Err(Malformed::Damaged("values are not in order"));
             }
             sum = sum.checked_add(clicks).ok_or(Malformed::Damaged("a count is too great"))?;
-            self.counted.push((text, clicks));
+            self.counted.push((name, clicks));
+        }
+        if end.is_some_and(|end| end != cursor.0.len()) {
+            return Err(Malformed::Damaged("a section has another length"));
         }
         Ok(sum)
     }
@@ -75,12 +83,16 @@ impl<'a> Values<'a> {
     /// Reads over a section.
     pub(super) fn skip(cursor: &mut Cursor<'a>, max: usize) -> Result<(), Malformed> {
         let head = cursor.number_up_to(max << 1 | 1)?;
+        if head >> 1 >= LONG {
+            let end = after(cursor)?;
+            cursor.0 = &cursor.0[cursor.0.len() - end..];
+            return Ok(());
+        }
         if head & 1 == 1 {
             cursor.number()?;
         }
         for _ in 0..head >> 1 {
-            let length = cursor.number_up_to(VALUE_BYTES_MAX)?;
-            cursor.take(length)?;
+            read_name(cursor)?;
             cursor.number()?;
         }
         Ok(())
@@ -115,13 +127,20 @@ impl<'a> Values<'a> {
     pub(super) fn write(&mut self, max: usize, out: &mut Vec<u8>) {
         self.hold_to(max);
         put_number((self.counted.len() as u64) << 1 | u64::from(self.other > 0), out);
+        let begin = out.len();
+        if self.counted.len() >= LONG {
+            out.extend_from_slice(&[0; LENGTH_BYTES]);
+        }
         if self.other > 0 {
             put_number(self.other, out);
         }
-        for &(text, clicks) in &self.counted {
-            put_number(text.len() as u64, out);
-            out.extend_from_slice(text);
+        for &(name, clicks) in &self.counted {
+            out.extend_from_slice(name);
             put_number(clicks, out);
+        }
+        if self.counted.len() >= LONG {
+            let length = (out.len() - begin - LENGTH_BYTES) as u32;
+            out[begin..begin + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
         }
     }
 
@@ -135,4 +154,10 @@ impl<'a> Values<'a> {
         }
         self.counted.sort_unstable();
     }
+}
+
+/// Reads how long what follows is, and answers how much comes after that.
+fn after(cursor: &mut Cursor<'_>) -> Result<usize, Malformed> {
+    let length = u32::from_le_bytes(cursor.array::<LENGTH_BYTES>()?) as usize;
+    cursor.0.len().checked_sub(length).ok_or(Malformed::Damaged("it ends early"))
 }

@@ -1,6 +1,7 @@
 //! Writing the rollup of clicks that were counted in memory.
 
 use super::bytes::put_number;
+use super::name::put_name;
 use super::section::{Section, Values};
 use super::visitors::Visitors;
 use super::{CLASSES, FORMAT, seal, values_max};
@@ -54,12 +55,23 @@ pub fn encode(grain: Grain, counts: &Counts<'_>, out: &mut Vec<u8>) {
 fn write_section(grain: Grain, section: &[Counted<'_>], out: &mut Vec<u8>) {
     if let [only] = section {
         put_number(1 << 1, out);
-        put_number(only.text.len() as u64, out);
-        out.extend_from_slice(only.text.as_bytes());
+        put_name(only.text, out);
         put_number(only.clicks, out);
         return;
     }
-    let counted = section.iter().map(|value| (value.text.as_bytes(), value.clicks)).collect();
+    let mut names = Vec::with_capacity(section.len() * 16);
+    let mut ends = Vec::with_capacity(section.len());
+    for value in section {
+        put_name(value.text, &mut names);
+        ends.push(names.len());
+    }
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let mut counted: Vec<_> = section
+        .iter()
+        .zip(starts.zip(&ends))
+        .map(|(value, (start, end))| (&names[start..*end], value.clicks))
+        .collect();
+    counted.sort_unstable();
     Values { counted, other: 0 }.write(values_max(grain, section[0].class), out);
 }
 

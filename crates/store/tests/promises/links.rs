@@ -15,6 +15,7 @@ macro_rules! promises {
             a_refused_link_leaves_the_others_untouched,
             generated_codes_differ_and_never_offend,
             the_generator_steps_over_chosen_codes,
+            many_links_step_over_chosen_codes_and_keep_what_they_were_given,
             a_generated_code_is_never_given_again_and_a_custom_one_is_free,
             reuse_under_concurrency_gives_one_link,
             reuse_compares_the_normal_form_and_skips_archived_links,
@@ -120,6 +121,34 @@ pub(crate) async fn the_generator_steps_over_chosen_codes(engine: Engine) {
     let next = make(&*engine.links, create(new_link("https://example.com/"))).await.unwrap().link;
     assert!(!ahead.contains(&next.code.to_string()));
     assert_eq!(engine.links.find(&ahead[0]).await.unwrap().unwrap().url, "https://chosen.example/");
+}
+
+pub(crate) async fn many_links_step_over_chosen_codes_and_keep_what_they_were_given(engine: Engine) {
+    const MANY: u64 = 300;
+    let chosen: Vec<String> = (0..2 * MANY).step_by(7).map(|n| engine.codes.encode(id(n)).unwrap()).collect();
+    let mut wanted: Vec<NewLink> =
+        chosen.iter().map(|code| with_code("https://example.com/chosen", code)).collect();
+    let url = |n| format!("https://example.com/{n}");
+    wanted.extend((0..MANY).map(|n| NewLink { tags: vec![format!("tag {n}")], ..new_link(&url(n)) }));
+    wanted.push(with_code("https://example.com/late", "late"));
+    wanted.extend((0..MANY).map(|n| NewLink { reuse: true, ..new_link(&url(n)) }));
+    let made = engine.links.create(wanted.iter().cloned().map(create).collect()).await.unwrap();
+    let made: Vec<Created> = made.into_iter().map(Result::unwrap).collect();
+    let (first, reused) = made.split_at(made.len() - MANY as usize);
+    let codes: HashSet<&str> = first.iter().map(|created| created.link.code.as_str()).collect();
+    let versions: HashSet<u64> = first.iter().map(|created| created.link.version).collect();
+    assert_eq!((codes.len(), versions.len()), (first.len(), first.len()));
+    for (created, wanted) in first.iter().zip(&wanted) {
+        assert_eq!((created.when, created.link.url.as_str()), (WhenMade::Now, wanted.destination.as_given()));
+        assert_eq!(created.link.tags, wanted.tags);
+        assert_eq!(
+            engine.links.find(created.link.code.as_str()).await.unwrap().as_ref(),
+            Some(&created.link)
+        );
+    }
+    for (created, earlier) in reused.iter().zip(&first[chosen.len()..]) {
+        assert_eq!((created.when, &created.link), (WhenMade::Reused, &earlier.link));
+    }
 }
 
 pub(crate) async fn a_generated_code_is_never_given_again_and_a_custom_one_is_free(engine: Engine) {

@@ -17,7 +17,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
-const PLACE_BITS: u32 = 6;
+const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
 pub(super) const ALONE_BYTES: usize = 512;
 const CHECKSUM_BYTES: usize = 4;
