@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 /// How long draining waits beyond its deadline for a commit that was begun before.
 const LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
+/// How far counting steps back for redirects, as nice(2) has it: it still gets a tenth of a core that they would use up.
+const NICENESS: i32 = 10;
+
 /// Settings of the pipeline.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -111,6 +114,8 @@ pub fn start(
         courtesy,
     );
     let counting = named("shipper", move || {
+        // Where the system refuses it, all that is lost is courtesy.
+        let _ = rustix::process::nice(NICENESS);
         counting.run();
         drop(ended);
     })?;

@@ -68,8 +68,8 @@ pub enum Malformed {
 /// that no person made, because a report reads all of a link's days and little is asked of those.
 pub const fn values_max(grain: Grain, class: ClickClass) -> usize {
     let of_humans = match grain {
-        Grain::Minute => 250,
-        Grain::Hour => 500,
+        Grain::Minute => 100,
+        Grain::Hour => 250,
         Grain::Day => 1_000,
     };
     match class {

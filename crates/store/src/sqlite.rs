@@ -40,6 +40,10 @@ use writer::Writer;
 /// again comes from the system's memory.
 const LINKS_WRITER_CACHE_MAX: usize = 16 << 20;
 
+/// How far the thread that writes counted clicks steps back: redirects go first, and counting still gets a tenth of a
+/// core that they would use up.
+const COUNTING_NICENESS: i32 = 10;
+
 /// How to open a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -135,7 +139,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     };
     let io = |error: std::io::Error| OpenError::Io { path: directory.to_owned(), error: error.to_string() };
 
-    let writer = Arc::new(Writer::start("links-writer", book).map_err(io)?);
+    let writer = Arc::new(Writer::start("links-writer", 0, book).map_err(io)?);
     let search = Search::start(directory, &identity, feed, &writer, reader_cache)?;
     let links = Arc::new(SqliteLinks {
         writer: Arc::clone(&writer),
@@ -146,7 +150,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     });
     let keys = Arc::new(SqliteKeys { writer, lookups: Arc::clone(&links.lookups) });
     let rollups = Arc::new(SqliteRollups {
-        writer: Writer::start("clicks-writer", clicks).map_err(io)?,
+        writer: Writer::start("clicks-writer", COUNTING_NICENESS, clicks).map_err(io)?,
         readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
     });
     let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };
@@ -166,7 +170,7 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
     let book = KeyBook(LINKS.open_to_write(directory, CACHE_BYTES)?);
     let lookups = vec![LINKS.open_to_read(directory, CACHE_BYTES)?];
     Ok(Arc::new(SqliteKeys {
-        writer: Arc::new(Writer::start("keys-writer", book).map_err(|error| io(directory, error))?),
+        writer: Arc::new(Writer::start("keys-writer", 0, book).map_err(|error| io(directory, error))?),
         lookups: Arc::new(Readers::start("keys-lookup", lookups).map_err(|error| io(directory, error))?),
     }))
 }

@@ -22,7 +22,9 @@ pub struct Visitors(Kept);
 enum Kept {
     /// Ascending, each once.
     Exact(Vec<u64>),
-    Sketch(Box<HllUnion>),
+    Sketch(Box<HllSketch>),
+    /// The sum of sketches.
+    Union(Box<HllUnion>),
 }
 
 impl Default for Kept {
@@ -45,6 +47,7 @@ impl Visitors {
         match &self.0 {
             Kept::Exact(hashes) => hashes.len() as u64,
             Kept::Sketch(sketch) => sketch.estimate().round() as u64,
+            Kept::Union(union) => union.estimate().round() as u64,
         }
     }
 
@@ -59,12 +62,27 @@ impl Visitors {
             }
             (Kept::Sketch(mut sketch), Kept::Exact(hashes))
             | (Kept::Exact(hashes), Kept::Sketch(mut sketch)) => {
-                hashes.iter().for_each(|hash| sketch.update_value(*hash));
+                hashes.iter().for_each(|hash| sketch.update(*hash));
                 Kept::Sketch(sketch)
             }
-            (Kept::Sketch(mut left), Kept::Sketch(right)) => {
+            (Kept::Union(mut union), Kept::Exact(hashes)) | (Kept::Exact(hashes), Kept::Union(mut union)) => {
+                hashes.iter().for_each(|hash| union.update_value(*hash));
+                Kept::Union(union)
+            }
+            (Kept::Union(mut union), Kept::Sketch(sketch))
+            | (Kept::Sketch(sketch), Kept::Union(mut union)) => {
+                union.update(&sketch);
+                Kept::Union(union)
+            }
+            (Kept::Sketch(left), Kept::Sketch(right)) => {
+                let mut union = Box::new(empty_union());
+                union.update(&left);
+                union.update(&right);
+                Kept::Union(union)
+            }
+            (Kept::Union(mut left), Kept::Union(right)) => {
                 left.update(&right.to_sketch(HllType::Hll8));
-                Kept::Sketch(left)
+                Kept::Union(left)
             }
         };
         self.0 = merged;
@@ -74,6 +92,7 @@ impl Visitors {
         match &self.0 {
             Kept::Exact(hashes) => write_exact(hashes, out),
             Kept::Sketch(sketch) => write_sketch(sketch, out),
+            Kept::Union(union) => write_sketch(&union.to_sketch(HllType::Hll6), out),
         }
     }
 
@@ -92,9 +111,7 @@ impl Visitors {
             let bytes = sketch_bytes(cursor, head)?;
             let sketch = HllSketch::deserialize(bytes)
                 .map_err(|_| Malformed::Damaged("a sketch of visitors is broken"))?;
-            let mut union = empty_sketch();
-            union.update(&sketch);
-            return Ok(Visitors(Kept::Sketch(Box::new(union))));
+            return Ok(Visitors(Kept::Sketch(Box::new(sketch))));
         }
         let bytes = exact_bytes(cursor, head)?;
         let hashes: Vec<u64> =
@@ -117,13 +134,14 @@ impl Visitors {
     }
 }
 
-fn empty_sketch() -> HllUnion {
+fn empty_union() -> HllUnion {
     HllUnion::new(SKETCH_LG_K).expect("12 is within the 4 to 21 that a sketch takes")
 }
 
-fn sketch_of(hashes: &[u64]) -> HllUnion {
-    let mut sketch = empty_sketch();
-    hashes.iter().for_each(|hash| sketch.update_value(*hash));
+fn sketch_of(hashes: &[u64]) -> HllSketch {
+    let mut sketch =
+        HllSketch::new(SKETCH_LG_K, HllType::Hll6).expect("12 is within the 4 to 21 that a sketch takes");
+    hashes.iter().for_each(|hash| sketch.update(*hash));
     sketch
 }
 
@@ -132,8 +150,8 @@ fn write_exact(hashes: &[u64], out: &mut Vec<u8>) {
     hashes.iter().for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
 }
 
-fn write_sketch(sketch: &HllUnion, out: &mut Vec<u8>) {
-    let bytes = sketch.to_sketch(HllType::Hll6).serialize();
+fn write_sketch(sketch: &HllSketch, out: &mut Vec<u8>) {
+    let bytes = sketch.serialize();
     put_number((bytes.len() as u64) << 1 | 1, out);
     out.extend_from_slice(&bytes);
 }

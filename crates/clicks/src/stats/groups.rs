@@ -56,7 +56,10 @@ impl<'a> Groups<'a> {
         for &(name, clicks) in values {
             place += first_not_below(&self.known[place..], name);
             match self.known.get_mut(place) {
-                Some((known, sum)) if *known == name => *sum += clicks,
+                Some((known, sum)) if *known == name => {
+                    *sum += clicks;
+                    place += 1;
+                }
                 _ => *self.new.entry(name).or_default() += clicks,
             }
         }

@@ -88,8 +88,9 @@ impl Search {
 
     /// Ends all threads. What is not indexed yet will be after the next start.
     pub(super) fn close(&self) {
-        self.feed.close();
+        // The indexer goes last: only who may write can bring what was written into the file.
         self.readers.close();
+        self.feed.close();
         if let Some(indexer) = self.indexer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // A panic has been printed already, and the index is only derived.
             let _ = indexer.join();

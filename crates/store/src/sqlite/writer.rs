@@ -51,10 +51,15 @@ struct Pending<F, T> {
 }
 
 impl<B: Book> Writer<B> {
-    pub(super) fn start(name: &'static str, book: B) -> std::io::Result<Writer<B>> {
+    /// Starts the thread, which steps back for others by `niceness` (as nice(2) has it).
+    pub(super) fn start(name: &'static str, niceness: i32, book: B) -> std::io::Result<Writer<B>> {
         let queue = Arc::new(Queue::new(QUEUE_WEIGHT));
         let entries = Arc::clone(&queue);
-        let thread = thread::Builder::new().name(name.into()).spawn(move || run(name, &entries, book))?;
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            // Where the system refuses it, all that is lost is courtesy.
+            let _ = rustix::process::nice(niceness);
+            run(name, &entries, book);
+        })?;
         Ok(Writer { name, queue, thread: Mutex::new(Some(thread)) })
     }
 
@@ -244,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_refuses_the_whole_group_and_the_next_one_is_well() {
-        let writer = Writer::start("test", numbers()).unwrap();
+        let writer = Writer::start("test", 0, numbers()).unwrap();
         writer
             .submit(1, |book| Ok(book.connection.pragma_update(None, "max_page_count", 20)?))
             .await
@@ -264,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn who_meets_damage_before_writing_fails_alone_and_after_writing_with_the_group() {
         let damage = || StoreError::Damaged("on purpose".into());
-        let writer = Writer::start("test", numbers()).unwrap();
+        let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
         let before = writer.submit(1, |book| add(book, 1, 0));
         let damaged = writer.submit(1, move |_| Err::<(), _>(damage()));
@@ -281,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_while_a_group_runs_is_the_next_group() {
-        let writer = Writer::start("test", numbers()).unwrap();
+        let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
         let asked: Vec<_> = (0..100)
             .map(|number| writer.submit(1, move |book| add(book, number, 0).map(|_| book.before)))
@@ -294,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_panic_callers_are_told_and_do_not_wait() {
-        let writer = Writer::start("test", numbers()).unwrap();
+        let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
         let broken = writer.submit(1, |_| -> Result<(), StoreError> { panic!("on purpose") });
         let next = writer.submit(1, |book| add(book, 1, 0));

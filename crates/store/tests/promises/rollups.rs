@@ -15,6 +15,7 @@ macro_rules! promises {
             totals_come_in_the_order_asked_for,
             what_is_old_is_forgotten_and_nothing_else,
             a_forgotten_link_leaves_no_trace,
+            a_rollup_may_grow_large_beside_small_ones,
         );
     };
 }
@@ -134,4 +135,33 @@ pub(crate) async fn a_forgotten_link_leaves_no_trace(engine: Engine) {
     }
     let totals = engine.rollups.totals(vec![gone, kept]).await.unwrap();
     assert_eq!((totals[0], totals[1].human), (Totals::default(), 1));
+}
+
+/// Rollups that grow by each other's bytes.
+fn appending() -> Merge {
+    Arc::new(|stored, new| Ok([stored.unwrap_or_default(), new].concat()))
+}
+
+pub(crate) async fn a_rollup_may_grow_large_beside_small_ones(engine: Engine) {
+    let links = 0..100;
+    let large = |link: u64| link % 7 == 3;
+    let all = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
+    for round in 0..5_u8 {
+        let rows = links.clone().map(|link| Row {
+            delta: vec![round; if large(link) { 300 } else { 3 }],
+            ..row(Subject::Link(id(link)), Grain::Day, 1, 0)
+        });
+        let merge = appending();
+        engine.rollups.commit(Batch { merge, ..batch(rows.collect(), u64::from(round)) }).await.unwrap();
+    }
+    engine.rollups.forget_link(id(10)).await.unwrap();
+    engine.rollups.forget_link(id(11)).await.unwrap();
+    for link in links {
+        let series = engine.rollups.series(Subject::Link(id(link)), Grain::Day, all.0, all.1).await.unwrap();
+        let length = if large(link) { 300 } else { 3 };
+        let whole: Vec<u8> = (0..5).flat_map(|round| vec![round; length]).collect();
+        let expected = if link == 10 || link == 11 { None } else { Some(whole) };
+        assert_eq!(series.into_iter().map(|(_, rollup)| rollup).next(), expected, "link {link}");
+    }
+    assert_eq!(engine.rollups.forget_before(Grain::Day, all.1).await.unwrap(), 98);
 }

@@ -252,3 +252,38 @@ async fn keys_can_be_managed_from_beside_a_running_server() {
     assert!(next.version > link.version && next.id != link.id);
     assert_eq!(server.keys.find([1; 32]).await.unwrap().unwrap().revoked_at, Some(at(1)));
 }
+
+#[tokio::test]
+async fn a_damaged_shelf_is_told_and_counted_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (Subject::Link(crate::engine::id(1)), Subject::Link(crate::engine::id(2)));
+    let store = open(directory.path());
+    store
+        .rollups
+        .commit(batch(vec![row(one, Grain::Day, 1, 5), row(two, Grain::Day, 1, 6)], 1))
+        .await
+        .unwrap();
+    store.close();
+    let file = rusqlite::Connection::open(directory.path().join("clicks.db")).unwrap();
+    // The place of the first link becomes that of another one: its clicks must not be counted for that.
+    let moved = "UPDATE shelves SET shelf = CAST(x'07' || substr(shelf, 2) AS BLOB) WHERE grain > 0";
+    assert_eq!(file.execute(moved, ()).unwrap(), 1);
+    drop(file);
+    let store = open(directory.path());
+    let ever = (at(0), at(1 << 40));
+    let read = |subject| store.rollups.series(subject, Grain::Day, ever.0, ever.1);
+    for subject in [one, two, Subject::Link(crate::engine::id(7))] {
+        assert!(matches!(read(subject).await, Err(StoreError::Damaged(_))));
+    }
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let merge = std::sync::Arc::clone(&told);
+    let merge: curtail_store::rollups::Merge = std::sync::Arc::new(move |stored, new| {
+        merge.fetch_or(stored.is_some(), std::sync::atomic::Ordering::Relaxed);
+        Ok(new.to_vec())
+    });
+    let anew = curtail_store::rollups::Batch { merge, ..batch(vec![row(two, Grain::Day, 1, 9)], 2) };
+    store.rollups.commit(anew).await.unwrap();
+    assert!(told.load(std::sync::atomic::Ordering::Relaxed), "whoever merges is shown what cannot be read");
+    assert_eq!(read(one).await.unwrap(), []);
+    assert_eq!(read(two).await.unwrap()[0].1, [9]);
+}

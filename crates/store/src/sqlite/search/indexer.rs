@@ -25,7 +25,7 @@ const CHANGES_AT_ONCE: usize = 1_000;
 const CHANGES_KEPT: u64 = 1 << 16;
 /// Changes that are forgotten at once.
 const TRIMMED_AT_ONCE: u64 = 1 << 13;
-/// How far the thread steps back for others (nice(2)).
+/// How far the thread steps back for others, as nice(2) has it: all the way.
 const NICE: i32 = 19;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
