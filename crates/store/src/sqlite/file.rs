@@ -38,8 +38,9 @@ pub(super) const CLICKS: File = File {
     name: "clicks.db",
     migrations: &[include_str!("migrations/clicks-0001.sql")],
     synchronous: "FULL",
-    // A page holds a few shelves whole; on smaller ones each would go on to a page of its own.
-    page_bytes: 16_384,
+    // A page holds several shelves of rollups whole; on smaller ones a full shelf would go on to a page of its own, on
+    // larger ones a single click would write more.
+    page_bytes: 8_192,
 };
 
 pub(super) const SEARCH: File = File {

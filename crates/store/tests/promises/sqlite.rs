@@ -2,7 +2,7 @@
 
 use crate::engine::{SETTINGS, at, create, destination, make, new_link, open, with_code};
 use crate::rollups::{batch, row};
-use curtail_model::{Alphabet, Change, CodeScheme, Field};
+use curtail_model::{Alphabet, Change, CodeScheme, Field, Timestamp};
 use curtail_store::rollups::{Grain, Subject};
 use curtail_store::sqlite::{self, OpenError, Settings, Sqlite};
 use curtail_store::{ListQuery, NewApiKey, Page, Sort, StoreError};
@@ -270,7 +270,7 @@ async fn a_damaged_shelf_is_told_and_counted_anew() {
     assert_eq!(file.execute(moved, ()).unwrap(), 1);
     drop(file);
     let store = open(directory.path());
-    let ever = (at(0), at(1 << 40));
+    let ever = (Timestamp::from_millis(0), at(0));
     let read = |subject| store.rollups.series(subject, Grain::Day, ever.0, ever.1);
     for subject in [one, two, Subject::Link(crate::engine::id(7))] {
         assert!(matches!(read(subject).await, Err(StoreError::Damaged(_))));
