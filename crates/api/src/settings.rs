@@ -32,6 +32,4 @@ impl Settings {
     pub const BODY_BYTES_MAX: usize = 64 * 1024;
     /// A good [`Settings::body_timeout`]: a slow line can send the largest body in it.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-    /// A good [`Settings::rate_per_second`]: far beyond honest use, and a bound on what one key can cost.
-    pub const RATE_PER_SECOND: u32 = 50_000;
 }

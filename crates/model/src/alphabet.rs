@@ -35,11 +35,6 @@ impl Alphabet {
         }
     }
 
-    /// The alphabet with this name.
-    pub fn from_name(name: &str) -> Option<Alphabet> {
-        [Alphabet::Base62, Alphabet::Unambiguous].into_iter().find(|alphabet| alphabet.as_str() == name)
-    }
-
     /// Its characters, the one that stands for 0 first.
     pub const fn characters(self) -> &'static [u8] {
         match self {

@@ -26,11 +26,6 @@ impl CodeScheme {
             CodeScheme::Sequential => "sequential",
         }
     }
-
-    /// The scheme with this name.
-    pub fn from_name(name: &str) -> Option<CodeScheme> {
-        [CodeScheme::Permuted, CodeScheme::Sequential].into_iter().find(|scheme| scheme.as_str() == name)
-    }
 }
 
 const SHORT: u32 = 6;
