@@ -1,0 +1,115 @@
+# PostgreSQL: a primary and its streaming replicas. Read by dev/services.
+# It refuses to run as root, so root runs it as the user postgres, in a folder that this user can reach.
+# shellcheck shell=bash
+
+declare -A postgres_ports=([primary]=15432 [replica1]=15433 [replica2]=15434)
+
+postgres_url() { echo "postgres://curtail:curtail@127.0.0.1:${postgres_ports[$1]}/curtail"; }
+
+# Where the newest installed version has its programs.
+postgres_bin() {
+  local newest
+  newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -n 1)
+  if [ -x "$newest" ]; then
+    dirname "$newest"
+  else
+    has pg_ctl && dirname "$(command -v pg_ctl)"
+  fi
+}
+
+as_postgres() {
+  (
+    cd /
+    let_go
+    if [ "$(id -u)" -eq 0 ]; then
+      exec runuser -u postgres -- "$@"
+    else
+      exec "$@"
+    fi
+  )
+}
+
+# Where the data is: in target/services, unless the tree stands where the user postgres may not go.
+postgres_home() {
+  local home=$folder/postgres
+  if [ "$(id -u)" -eq 0 ]; then
+    mkdir -p "$home"
+    if ! as_postgres test -x "$home"; then
+      home=/var/tmp/curtail-services-$(cksum <<< "$tree" | cut -d ' ' -f 1)
+    fi
+    mkdir -p "$home"
+    chown postgres: "$home"
+  else
+    mkdir -p "$home"
+  fi
+  echo "$home"
+}
+
+postgres_pids() { pid_in "$(postgres_home)/$1/postmaster.pid" postgres || true; }
+
+# A hung server keeps its port open: only an answer counts.
+postgres_answers() {
+  PGCONNECT_TIMEOUT=2 "$(postgres_bin)/pg_isready" --quiet --host 127.0.0.1 --port "${postgres_ports[$1]}" --timeout 2
+}
+
+postgres_ask() {
+  PGPASSWORD=curtail psql --no-psqlrc --quiet --tuples-only --no-align --host 127.0.0.1 --port 15432 --username curtail \
+    --dbname "$1" --command "$2"
+}
+
+postgres_start() {
+  local name=$1 port=${postgres_ports[$1]} home
+  [ -z "$(postgres_pids "$name")" ] || return 0
+  if listens "$port"; then
+    say "$name: using the server that is on port $port already"
+    return
+  fi
+  home=$(postgres_home)
+  if [ ! -f "$home/$name/PG_VERSION" ]; then
+    if [ "$name" = primary ]; then postgres_make_primary "$home"; else postgres_make_replica "$home" "$name"; fi
+  fi
+  # The start waits until the server answers.
+  as_postgres "$(postgres_bin)/pg_ctl" start --silent --wait --timeout 60 --pgdata "$home/$name" --log "$home/$name.log" \
+    --options "-p $port" > /dev/null || {
+    as_postgres tail -n 20 "$home/$name.log" >&2
+    fail "$name does not start: see above, and $home/$name.log"
+  }
+  if [ "$name" = primary ] && [ "$(postgres_ask postgres "SELECT 1 FROM pg_database WHERE datname = 'curtail'")" != 1 ]; then
+    postgres_ask postgres "CREATE DATABASE curtail"
+  fi
+  say "$name: up on port $port"
+}
+
+postgres_make_primary() {
+  local home=$1
+  as_postgres rm -rf "$home/primary"
+  as_postgres bash -c 'echo curtail > "$1/password"' - "$home"
+  as_postgres "$(postgres_bin)/initdb" --pgdata "$home/primary" --username curtail --pwfile "$home/password" --auth scram-sha-256 \
+    --encoding UTF8 --locale C.UTF-8 --no-instructions > "$folder/initdb.log" 2>&1 || {
+    cat "$folder/initdb.log" >&2
+    fail "initdb failed: see above"
+  }
+  as_postgres tee -a "$home/primary/postgresql.conf" < "$tree/dev/services.d/postgresql.conf" > /dev/null
+}
+
+# The copy holds the primary's configuration too; a slot keeps what a stopped replica has yet to read.
+postgres_make_replica() {
+  local home=$1 name=$2
+  listens "${postgres_ports[primary]}" || fail "$name is copied from the primary: start that first"
+  as_postgres rm -rf "$home/$name"
+  postgres_ask postgres "SELECT pg_create_physical_replication_slot('$name')
+    WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '$name')" > /dev/null
+  as_postgres "$(postgres_bin)/pg_basebackup" --pgdata "$home/$name" --write-recovery-conf --slot "$name" --checkpoint fast \
+    --dbname "host=127.0.0.1 port=15432 user=curtail password=curtail application_name=$name"
+}
+
+postgres_stop() {
+  local pid
+  pid=$(postgres_pids "$1")
+  [ -n "$pid" ] || return 0
+  # SIGINT is PostgreSQL's fast shutdown: it breaks off what is under way and writes a checkpoint.
+  end_process "$pid" INT
+  say "$1: stopped"
+}
+
+postgres_clean() { rm -rf "$(postgres_home)"; }
