@@ -73,6 +73,14 @@ kafka_fetch() {
   touch "$jars/complete"
 }
 
+kafka_make_topic() {
+  kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" --create --if-not-exists --topic "$1" \
+    --partitions "$2" > "$folder/topic.log" 2>&1 || {
+    tail -n 5 "$folder/topic.log" >&2
+    fail "the topic $1 cannot be made: see above"
+  }
+}
+
 kafka_stop() {
   local pid
   pid=$(kafka_pids)

@@ -74,10 +74,14 @@ postgres_start() {
     as_postgres tail -n 20 "$home/$name.log" >&2
     fail "$name does not start: see above, and $home/$name.log"
   }
-  if [ "$name" = primary ] && [ "$(postgres_ask postgres "SELECT 1 FROM pg_database WHERE datname = 'curtail'")" != 1 ]; then
-    postgres_ask postgres "CREATE DATABASE curtail"
-  fi
+  [ "$name" != primary ] || postgres_make_database curtail
   say "$name: up on port $port"
+}
+
+postgres_make_database() {
+  if [ "$(postgres_ask postgres "SELECT 1 FROM pg_database WHERE datname = '$1'")" != 1 ]; then
+    postgres_ask postgres "CREATE DATABASE \"$1\""
+  fi
 }
 
 postgres_make_primary() {
