@@ -5,7 +5,11 @@ install_missing() {
   local name packages=()
   for name in "$@"; do
     case $(part_of "$name") in
-      postgres) postgres_bin > /dev/null || packages+=(postgresql) ;;
+      postgres)
+        postgres_bin > /dev/null || packages+=(postgresql)
+        has openssl || packages+=(openssl)
+        ;;
+      pgbouncer) PATH=$PATH:/usr/sbin has pgbouncer || packages+=(pgbouncer) ;;
       redis) has redis-server && has redis-cli || packages+=(redis-server redis-tools) ;;
       kafka)
         has java || packages+=(openjdk-17-jre-headless)

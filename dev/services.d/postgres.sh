@@ -1,10 +1,14 @@
-# PostgreSQL: a primary and its streaming replicas. Read by dev/services.
+# PostgreSQL: a primary and its streaming replicas, and one that speaks TLS only. Read by dev/services.
 # It refuses to run as root, so root runs it as the user postgres, in a folder that this user can reach.
 # shellcheck shell=bash
 
-declare -A postgres_ports=([primary]=15432 [replica1]=15433 [replica2]=15434)
+declare -A postgres_ports=([primary]=15432 [replica1]=15433 [replica2]=15434 [tls]=15435)
 
-postgres_url() { echo "postgres://curtail:curtail@127.0.0.1:${postgres_ports[$1]}/curtail"; }
+postgres_url() {
+  local host=127.0.0.1
+  [ "$1" != tls ] || host=localhost
+  echo "postgres://curtail:curtail@$host:${postgres_ports[$1]}/curtail"
+}
 
 # Where the newest installed version has its programs.
 postgres_bin() {
@@ -53,8 +57,9 @@ postgres_answers() {
 }
 
 postgres_ask() {
-  PGPASSWORD=curtail psql --no-psqlrc --quiet --tuples-only --no-align --host 127.0.0.1 --port 15432 --username curtail \
-    --dbname "$1" --command "$2"
+  local port=${postgres_ports[$1]}
+  PGPASSWORD=curtail psql --no-psqlrc --quiet --tuples-only --no-align --host 127.0.0.1 --port "$port" --username curtail \
+    --dbname postgres --command "$2"
 }
 
 postgres_start() {
@@ -66,7 +71,11 @@ postgres_start() {
   fi
   home=$(postgres_home)
   if [ ! -f "$home/$name/PG_VERSION" ]; then
-    if [ "$name" = primary ]; then postgres_make_primary "$home"; else postgres_make_replica "$home" "$name"; fi
+    case $name in
+      primary) postgres_make "$home" primary ;;
+      tls) postgres_make "$home" tls && postgres_make_certificate "$home/tls" ;;
+      *) postgres_make_replica "$home" "$name" ;;
+    esac
   fi
   # The start waits until the server answers.
   as_postgres "$(postgres_bin)/pg_ctl" start --silent --wait --timeout 60 --pgdata "$home/$name" --log "$home/$name.log" \
@@ -74,26 +83,47 @@ postgres_start() {
     as_postgres tail -n 20 "$home/$name.log" >&2
     fail "$name does not start: see above, and $home/$name.log"
   }
-  [ "$name" != primary ] || postgres_make_database curtail
+  [[ $name == replica* ]] || postgres_make_database "$name" curtail
   say "$name: up on port $port"
 }
 
 postgres_make_database() {
-  if [ "$(postgres_ask postgres "SELECT 1 FROM pg_database WHERE datname = '$1'")" != 1 ]; then
-    postgres_ask postgres "CREATE DATABASE \"$1\""
+  local server=$1 name=$2
+  if [ "$(postgres_ask "$server" "SELECT 1 FROM pg_database WHERE datname = '$name'")" != 1 ]; then
+    postgres_ask "$server" "CREATE DATABASE \"$name\""
   fi
 }
 
-postgres_make_primary() {
-  local home=$1
-  as_postgres rm -rf "$home/primary"
+postgres_make() {
+  local home=$1 name=$2
+  as_postgres rm -rf "$home/$name"
   as_postgres bash -c 'echo curtail > "$1/password"' - "$home"
-  as_postgres "$(postgres_bin)/initdb" --pgdata "$home/primary" --username curtail --pwfile "$home/password" --auth scram-sha-256 \
+  as_postgres "$(postgres_bin)/initdb" --pgdata "$home/$name" --username curtail --pwfile "$home/password" --auth scram-sha-256 \
     --encoding UTF8 --locale C.UTF-8 --no-instructions > "$folder/initdb.log" 2>&1 || {
     cat "$folder/initdb.log" >&2
     fail "initdb failed: see above"
   }
-  as_postgres tee -a "$home/primary/postgresql.conf" < "$tree/dev/services.d/postgresql.conf" > /dev/null
+  as_postgres tee -a "$home/$name/postgresql.conf" < "$tree/dev/services.d/postgresql.conf" > /dev/null
+}
+
+# An authority, a certificate of it for this machine, and no way in without TLS.
+postgres_make_certificate() {
+  local home=$1
+  as_postgres bash -euc '
+    cd "$1"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Curtail test authority" \
+      -keyout ca.key -out ca.crt -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" -keyout server.key -out server.csr
+    printf "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n" > server.extensions
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile server.extensions -out server.crt
+    chmod 600 server.key ca.key
+    sed -i "s/^host /hostssl /" pg_hba.conf
+    printf "\nssl = on\nshared_buffers = 16MB\nwal_level = minimal\nmax_wal_senders = 0\n" >> postgresql.conf
+    cat ca.crt
+  ' - "$home" 2> "$folder/openssl.log" > "$folder/ca.crt" || {
+    tail -n 5 "$folder/openssl.log" >&2
+    fail "the certificate of tls cannot be made: see above"
+  }
 }
 
 # The copy holds the primary's configuration too; a slot keeps what a stopped replica has yet to read.
@@ -101,7 +131,7 @@ postgres_make_replica() {
   local home=$1 name=$2
   listens "${postgres_ports[primary]}" || fail "$name is copied from the primary: start that first"
   as_postgres rm -rf "$home/$name"
-  postgres_ask postgres "SELECT pg_create_physical_replication_slot('$name')
+  postgres_ask primary "SELECT pg_create_physical_replication_slot('$name')
     WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '$name')" > /dev/null
   as_postgres "$(postgres_bin)/pg_basebackup" --pgdata "$home/$name" --write-recovery-conf --slot "$name" --checkpoint fast \
     --dbname "host=127.0.0.1 port=15432 user=curtail password=curtail application_name=$name"
