@@ -38,18 +38,26 @@ wait_for() {
   done
 }
 
-# Prints the process of a pid file if it runs and is the program that we started: numbers are used again.
-pid_in() {
-  local file=$1 program=$2 pid
-  [ -r "$file" ] && read -r pid < "$file" || return 1
-  [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = "$program" ] && echo "$pid"
-}
-
 # Whether a process has ended; that nobody has asked for its exit code yet does not matter.
 is_gone() {
   local state
   state=$(sed 's/.*) //' "/proc/$1/stat" 2> /dev/null) && [ "${state:0:1}" != Z ] && return 1
   return 0
+}
+
+# Prints the process of a pid file if it runs and is the program that we started: numbers are used again.
+pid_in() {
+  local file=$1 program=$2 pid
+  read -r pid 2> /dev/null < "$file" || return 1
+  [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = "$program" ] && ! is_gone "$pid" && echo "$pid"
+}
+
+# Waits until not even the number of an ended process is left: servers take a number that is there for one that runs.
+let_vanish() {
+  local pid
+  read -r pid 2> /dev/null < "$1" || return 0
+  is_gone "$pid" || return 0
+  wait_for 10 test ! -d "/proc/$pid" || fail "process $pid has ended, and nobody asks for its exit code: remove $1"
 }
 
 # Ends a process: wakes it if it was stopped, asks with the signal that it takes for an orderly end, and kills it after 20 s.

@@ -4,12 +4,7 @@
 
 pgbouncer_port=15436
 
-pgbouncer_home() {
-  local home
-  home=$(postgres_home)/pgbouncer
-  as_postgres mkdir -p "$home"
-  echo "$home"
-}
+pgbouncer_home() { echo "$(postgres_home)/pgbouncer"; }
 
 pgbouncer_pids() { pid_in "$(pgbouncer_home)/pid" pgbouncer || true; }
 
@@ -25,6 +20,8 @@ pgbouncer_start() {
     return
   fi
   home=$(pgbouncer_home)
+  let_vanish "$home/pid"
+  as_postgres mkdir -p "$home"
   as_postgres tee "$home/users" > /dev/null <<< '"curtail" "curtail"'
   sed "s|@home@|$home|" "$tree/dev/services.d/pgbouncer.ini" | as_postgres tee "$home/pgbouncer.ini" > /dev/null
   PATH=$PATH:/usr/sbin as_postgres pgbouncer --quiet --daemon "$home/pgbouncer.ini" || {

@@ -33,20 +33,24 @@ as_postgres() {
   )
 }
 
-# Where the data is: in target/services, unless the tree stands where the user postgres may not go.
+# Where the data is: in target/services, unless the tree stands where the user postgres may not go. Found out once.
 postgres_home() {
-  local home=$folder/postgres
-  if [ "$(id -u)" -eq 0 ]; then
-    mkdir -p "$home"
-    if ! as_postgres test -x "$home"; then
-      home=/var/tmp/curtail-services-$(cksum <<< "$tree" | cut -d ' ' -f 1)
-    fi
-    mkdir -p "$home"
-    chown postgres: "$home"
-  else
-    mkdir -p "$home"
+  local home
+  if read -r home 2> /dev/null < "$folder/postgres.home"; then
+    echo "$home"
+    return
   fi
-  echo "$home"
+  home=$folder/postgres
+  mkdir -p "$home"
+  if [ "$(id -u)" -eq 0 ]; then
+    if ! as_postgres test -x "$home"; then
+      rmdir "$home"
+      home=/var/tmp/curtail-services-$(cksum <<< "$tree" | cut -d ' ' -f 1)
+      mkdir -p "$home"
+    fi
+    chown postgres: "$home"
+  fi
+  echo "$home" | tee "$folder/postgres.home"
 }
 
 postgres_pids() { pid_in "$(postgres_home)/$1/postmaster.pid" postgres || true; }
@@ -77,6 +81,7 @@ postgres_start() {
       *) postgres_make_replica "$home" "$name" ;;
     esac
   fi
+  let_vanish "$home/$name/postmaster.pid"
   # The start waits until the server answers.
   as_postgres "$(postgres_bin)/pg_ctl" start --silent --wait --timeout 60 --pgdata "$home/$name" --log "$home/$name.log" \
     --options "-p $port" > /dev/null || {
@@ -146,4 +151,4 @@ postgres_stop() {
   say "$1: stopped"
 }
 
-postgres_clean() { rm -rf "$(postgres_home)"; }
+postgres_clean() { rm -rf "$(postgres_home)" "$folder/postgres.home"; }
