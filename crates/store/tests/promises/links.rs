@@ -24,6 +24,7 @@ macro_rules! promises {
             versions_only_rise,
             no_more_clicks_are_spent_than_a_link_has,
             a_raised_limit_keeps_what_was_used,
+            to_peek_at_an_allowance_tells_what_is_left_and_takes_nothing,
         );
     };
 }
@@ -302,4 +303,20 @@ pub(crate) async fn a_raised_limit_keeps_what_was_used(engine: Engine) {
     // A new link with the same code begins anew.
     let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
     assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Granted { left: 0 });
+}
+
+pub(crate) async fn to_peek_at_an_allowance_tells_what_is_left_and_takes_nothing(engine: Engine) {
+    let limited = NewLink { max_clicks: Some(2), ..new_link("https://example.com/") };
+    let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
+    for answer in [Spent::Granted { left: 1 }, Spent::Granted { left: 0 }, Spent::UsedUp, Spent::UsedUp] {
+        for _ in 0..3 {
+            assert_eq!(engine.links.peek(link).await.unwrap(), answer);
+        }
+        assert_eq!(engine.links.spend(link).await.unwrap(), answer, "spending answers what was foretold");
+    }
+    let unlimited = Change { max_clicks: Field::Set(None), ..Change::default() };
+    engine.links.update(link, unlimited, None, at(1)).await.unwrap().unwrap();
+    assert_eq!(engine.links.peek(link).await.unwrap(), Spent::Unlimited);
+    engine.links.delete(link, None).await.unwrap().unwrap();
+    assert_eq!(engine.links.peek(link).await.unwrap(), Spent::Missing);
 }

@@ -1,0 +1,1 @@
+REPLACE INTO allowances (link_id, used) VALUES (?1, ?2)
