@@ -83,7 +83,7 @@ pub struct Created {
 pub enum WhenMade {
     /// By this very request.
     Now,
-    /// Before: it leads to the same destination and `reuse` was asked for.
+    /// Before: it leads to the same destination now, without a password, and `reuse` was asked for.
     Reused,
     /// By an earlier request with the same idempotency key.
     Replayed,

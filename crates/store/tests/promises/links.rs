@@ -19,6 +19,7 @@ macro_rules! promises {
             a_generated_code_is_never_given_again_and_a_custom_one_is_free,
             reuse_under_concurrency_gives_one_link,
             reuse_compares_the_normal_form_and_skips_archived_links,
+            reuse_skips_links_that_lead_nowhere_or_ask_for_a_password,
             a_repeated_request_gives_the_same_link,
             a_link_changes_only_from_the_expected_version,
             versions_only_rise,
@@ -201,6 +202,29 @@ pub(crate) async fn reuse_compares_the_normal_form_and_skips_archived_links(engi
         let made = make(&*engine.links, reuse(url)).await.unwrap();
         assert_eq!(made.when, WhenMade::Now, "{url}");
     }
+}
+
+pub(crate) async fn reuse_skips_links_that_lead_nowhere_or_ask_for_a_password(engine: Engine) {
+    let url = "https://example.com/a";
+    let plain = || new_link(url);
+    let reuse = || Create { now: at(10), ..create(NewLink { reuse: true, ..plain() }) };
+    let limited = |clicks| NewLink { max_clicks: Some(clicks), ..plain() };
+    let ended = NewLink { expires_at: Some(at(10)), ..plain() };
+    let later = NewLink { starts_at: Some(at(11)), ..plain() };
+    let locked = NewLink { password_hash: Some("$argon2id$".into()), ..plain() };
+    for unfit in [ended, later, locked, limited(1)] {
+        let unfit = make(&*engine.links, create(unfit)).await.unwrap().link;
+        if unfit.max_clicks.is_some() {
+            assert_eq!(engine.links.spend(unfit.id).await.unwrap(), Spent::Granted { left: 0 });
+        }
+        let made = make(&*engine.links, reuse()).await.unwrap();
+        assert_eq!(made.when, WhenMade::Now, "instead of {unfit:?}");
+        engine.links.delete(made.link.id, None).await.unwrap().unwrap();
+    }
+    let open = NewLink { starts_at: Some(at(10)), expires_at: Some(at(11)), ..limited(1) };
+    let open = make(&*engine.links, create(open)).await.unwrap().link;
+    let found = make(&*engine.links, reuse()).await.unwrap();
+    assert_eq!((found.link.id, found.when), (open.id, WhenMade::Reused), "it still has one to give");
 }
 
 pub(crate) async fn a_repeated_request_gives_the_same_link(engine: Engine) {
