@@ -1,6 +1,7 @@
 //! Changing and removing links, in the writer's thread.
 
 use super::super::row::{self, id_column, words_column};
+use super::allowance;
 use super::book::LinkBook;
 use crate::{StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
@@ -52,6 +53,9 @@ pub(super) fn update(
     if old.tags != link.tags || old.archived != link.archived {
         book.untag(&old)?;
         book.tag(&link)?;
+    }
+    if link.max_clicks.is_some() && old.max_clicks.is_none() {
+        allowance::begin(&book.connection, id)?;
     }
     book.changed(id);
     Ok(Ok(link))

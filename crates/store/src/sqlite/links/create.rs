@@ -88,7 +88,7 @@ fn create_many(
     for ((free, (id, version, code)), (link, now)) in free.into_iter().zip(identities).zip(links.drain(..)) {
         outcomes.push(if free {
             let link = whole(link, id, Code::known(code), version, now);
-            book.tag(&link)?;
+            complete(book, &link)?;
             Ok(new(link))
         } else {
             make(book, link, now)?.map(new)
@@ -216,7 +216,7 @@ fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
     };
     book.changed(id);
     let link = whole(link, id, code, version, now);
-    book.tag(&link)?;
+    complete(book, &link)?;
     Ok(Ok(link))
 }
 
@@ -276,6 +276,14 @@ fn insert_custom(
         return Err(StoreError::Damaged(format!("the id {id} is in use before it was given")));
     }
     Ok(Ok(id))
+}
+
+/// Writes what belongs to a link beside its row.
+fn complete(book: &mut LinkBook, link: &Link) -> Result<(), StoreError> {
+    if link.max_clicks.is_some() {
+        allowance::begin(&book.connection, link.id)?;
+    }
+    book.tag(link)
 }
 
 fn whole(link: NewLink, id: LinkId, code: Code, version: u64, now: Timestamp) -> Link {
