@@ -3,10 +3,9 @@
 //! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
 //! answer what is under way, the pipeline counts what they recorded, the store closes.
 
-use super::{metrics, routes};
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
-use crate::first_key;
+use crate::{first_key, metrics, routes};
 use anyhow::Context;
 use curtail_api::Api;
 use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache};

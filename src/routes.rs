@@ -1,6 +1,6 @@
 //! All routes that are not short links, on the main port and on the admin port.
 
-use super::metrics::Shown;
+use crate::metrics::Shown;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
