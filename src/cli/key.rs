@@ -119,7 +119,7 @@ fn revoke(id: u64, shared: &Shared) -> anyhow::Result<()> {
 }
 
 fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
-    let data = shared.place.load()?.settings.data;
+    let data = shared.place.load()?.settings.server.data;
     if !data.is_dir() {
         let data = data.display();
         bail!(

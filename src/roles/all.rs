@@ -41,12 +41,13 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let folder = DataFolder::lock(&settings.data)?;
-    let listeners = listener::listen(settings.listen, settings.threads)?;
-    let admin = settings.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
+    let folder = DataFolder::lock(&settings.server.data)?;
+    let listeners = listener::listen(settings.server.listen, settings.server.threads)?;
+    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
 
     let store = open_store(settings, &folder)?;
-    let new_key = first_key::ensure(&*store.keys, settings.admin_key.as_ref(), folder.path(), now()).await?;
+    let new_key =
+        first_key::ensure(&*store.keys, settings.server.admin_key.as_ref(), folder.path(), now()).await?;
     let (recorders, pipeline) = start_pipeline(settings, &folder, &store).await?;
 
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
@@ -93,7 +94,7 @@ fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Sqlite
     let options = sqlite::Settings {
         scheme: settings.codes.scheme,
         alphabet: settings.codes.alphabet,
-        readers: settings.threads.clamp(1, 4),
+        readers: settings.server.threads.clamp(1, 4),
         page_cache_bytes: PAGE_CACHE_BYTES,
     };
     Ok(sqlite::open(folder.path(), options)?)
@@ -108,7 +109,7 @@ async fn start_pipeline(
     let counted = store.rollups.positions().await?;
     let config = journal::Config {
         dir: folder.path().join("journal"),
-        streams: settings.threads,
+        streams: settings.server.threads,
         segment_bytes: clicks.segment_bytes,
         bytes_max: clicks.journal_bytes,
         sync_interval: clicks.sync_interval,
@@ -157,9 +158,9 @@ fn start_cores(
 }
 
 fn server_settings(settings: &Settings) -> server::Settings {
-    let networks = settings.trusted_proxies.iter().map(|network| network.parts()).collect();
+    let networks = settings.server.trusted_proxies.iter().map(|network| network.parts()).collect();
     server::Settings {
-        connections_max: connections(settings.limits.connections).div_ceil(settings.threads),
+        connections_max: connections(settings.limits.connections).div_ceil(settings.server.threads),
         header_timeout: settings.limits.header_timeout,
         body_timeout: settings.limits.body_timeout,
         idle_timeout: settings.limits.idle_timeout,
@@ -185,25 +186,25 @@ fn connections(wanted: usize) -> usize {
 
 fn api_settings(settings: &Settings) -> curtail_api::Settings {
     curtail_api::Settings {
-        base_url: settings.base_url.clone(),
+        base_url: settings.server.base_url.clone(),
         app_schemes: settings.links.app_schemes.clone(),
         own_hosts: own_hosts(settings),
         body_bytes_max: settings.api.body_bytes as usize,
         body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
         retention: retention(settings),
-        spill_folder: settings.data.clone(),
+        spill_folder: settings.server.data.clone(),
     }
 }
 
 /// Where this server is reached, as far as it can know: a link to any of these would be a loop.
 fn own_hosts(settings: &Settings) -> Vec<String> {
-    let port = settings.listen.port();
-    let mut own = vec![settings.listen.to_string(), format!("localhost:{port}")];
-    if settings.listen.ip().is_unspecified() {
+    let port = settings.server.listen.port();
+    let mut own = vec![settings.server.listen.to_string(), format!("localhost:{port}")];
+    if settings.server.listen.ip().is_unspecified() {
         own.extend([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
     }
-    let base = settings.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
+    let base = settings.server.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
     if let Some(host) = base.as_ref().and_then(url::Url::host_str) {
         own.push(format!("{host}:{port}"));
     }
@@ -229,9 +230,9 @@ fn announce(
     admin: Option<SocketAddr>,
     new_key: Option<&std::path::Path>,
 ) {
-    let base_url = settings.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let base_url = settings.server.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let admin = admin.map(tracing::field::display);
-    tracing::info!(%address, admin, base_url, data = %settings.data.display(), "serving");
+    tracing::info!(%address, admin, base_url, data = %settings.server.data.display(), "serving");
     if let Some(path) = new_key {
         tracing::info!(path = %path.display(), "an API key was made and is kept in this file, which only you can read");
     }
