@@ -11,7 +11,6 @@ mod environment;
 mod file;
 mod memory;
 mod mistake;
-mod network;
 mod number;
 mod parser;
 mod reader;

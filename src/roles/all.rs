@@ -158,14 +158,13 @@ fn start_cores(
 }
 
 fn server_settings(settings: &Settings) -> server::Settings {
-    let networks = settings.server.trusted_proxies.iter().map(|network| network.parts()).collect();
     server::Settings {
         connections_max: connections(settings.limits.connections).div_ceil(settings.server.threads),
         header_timeout: settings.limits.header_timeout,
         body_timeout: settings.limits.body_timeout,
         idle_timeout: settings.limits.idle_timeout,
         header_bytes: settings.limits.header_bytes as usize,
-        proxies: TrustedProxies::new(networks),
+        proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
         grace: settings.shutdown.grace,
     }
 }

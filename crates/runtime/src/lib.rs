@@ -1,8 +1,9 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, metrics. Knows no links.
+//! What any service needs: listeners, one runtime per core, shutdown, health, metrics, networks. Knows no links.
 
 pub mod clock;
 pub mod cores;
 pub mod health;
 pub mod listener;
 pub mod metrics;
+pub mod network;
 pub mod shutdown;

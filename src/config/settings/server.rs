@@ -1,11 +1,11 @@
 //! Settings without a section: where the server is, on what it runs, and who it is to the world.
 
-use crate::config::network::Network;
 use crate::config::number::Threads;
 use crate::config::parser::{List, Optional};
 use crate::config::reader::Reader;
 use crate::config::secret::Secret;
 use crate::config::text::{Address, BaseUrl, Block, Key, Path};
+use curtail_runtime::network::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
