@@ -15,7 +15,7 @@ pub(crate) struct KeyJson<'a> {
     pub(crate) name: &'a str,
     /// What it may do.
     #[schema(value_type = Vec<String>, example = json!(["links:read", "links:write"]))]
-    pub(crate) scopes: &'a [String],
+    pub(crate) scopes: Vec<&'static str>,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Time,
     /// It is refused from then on.
@@ -50,7 +50,7 @@ impl<'a> From<&'a ApiKey> for KeyJson<'a> {
         KeyJson {
             id: key.id.to_string(),
             name: &key.name,
-            scopes: &key.scopes,
+            scopes: key.scopes.names().collect(),
             created_at: Time(key.created_at),
             expires_at: key.expires_at.map(Time),
             revoked_at: key.revoked_at.map(Time),

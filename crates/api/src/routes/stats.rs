@@ -3,7 +3,6 @@
 use crate::auth::Caller;
 use crate::dto::answer;
 use crate::dto::stats::{OrphansJson, StatsJson, groups, orphans as orphans_json, series};
-use crate::keys::Scope;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{PathId, PathLinkId};
@@ -13,7 +12,7 @@ use crate::validate::stats::{self, wanted_orphans, wanted_stats};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use curtail_clicks::stats::GroupBy;
-use curtail_model::ClickClass;
+use curtail_model::{ClickClass, Scope};
 use curtail_store::rollups::Subject;
 use http::StatusCode;
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 
 use axum::Router;
 use axum::body::Body;
-use curtail_api::keys::{Scopes, generate_key};
+use curtail_api::keys::generate_key;
 use curtail_api::{Api, Settings, router};
 use curtail_clicks::pipeline::Retention;
 use curtail_clicks::stats::Stats;
-use curtail_model::{Alphabet, CodeScheme, Timestamp};
+use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
 use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
@@ -82,7 +82,7 @@ impl Server {
         let key_to_add = NewApiKey {
             name: scope.into(),
             hash,
-            scopes: Scopes::from_names([scope]).names(),
+            scopes: Scopes::from_names([scope]),
             created_at: Timestamp::from_millis(0),
             expires_at: None,
         };
