@@ -15,8 +15,9 @@ use curtail_clicks::{journal, stats::Stats};
 use curtail_model::Timestamp;
 use curtail_redirect::counters::Counters;
 use curtail_redirect::server::{self, Core};
-use curtail_redirect::{Elsewhere, Passwords, Redirector, Shared, TrustedProxies};
+use curtail_redirect::{Elsewhere, Guesses, Redirector, Shared, TrustedProxies};
 use curtail_runtime::health::Health;
+use curtail_runtime::password::Passwords;
 use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
 use curtail_runtime::{clock, cores, listener};
 use curtail_store::sqlite::{self, Sqlite};
@@ -52,10 +53,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
     let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+    let passwords = Passwords::default();
     let shared = Arc::new(Shared {
         resolver: Resolver::new(store.links.clone(), layers.clone()),
         links: store.links.clone(),
-        passwords: Passwords::default(),
+        guesses: Guesses::new(passwords.clone()),
         not_found_url: settings.redirect.not_found_url.clone(),
     });
     let health = Arc::new(Health::default());
@@ -64,6 +66,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: Arc::new(Stats::new(store.rollups.clone())),
+        passwords,
         settings: api_settings(settings),
     };
     let elsewhere = routes::elsewhere(api, health.clone());

@@ -16,7 +16,6 @@ pub mod keys;
 mod limits;
 mod openapi;
 mod origin;
-mod passwords;
 mod preconditions;
 pub mod problem;
 mod query;
@@ -32,6 +31,7 @@ pub use settings::Settings;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use curtail_clicks::stats::Stats;
+use curtail_runtime::password::Passwords;
 use curtail_store::{Keys, Links, Rollups};
 use service::Service;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Api {
     pub rollups: Arc<dyn Rollups>,
     /// What was counted, for everything else.
     pub stats: Arc<Stats>,
+    /// Hashes the passwords of links.
+    pub passwords: Passwords,
     /// What the configuration says.
     pub settings: Settings,
 }

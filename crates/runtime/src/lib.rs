@@ -1,4 +1,4 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, metrics, networks. Knows no links.
+//! What any service needs: listeners, one runtime per core, shutdown, health, metrics, networks, passwords. Knows no links.
 
 pub mod clock;
 pub mod cores;
@@ -6,4 +6,5 @@ pub mod health;
 pub mod listener;
 pub mod metrics;
 pub mod network;
+pub mod password;
 pub mod shutdown;

@@ -48,7 +48,7 @@ pub(crate) async fn change(
     change.password_hash = match password {
         Field::Keep => Field::Keep,
         Field::Set(None) => Field::Set(None),
-        Field::Set(Some(password)) => Field::Set(Some(service.passwords.hash(password).await?)),
+        Field::Set(Some(password)) => Field::Set(Some(service.hash(password).await?)),
     };
     let link = update(&service, id, change, &if_match).await?;
     let totals = totals_of(&service, &link).await?;

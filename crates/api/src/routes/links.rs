@@ -62,7 +62,7 @@ pub(crate) async fn create(
     let body = body::json(&headers, body, &service.settings).await?;
     let WantedLink { mut link, password } = wanted_link(&body, service.rules(&origin))?;
     if let Some(password) = password {
-        link.password_hash = Some(service.passwords.hash(password).await?);
+        link.password_hash = Some(service.hash(password).await?);
     }
     let create = Create { link, now: time::now(), idempotency: key.map(|key| key.of_body(&body)) };
     let made = service.links.create(vec![create]).await?;

@@ -7,6 +7,7 @@ use curtail_api::{Api, Settings, router};
 use curtail_clicks::pipeline::Retention;
 use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
+use curtail_runtime::password::Passwords;
 use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
@@ -69,6 +70,7 @@ impl Server {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             stats: Arc::new(Stats::new(store.rollups.clone())),
+            passwords: Passwords::default(),
             settings,
         };
         let mut server = Server { router: router(api), store, key: String::new(), _directory: directory };
