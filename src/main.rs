@@ -4,6 +4,7 @@
 //! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
 
 mod cli;
+mod clock;
 mod config;
 mod data_folder;
 mod first_key;

@@ -3,6 +3,7 @@
 use super::flags::PlaceFlags;
 use super::output;
 use super::table::lay_out;
+use crate::clock::now;
 use anyhow::{Context, bail};
 use curtail_api::keys::generate_key;
 use curtail_model::{Scopes, Timestamp};
@@ -156,10 +157,6 @@ fn state(key: &ApiKey, now: Timestamp) -> String {
         (None, Some(when)) => format!("works until {}", show_time(when)),
         (None, None) => "works".to_owned(),
     }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
 /// RFC 3339 in UTC, to the second.

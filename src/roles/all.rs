@@ -3,6 +3,7 @@
 //! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
 //! answer what is under way, the pipeline counts what they recorded, the store closes.
 
+use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::{first_key, metrics, routes};
@@ -12,14 +13,13 @@ use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, Shared
 use curtail_clicks::pipeline::{self, Pipeline};
 use curtail_clicks::recorder::Recorder;
 use curtail_clicks::{journal, stats::Stats};
-use curtail_model::Timestamp;
 use curtail_redirect::counters::Counters;
 use curtail_redirect::server::{self, Core};
 use curtail_redirect::{Elsewhere, Guesses, Redirector, Shared, TrustedProxies};
 use curtail_runtime::health::Health;
 use curtail_runtime::password::Passwords;
 use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
-use curtail_runtime::{clock, cores, listener};
+use curtail_runtime::{cores, listener};
 use curtail_store::sqlite::{self, Sqlite};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -265,8 +265,4 @@ async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(clock::coarse_millis())
 }
