@@ -10,6 +10,7 @@ pub mod counters;
 mod guesses;
 mod handover;
 mod head;
+mod pace;
 pub mod pages;
 mod proxies;
 mod redirector;
