@@ -13,7 +13,7 @@ use crate::routes::{PathId, PathLinkId};
 use crate::service::Service;
 use crate::time;
 use crate::validate::link::{WantedLink, wanted_link};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use curtail_model::{Code, Link, Scope};
@@ -164,7 +164,8 @@ async fn read(
     let totals = totals_of(service, link).await?;
     let etag = preconditions::etag(link.version, total(totals));
     if preconditions::is_known(headers, &etag)? {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)], Bytes::new()).into_response());
+        // Nothing of what it would be about: neither a body nor the type of one (RFC 9110, section 15.4.5).
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
     Ok(answer_link(StatusCode::OK, link, totals, origin))
 }
