@@ -61,14 +61,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         not_found_url: settings.redirect.not_found_url.clone(),
     });
     let health = Arc::new(Health::default());
-    let api = Api {
+    let (api, api_requests) = curtail_api::router(Api {
         links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now)),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: Arc::new(Stats::new(store.rollups.clone())),
         passwords,
         settings: api_settings(settings),
-    };
+    });
     let elsewhere = routes::elsewhere(api, health.clone());
 
     let (stop, told) = shutdown();
@@ -77,7 +77,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin_address = admin.iter().flatten().next().map(TcpListener::local_addr).transpose()?;
     let cores = start_cores(settings, listeners, recorders, &cache, &shared, &elsewhere, &counters, &told)?;
     if let Some(admin) = admin.into_iter().flatten().next() {
-        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch());
+        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch(), api_requests);
         tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
     }
     health.serving();

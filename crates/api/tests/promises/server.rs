@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use curtail_api::keys::generate_key;
-use curtail_api::{Api, Settings, router};
+use curtail_api::{Api, Requests, Settings, router};
 use curtail_clicks::pipeline::Retention;
 use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
@@ -20,6 +20,7 @@ use tower::ServiceExt;
 pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) store: Sqlite,
+    pub(crate) requests: Arc<Requests>,
     /// A key with every scope.
     pub(crate) key: String,
     _directory: TempDir,
@@ -73,7 +74,8 @@ impl Server {
             passwords: Passwords::default(),
             settings,
         };
-        let mut server = Server { router: router(api), store, key: String::new(), _directory: directory };
+        let (router, requests) = router(api);
+        let mut server = Server { router, store, requests, key: String::new(), _directory: directory };
         server.key = server.add_key("keys:admin").await;
         server
     }
