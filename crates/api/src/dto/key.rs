@@ -1,5 +1,6 @@
 //! API keys in JSON.
 
+use super::words;
 use crate::time::Time;
 use curtail_store::ApiKey;
 use serde::Serialize;
@@ -13,8 +14,7 @@ pub(crate) struct KeyJson<'a> {
     pub(crate) id: String,
     #[schema(example = "newsletter")]
     pub(crate) name: &'a str,
-    /// What it may do.
-    #[schema(value_type = Vec<String>, example = json!(["links:read", "links:write"]))]
+    #[schema(schema_with = words::scopes)]
     pub(crate) scopes: Vec<&'static str>,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Time,
@@ -70,8 +70,7 @@ pub(crate) struct NewKeyBody {
     /// What it is for.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// `links:read`, `links:write`, `stats:read`, `keys:admin`. Each stands alone, except that `keys:admin` holds all.
-    #[schema(min_items = 1)]
+    #[schema(schema_with = words::wanted_scopes)]
     scopes: Vec<String>,
     /// It is refused from then on; without it never.
     #[schema(format = DateTime)]
