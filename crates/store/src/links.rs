@@ -40,6 +40,9 @@ pub trait Links: Send + Sync {
     /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
     /// ask at once and whatever dies, no more are granted than the link has.
     fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
+
+    /// What [`Links::spend`] would answer now; takes nothing.
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
 }
 
 /// A link to make.
@@ -81,7 +84,7 @@ pub struct Created {
 pub enum WhenMade {
     /// By this very request.
     Now,
-    /// Before: it leads to the same destination and `reuse` was asked for.
+    /// Before: it leads to the same destination now, without a password, and `reuse` was asked for.
     Reused,
     /// By an earlier request with the same idempotency key.
     Replayed,

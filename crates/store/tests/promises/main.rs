@@ -2,6 +2,7 @@
 //! one line for each suite.
 
 mod crash;
+mod damage;
 mod engine;
 mod keys;
 mod links;

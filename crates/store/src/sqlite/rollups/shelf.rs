@@ -11,16 +11,14 @@
 //! entry := place:u8  length varint  bytes         length is that of the bytes plus 1; 0 for a rollup that stands alone
 //! ```
 //!
-//! The checksum is the low half of XXH3-64 over what stands before it, 4 bytes, little-endian. With it, a flipped bit
-//! cannot move clicks from one link to another.
+//! With the checksum ([`super::checksum`]), a flipped bit cannot move clicks from one link to another.
 
-use xxhash_rust::xxh3::xxh3_64;
+use super::checksum::{self, Key};
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
 pub(super) const ALONE_BYTES: usize = 512;
-const CHECKSUM_BYTES: usize = 4;
 
 /// What a shelf has of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +39,8 @@ pub(super) fn place_of(subject: i64) -> u8 {
 }
 
 /// The entries in order; nothing when this is not what was written.
-pub(super) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
-    let (mut rest, checksum) = shelf.split_last_chunk::<CHECKSUM_BYTES>()?;
-    if checksum_of(rest) != *checksum {
-        return None;
-    }
+pub(super) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
+    let mut rest = checksum::unseal(key, shelf)?;
     let mut entries = Vec::with_capacity(1 << PLACE_BITS);
     while let Some((&place, after)) = rest.split_first() {
         rest = after;
@@ -81,12 +76,6 @@ pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
     }
 }
 
-/// Ends a shelf.
-pub(super) fn finish(shelf: &mut Vec<u8>) {
-    let checksum = checksum_of(shelf);
-    shelf.extend_from_slice(&checksum);
-}
-
 /// Appends a LEB128 varint.
 pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
@@ -110,15 +99,13 @@ pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    (xxh3_64(bytes) as u32).to_le_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    const KEY: Key = [1, 60_000, 1, 2];
 
     type Rollups = BTreeMap<u8, Option<Vec<u8>>>;
 
@@ -132,7 +119,7 @@ mod tests {
         for (&place, rollup) in rollups {
             put(Entry { place, rollup: rollup.as_deref() }, &mut shelf);
         }
-        finish(&mut shelf);
+        checksum::seal(KEY, &mut shelf);
         shelf
     }
 
@@ -140,7 +127,7 @@ mod tests {
         #[test]
         fn every_link_finds_what_was_put_for_it(rollups in rollups()) {
             let shelf = written(&rollups);
-            let entries = read(&shelf).unwrap();
+            let entries = read(KEY, &shelf).unwrap();
             prop_assert_eq!(entries.len(), rollups.len());
             for place in 0..32 {
                 let found = find(&entries, place).map(|entry| entry.rollup.map(<[u8]>::to_vec));
@@ -153,13 +140,13 @@ mod tests {
             let mut shelf = written(&rollups);
             let at = at.index(shelf.len());
             shelf[at] ^= 1_u8 << bit;
-            prop_assert_eq!(read(&shelf), None);
+            prop_assert_eq!(read(KEY, &shelf), None);
         }
 
         #[test]
         fn whatever_passes_the_checksum_is_read_without_harm(mut bytes: Vec<u8>) {
-            finish(&mut bytes);
-            let _ = read(&bytes);
+            checksum::seal(KEY, &mut bytes);
+            let _ = read(KEY, &bytes);
         }
     }
 }
