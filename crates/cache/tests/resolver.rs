@@ -71,8 +71,8 @@ impl Links for Gated {
         self.links.list(query)
     }
 
-    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags()
+    fn tags(&self, after: Option<String>, limit: usize) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit)
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
