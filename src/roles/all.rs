@@ -18,7 +18,7 @@ use curtail_redirect::server::{self, Core};
 use curtail_redirect::{Elsewhere, Guesses, Redirector, Shared, TrustedProxies};
 use curtail_runtime::health::Health;
 use curtail_runtime::password::Passwords;
-use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
+use curtail_runtime::shutdown::{Shutdown, StopSignals, shutdown};
 use curtail_runtime::{cores, listener};
 use curtail_store::sqlite::{self, Sqlite};
 use std::net::{SocketAddr, TcpListener};
@@ -42,6 +42,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let signals = StopSignals::listen()?;
     let folder = DataFolder::lock(&settings.server.data)?;
     let listeners = listener::listen(settings.server.listen, settings.server.threads)?;
     let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
@@ -83,7 +84,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     health.serving();
     announce(settings, address, admin_address, new_key.as_deref());
 
-    let signal = signal_to_stop().await?;
+    let signal = signals.received().await;
     tracing::info!(signal, "stopping: answering what is under way");
     health.draining();
     stop.now();

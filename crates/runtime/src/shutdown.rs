@@ -1,6 +1,6 @@
 //! How everything learns that it is time to stop.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Says when to stop. Everybody holds a clone.
@@ -32,12 +32,28 @@ impl Shutdown {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and answers its name.
-pub async fn signal_to_stop() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// Listens for the signals that ask a process to stop.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on SIGTERM and SIGINT no longer end the process by themselves. To be called before anybody is told that it
+    /// serves: who stops it right then wants a clean end, too.
+    pub fn listen() -> std::io::Result<StopSignals> {
+        Ok(StopSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one, also one that has come since, and answers its name.
+    pub async fn received(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
