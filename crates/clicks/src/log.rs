@@ -10,6 +10,8 @@
 //! - what cannot be read is reported once, and never stands in the way of what follows.
 
 mod click;
+pub mod record;
+pub mod streams;
 mod values;
 
 pub use click::{Click, Clicked};

@@ -233,6 +233,7 @@ impl Decoder {
 
     fn entry<'a>(&self, click: &Click, bytes: &'a [u8]) -> Option<Entry<'a>> {
         Some(Entry {
+            position: self.position(),
             at: click.at,
             clicked: match click.on {
                 On::Link(id) => EntryClicked::Link(id),

@@ -22,6 +22,8 @@ pub struct SegmentKey {
 /// A click as the journal keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
+    /// Where the stream goes on behind it; no other click of the stream has the same, ever.
+    pub position: u64,
     /// When.
     pub at: Timestamp,
     /// On what.
@@ -139,6 +141,18 @@ impl Reader {
                 cursor.committed(position);
             }
         }
+    }
+
+    /// Goes back to what has been counted for good, and at least to these positions: everything behind them is handed
+    /// out again.
+    pub fn rewind(&mut self, positions: &[(u64, u64)]) {
+        self.committed(positions);
+        self.cursors.iter_mut().for_each(|cursor| cursor.rewind(&self.shared));
+    }
+
+    /// The streams that it follows.
+    pub fn streams(&self) -> Vec<u64> {
+        self.cursors.iter().map(|cursor| cursor.stream.number).collect()
     }
 
     /// When the oldest click happened that has not been read yet.

@@ -27,6 +27,27 @@ pub(super) struct Cursor {
     previous: Option<Decoder>,
     /// The position after the last click that was handed out.
     handed: u64,
+    /// The segments that were entered and have not been counted to their end.
+    entered: VecDeque<Entered>,
+    /// Clicks of this process that were read and not counted: how many before which position.
+    unsettled: VecDeque<(u64, u64)>,
+}
+
+/// How to come back to a segment.
+#[derive(Debug)]
+enum Entered {
+    Old(OldSegment),
+    /// Its sequence, and the link that leads to it: the segment itself may be taken back as soon as it is counted.
+    Live(u64, Arc<Link>),
+}
+
+impl Entered {
+    fn sequence(&self) -> u64 {
+        match self {
+            Entered::Old(segment) => segment.sequence.into(),
+            Entered::Live(sequence, _) => *sequence,
+        }
+    }
 }
 
 /// Where the bytes of a segment are.
@@ -41,7 +62,17 @@ impl Cursor {
     pub(super) fn new(stream: Arc<Stream>, old: Vec<OldSegment>) -> Cursor {
         let position = stream.consumed.load(Ordering::Relaxed);
         let next = Arc::clone(&stream.head);
-        Cursor { stream, position, old: old.into(), current: None, next, previous: None, handed: position }
+        Cursor {
+            stream,
+            position,
+            old: old.into(),
+            current: None,
+            next,
+            previous: None,
+            handed: position,
+            entered: VecDeque::new(),
+            unsettled: VecDeque::new(),
+        }
     }
 
     /// Hands out up to `limit` clicks and tells how many.
@@ -65,6 +96,7 @@ impl Cursor {
             damage.append(&mut decoder.damage);
             if matches!(source, Source::Live(_)) {
                 self.stream.read.fetch_add(handed as u64 + lost, Ordering::Release);
+                self.unsettled.push_back((self.position, handed as u64 + lost));
             }
             if !ends {
                 break;
@@ -78,7 +110,27 @@ impl Cursor {
     pub(super) fn committed(&mut self, position: u64) {
         // Between the last click and the end of its segment there is nothing that could be lost.
         let position = if position >= self.handed { position.max(self.position) } else { position };
-        self.stream.consumed.fetch_max(position, Ordering::Release);
+        let consumed = self.stream.consumed.fetch_max(position, Ordering::Release).max(position);
+        while self.unsettled.pop_front_if(|(before, _)| *before <= consumed).is_some() {}
+        while self.entered.pop_front_if(|entered| entered.sequence() < sequence_of(consumed)).is_some() {}
+    }
+
+    /// Goes back to what has been counted.
+    pub(super) fn rewind(&mut self, shared: &Shared) {
+        (self.current, self.previous) = (None, None);
+        while let Some(entered) = self.entered.pop_back() {
+            match entered {
+                Entered::Old(segment) => {
+                    shared.backlog_bytes.fetch_add(segment.length, Ordering::Relaxed);
+                    self.old.push_front(segment);
+                }
+                Entered::Live(_, link) => self.next = link,
+            }
+        }
+        self.position = self.stream.consumed.load(Ordering::Relaxed);
+        self.handed = self.position;
+        let unsettled = self.unsettled.drain(..).map(|(_, clicks)| clicks).sum();
+        self.stream.read.fetch_sub(unsettled, Ordering::Release);
     }
 
     pub(super) fn oldest_waiting(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> Option<Timestamp> {
@@ -95,13 +147,21 @@ impl Cursor {
             if let Some(old) = self.old.pop_front() {
                 shared.backlog_bytes.fetch_sub(old.length, Ordering::Relaxed);
                 self.load(&old, damage);
+                self.entered.push_back(Entered::Old(old));
                 continue;
             }
             let Some(segment) = self.next.get().and_then(Weak::upgrade) else { return false };
-            let decoder = Decoder::new(&segment.header, 0);
+            let sequence = segment.header.sequence.into();
+            let decoder = Decoder::new(&segment.header, self.counted_of(sequence));
+            self.entered.push_back(Entered::Live(sequence, Arc::clone(&self.next)));
             self.enter(Source::Live(segment), decoder, damage);
         }
         true
+    }
+
+    /// The position up to which a segment was counted, if it is the one where counting stopped.
+    fn counted_of(&self, sequence: u64) -> u64 {
+        if sequence_of(self.position) == sequence { self.position } else { 0 }
     }
 
     fn load(&mut self, old: &OldSegment, damage: &mut Vec<Damage>) {
@@ -123,8 +183,7 @@ impl Cursor {
                     self.pass(sequence);
                     return;
                 }
-                let counted = if sequence_of(self.position) == sequence { self.position } else { 0 };
-                let mut decoder = Decoder::new(&header, counted);
+                let mut decoder = Decoder::new(&header, self.counted_of(sequence));
                 if !is_whole {
                     decoder.header_is_damaged();
                 }
