@@ -10,6 +10,8 @@ mod log;
 mod memory;
 #[path = "count/pipeline.rs"]
 mod pipeline;
+#[path = "count/record.rs"]
+mod record;
 #[path = "count/rollup.rs"]
 mod rollup;
 #[path = "count/sample.rs"]
