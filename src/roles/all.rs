@@ -60,6 +60,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     });
     let health = Arc::new(Health::default());
     let api = Api {
+        secret: store.secret,
         links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now)),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),

@@ -8,6 +8,7 @@ mod answers;
 mod auth;
 mod body;
 mod bulk;
+mod consistency;
 mod cursor;
 mod dto;
 mod idempotency;
@@ -48,6 +49,8 @@ pub struct Api {
     pub rollups: Arc<dyn Rollups>,
     /// What was counted, for everything else.
     pub stats: Arc<Stats>,
+    /// What only the store knows: tokens are signed with a key that is made of it.
+    pub secret: [u8; 16],
     /// What the configuration says.
     pub settings: Settings,
 }
@@ -66,6 +69,7 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(routes::stats::orphans))
         .routes(routes!(routes::keys::list, routes::keys::create))
         .routes(routes!(routes::keys::revoke))
+        .route_layer(from_fn_with_state(service.clone(), consistency::read_your_writes))
         .route_layer(from_fn_with_state(service.clone(), auth::authenticate));
     let open =
         OpenApiRouter::new().routes(routes!(routes::about::problem)).routes(routes!(routes::about::openapi));

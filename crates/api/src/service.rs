@@ -3,6 +3,7 @@
 use crate::Api;
 use crate::auth::Authenticator;
 use crate::bulk::spill::Spills;
+use crate::consistency::Tokens;
 use crate::limits::RateLimits;
 use crate::origin::Origin;
 use crate::passwords::Passwords;
@@ -20,6 +21,7 @@ pub(crate) struct Service {
     pub(crate) stats: Arc<Stats>,
     pub(crate) settings: Settings,
     pub(crate) authenticator: Authenticator,
+    pub(crate) tokens: Tokens,
     pub(crate) rates: RateLimits,
     pub(crate) passwords: Passwords,
     /// Where answers to bulks wait for clients who do not read yet.
@@ -32,6 +34,7 @@ impl Service {
     pub(crate) fn new(api: Api) -> Service {
         Service {
             authenticator: Authenticator::new(api.keys.clone()),
+            tokens: Tokens::new(&api.secret),
             rates: RateLimits::new(api.settings.rate_per_second),
             passwords: Passwords::new(),
             spills: Arc::new(Spills::new(api.settings.spill_folder.clone())),

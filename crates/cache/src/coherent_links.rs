@@ -6,8 +6,8 @@
 use crate::shared_cache::{Held, Layer};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
-    WhenMade,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused, WhenMade,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -115,20 +115,28 @@ impl Links for CoherentLinks {
         self.links.resolve(code)
     }
 
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
-        self.links.get(id)
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.links.resolve_newest(code)
     }
 
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
-        self.links.find(code)
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+        self.links.get(id, seen)
     }
 
-    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
-        self.links.list(query)
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+        self.links.find(code, seen)
     }
 
-    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags()
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+        self.links.list(query, seen)
+    }
+
+    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(seen)
+    }
+
+    fn position(&self) -> Seen {
+        self.links.position()
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {

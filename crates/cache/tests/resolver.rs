@@ -6,7 +6,8 @@ use curtail_model::{
 };
 use curtail_store::sqlite::{self, Settings};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,24 +56,24 @@ impl Links for Gated {
         self.links.create(links)
     }
 
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
-        self.links.get(id)
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+        self.links.get(id, seen)
     }
 
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
-        self.links.find(code)
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+        self.links.find(code, seen)
     }
 
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
         self.links.delete(id, only_if)
     }
 
-    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
-        self.links.list(query)
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+        self.links.list(query, seen)
     }
 
-    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags()
+    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(seen)
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {

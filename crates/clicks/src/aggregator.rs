@@ -35,7 +35,7 @@ pub fn fold(clicks: &mut Clicks, merge: Merge) -> Batch {
             totals.push((link, rows.add(Subject::Link(link), of_link)));
         }
     }
-    Batch { rows: rows.in_order(), totals, positions: clicks.positions(), merge }
+    Batch { rows: rows.in_order(), totals, positions: clicks.positions(), lane: 0, claims: Vec::new(), merge }
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.

@@ -7,12 +7,13 @@
 pub mod keys;
 pub mod links;
 pub mod rollups;
+mod shelf;
 pub mod sqlite;
 
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use links::{
-    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Sort, Spent, TagCount, UpdateRefused,
-    WhenMade,
+    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Seen, Sort, Spent, TagCount,
+    UpdateRefused, WhenMade,
 };
 pub use rollups::Rollups;
 

@@ -67,6 +67,8 @@ pub struct Sqlite {
     pub rollups: Arc<dyn Rollups>,
     /// The codes of this store.
     pub codes: Codes,
+    /// What only this store knows, to make keys of.
+    pub secret: [u8; 16],
     parts: Parts,
 }
 
@@ -154,7 +156,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
         readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
     });
     let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };
-    Ok(Sqlite { links, keys, rollups, codes: identity.codes, parts })
+    Ok(Sqlite { links, keys, rollups, codes: identity.codes, secret: identity.key, parts })
 }
 
 /// Opens the API keys of a store that exists, also while another process has it open.

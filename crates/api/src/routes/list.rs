@@ -1,6 +1,7 @@
 //! List links and tags.
 
 use crate::auth::Caller;
+use crate::consistency::HasSeen;
 use crate::cursor;
 use crate::dto::answer;
 use crate::dto::link::{LinkJson, LinksJson, TagJson, TagsJson};
@@ -41,12 +42,13 @@ const CURSOR_BYTES_MAX: usize = 64;
 pub(crate) async fn list(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     origin: Origin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
     let query = wanted_page(query.as_deref())?;
-    let page = service.links.list(query.clone()).await?;
+    let page = service.links.list(query.clone(), seen).await?;
     let totals = match page.links.is_empty() {
         true => Vec::new(),
         false => service.rollups.totals(page.links.iter().map(|link| link.id).collect()).await?,
@@ -66,11 +68,12 @@ pub(crate) async fn list(
 pub(crate) async fn tags(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
     Query::read(query.as_deref(), &[]).finish()?;
-    let tags = service.links.tags().await?;
+    let tags = service.links.tags(seen).await?;
     Ok(answer(StatusCode::OK, &TagsJson { tags: tags.iter().map(TagJson::from).collect() }))
 }
 

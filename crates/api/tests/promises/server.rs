@@ -65,6 +65,7 @@ impl Server {
         )
         .unwrap();
         let api = Api {
+            secret: store.secret,
             links: store.links.clone(),
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),

@@ -4,7 +4,7 @@ use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
 use crate::log::{Clicks, Log};
-use curtail_store::rollups::{Merge, Positions};
+use curtail_store::rollups::{Committed, Merge, Positions};
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -129,14 +129,17 @@ impl Counting {
     fn commit(&mut self) {
         let positions = self.clicks.positions();
         let outcome = match self.backoff {
-            Some(_) if self.is_stored(&positions) => Ok(()),
+            Some(_) if self.is_stored(&positions) => Ok(Committed::Done),
             _ => wait(
                 &self.executor,
                 self.rollups.commit(aggregator::fold(&mut self.clicks, Arc::clone(&self.merge))),
             ),
         };
         match outcome {
-            Ok(()) => self.committed(&positions),
+            Ok(Committed::Done) => self.committed(&positions),
+            Ok(Committed::Fenced) => {
+                self.failed(&StoreError::Unavailable("somebody else counts these clicks now".into()));
+            }
             Err(error) => self.failed(&error),
         }
     }

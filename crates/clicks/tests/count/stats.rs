@@ -177,7 +177,13 @@ fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
         fn positions(&self) -> Answer<'_, curtail_store::rollups::Positions> {
             self.0.positions()
         }
-        fn commit(&self, batch: curtail_store::rollups::Batch) -> Answer<'_, ()> {
+        fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<curtail_store::rollups::Claimed>> {
+            self.0.claim(streams)
+        }
+        fn commit(
+            &self,
+            batch: curtail_store::rollups::Batch,
+        ) -> Answer<'_, curtail_store::rollups::Committed> {
             self.0.commit(batch)
         }
         fn totals(

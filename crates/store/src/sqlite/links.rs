@@ -13,7 +13,8 @@ use super::readers::Readers;
 use super::search::Search;
 use super::writer::Writer;
 use crate::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused,
 };
 use book::LinkBook;
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
@@ -38,12 +39,12 @@ impl Links for SqliteLinks {
         self.writer.submit(links.len(), move |book| create::create(book, links))
     }
 
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
         let codes = self.codes.clone();
         self.lookups.read(move |connection| book::get(connection, &codes, id))
     }
 
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
         self.look_up(code, |link| link)
     }
 
@@ -61,7 +62,7 @@ impl Links for SqliteLinks {
         self.writer.submit(1, move |book| change::delete(book, id, only_if))
     }
 
-    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, _: Seen) -> Answer<'_, Page> {
         if query.words.as_deref().is_some_and(|words| !words.trim().is_empty()) {
             return self.search.list(query);
         }
@@ -69,7 +70,7 @@ impl Links for SqliteLinks {
         self.lists.read(move |connection| list::list(connection, &codes, &query))
     }
 
-    fn tags(&self) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, _: Seen) -> Answer<'_, Vec<TagCount>> {
         self.lists.read(|connection| tags(connection))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, at, create, make, new_link, with_code};
 use curtail_model::{Change, Field, Link, LinkId, NewLink};
-use curtail_store::{Create, Links, ListQuery, Sort, TagCount};
+use curtail_store::{Create, Links, ListQuery, Seen, Sort, TagCount};
 use std::collections::HashSet;
 
 macro_rules! promises {
@@ -30,13 +30,13 @@ fn words(text: &str) -> ListQuery {
 }
 
 async fn urls(links: &dyn Links, query: ListQuery) -> Vec<String> {
-    links.list(query).await.unwrap().links.into_iter().map(|link| link.url).collect()
+    links.list(query, Seen::ANYTHING).await.unwrap().links.into_iter().map(|link| link.url).collect()
 }
 
 async fn walk(links: &dyn Links, mut query: ListQuery) -> Vec<Link> {
     let mut all = Vec::new();
     loop {
-        let page = links.list(query.clone()).await.unwrap();
+        let page = links.list(query.clone(), Seen::ANYTHING).await.unwrap();
         assert!(page.links.len() <= query.limit);
         assert!(!page.more || page.links.len() == query.limit);
         all.extend(page.links);
@@ -79,7 +79,7 @@ pub(crate) async fn pages_show_every_link_once_while_links_are_added(engine: Eng
             walk(&*engine.links, query.clone()).await.into_iter().map(|link| link.id).collect();
         let mut seen = Vec::new();
         loop {
-            let page = engine.links.list(query.clone()).await.unwrap();
+            let page = engine.links.list(query.clone(), Seen::ANYTHING).await.unwrap();
             seen.extend(page.links.into_iter().map(|link| (link.created_at, link.id)));
             if !page.more {
                 break;
@@ -150,7 +150,7 @@ pub(crate) async fn tags_are_counted_through_every_change(engine: Engine) {
     let made = engine.links.create(links).await.unwrap();
     let ids: Vec<_> = made.into_iter().map(|made| made.unwrap().link.id).collect();
     let tags = async || {
-        let tags = engine.links.tags().await.unwrap();
+        let tags = engine.links.tags(Seen::ANYTHING).await.unwrap();
         tags.into_iter().map(|TagCount { tag, links }| (tag, links)).collect::<Vec<_>>()
     };
     assert_eq!(tags().await, [("a".into(), 1), ("b".into(), 2), ("c".into(), 1)]);
@@ -229,7 +229,7 @@ pub(crate) async fn whatever_is_looked_for_is_text(engine: Engine) {
         for archived in [None, Some(true), Some(false)] {
             let query = ListQuery { archived, tag: Some("\"x".into()), ..words(trick) };
             assert_eq!(urls(&*engine.links, query).await, Vec::<String>::new(), "{trick:?}");
-            engine.links.list(ListQuery { archived, ..words(trick) }).await.unwrap();
+            engine.links.list(ListQuery { archived, ..words(trick) }, Seen::ANYTHING).await.unwrap();
         }
     }
     let long = "example ".repeat(10_000);

@@ -1,7 +1,7 @@
 -- clicks.db holds what was counted. Counts and positions change together, in one transaction.
 
 -- The small rollups of neighbouring links together, and with grain 0 their totals. The format is told in
--- sqlite/rollups/shelf.rs. Time comes before the links, so that what is counted now lies on few pages and what is
+-- shelf.rs. Time comes before the links, so that what is counted now lies on few pages and what is
 -- forgotten lies together.
 CREATE TABLE shelves (
     grain  INTEGER NOT NULL, -- length of the period in milliseconds; 0 for the lifetime

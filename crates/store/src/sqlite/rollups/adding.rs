@@ -1,9 +1,9 @@
 //! Adds what was counted to what is stored, inside the writer's transaction.
 
-use super::shelf::{self, ALONE_BYTES, Entry};
-use super::{LIFETIME, Period, id_column, merge_totals, row_key, subject_column, write_totals};
+use super::{LIFETIME, Period, id_column, row_key, subject_column};
 use crate::StoreError;
 use crate::rollups::{Batch, Row};
+use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
 use tracing::error;
 
@@ -27,7 +27,7 @@ struct Alone<'c> {
 
 /// Adds a batch: rollups, totals and positions.
 pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
-    let Batch { mut rows, mut totals, positions, merge } = batch;
+    let Batch { mut rows, mut totals, positions, merge, .. } = batch;
     let mut adding = Adding::new(connection)?;
     // In the order of the tables, so that neighbours are on the page that was just touched.
     rows.sort_unstable_by_key(row_key);

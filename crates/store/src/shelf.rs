@@ -1,8 +1,8 @@
-//! A shelf: the small rollups of neighbouring links in one row.
+//! A shelf: the small rollups of neighbouring links in one row, in every engine.
 //!
 //! Most links are clicked now and then, and what that leaves in a minute, an hour or a day is a few dozen bytes. Finding
-//! and writing a row costs SQLite more than that, so the rollups of 32 links with neighbouring ids share one. A rollup that
-//! has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
+//! and writing a row costs an engine more than that, so the rollups of 32 links with neighbouring ids share one. A rollup
+//! that has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
 //!
 //! # Format
 //!
@@ -14,34 +14,35 @@
 //! The checksum is the low half of XXH3-64 over what stands before it, 4 bytes, little-endian. With it, a flipped bit
 //! cannot move clicks from one link to another.
 
+use crate::rollups::Totals;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
-pub(super) const ALONE_BYTES: usize = 512;
+pub(crate) const ALONE_BYTES: usize = 512;
 const CHECKSUM_BYTES: usize = 4;
 
 /// What a shelf has of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
-    pub(super) place: u8,
+pub(crate) struct Entry<'a> {
+    pub(crate) place: u8,
     /// Nothing when it stands alone.
-    pub(super) rollup: Option<&'a [u8]>,
+    pub(crate) rollup: Option<&'a [u8]>,
 }
 
 /// The shelf of a link, which for other subjects means nothing.
-pub(super) fn number_of(subject: i64) -> i64 {
+pub(crate) fn number_of(subject: i64) -> i64 {
     subject >> PLACE_BITS
 }
 
 /// Where on its shelf a link is.
-pub(super) fn place_of(subject: i64) -> u8 {
+pub(crate) fn place_of(subject: i64) -> u8 {
     (subject & ((1 << PLACE_BITS) - 1)) as u8
 }
 
 /// The entries in order; nothing when this is not what was written.
-pub(super) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
+pub(crate) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
     let (mut rest, checksum) = shelf.split_last_chunk::<CHECKSUM_BYTES>()?;
     if checksum_of(rest) != *checksum {
         return None;
@@ -64,13 +65,13 @@ pub(super) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
 }
 
 /// What a shelf has of the link at a place.
-pub(super) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
+pub(crate) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
     let found = entries.binary_search_by_key(&place, |entry| entry.place).ok()?;
     Some(entries[found])
 }
 
 /// Appends an entry, which must come after those that are there.
-pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
+pub(crate) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
     shelf.push(entry.place);
     match entry.rollup {
         None => put_number(0, shelf),
@@ -82,13 +83,13 @@ pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
 }
 
 /// Ends a shelf.
-pub(super) fn finish(shelf: &mut Vec<u8>) {
+pub(crate) fn finish(shelf: &mut Vec<u8>) {
     let checksum = checksum_of(shelf);
     shelf.extend_from_slice(&checksum);
 }
 
 /// Appends a LEB128 varint.
-pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+fn put_number(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -97,7 +98,7 @@ pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// Takes a varint off the front.
-pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
+fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
@@ -108,6 +109,30 @@ pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Totals as three varints: human, bot, other.
+pub(crate) fn write_totals(totals: &Totals) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8);
+    [totals.human, totals.bot, totals.other].into_iter().for_each(|clicks| put_number(clicks, &mut bytes));
+    bytes
+}
+
+/// What [`write_totals`] wrote.
+pub(crate) fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
+    let mut number = || number(&mut bytes);
+    Some(Totals { human: number()?, bot: number()?, other: number()? })
+}
+
+/// Adds totals up; what cannot be read is not counted, as with rollups.
+pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
+    let (stored, new) =
+        (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
+    Ok(write_totals(&Totals {
+        human: stored.human + new.human,
+        bot: stored.bot + new.bot,
+        other: stored.other + new.other,
+    }))
 }
 
 fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
