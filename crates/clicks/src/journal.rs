@@ -159,7 +159,7 @@ pub fn open(
 
     let shared = Arc::new(shared);
     let salts = Arc::new(salts);
-    let reader = Reader::new(cursors, Arc::clone(&shared));
+    let reader = Reader::new(cursors, own, Arc::clone(&shared));
     let streams = &shared.streams[..config.streams];
     let recorders =
         streams.iter().map(|stream| Recorder::new(Arc::clone(stream), Arc::clone(&salts))).collect();

@@ -8,6 +8,8 @@ pub mod aggregator;
 pub mod classify;
 pub mod geo;
 pub mod journal;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log;
 pub mod pipeline;
 pub mod recorder;

@@ -1,5 +1,7 @@
 //! The promises of counting: from what recorders put into the journal to what stats answer.
 
+#[path = "count/copies.rs"]
+mod copies;
 #[path = "count/fold.rs"]
 mod fold;
 #[path = "count/kill.rs"]

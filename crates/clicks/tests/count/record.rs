@@ -122,7 +122,7 @@ proptest! {
         prop_assert_eq!(theirs.reason, sample.class.as_str());
         let clicked = match sample.link {
             Some(number) => TheirClicked::Link(number),
-            None => TheirClicked::Path(sample.text.clone()),
+            None => TheirClicked::Path(sample.text),
         };
         prop_assert_eq!(theirs.clicked, Some(clicked));
     }
@@ -179,7 +179,7 @@ fn poison_says_why() {
     let no_id = Some(TheirClicked::Link(u64::MAX));
     assert_eq!(poison(Theirs { clicked: no_id, ..whole.clone() }), Some(Poison::NoLink));
     assert_eq!(poison(Theirs { class: 9, ..whole.clone() }), Some(Poison::UnknownClass));
-    assert_eq!(poison(Theirs { class: 0, ..whole.clone() }), Some(Poison::UnknownClass));
+    assert_eq!(poison(Theirs { class: 0, ..whole }), Some(Poison::UnknownClass));
     let malformed: [&[u8]; 6] = [
         b"{\"link\":1}",
         &[0xff; 20],

@@ -1,6 +1,6 @@
 //! The reader goes back to what was counted, for whoever lost what it had read.
 
-use crate::support::{Click, click, config, open, record_all};
+use crate::support::{Click, click, config, open, record_all, streams};
 use curtail_clicks::journal::Progress;
 use curtail_clicks::journal::Reader;
 use curtail_model::Timestamp;
@@ -61,17 +61,51 @@ proptest! {
 
 #[test]
 fn what_somebody_else_has_counted_meanwhile_is_passed_over() {
-    let dir = tempfile::tempdir().unwrap();
+    // Clicks of an earlier process and of this one; who counted somewhere in either has read them elsewhere.
+    for counted in [10, 2_500, 2_999, 3_000, 4_700, 5_999] {
+        let dir = tempfile::tempdir().unwrap();
+        let clicks: Vec<Click> = (0..6_000).map(|number| click(number, "agent", "")).collect();
+        {
+            let (mut recorders, _, mut keeper) = open(&config(dir.path()), &[]);
+            record_all(&mut recorders[0], &mut keeper, &clicks[..3_000]);
+        }
+        let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), &[]);
+        record_all(&mut recorders[0], &mut keeper, &clicks[3_000..]);
+        let mut positions = Vec::new();
+        reader.read(counted, &mut |segment, entry| positions = vec![(segment.stream, entry.position)]);
+        reader.rewind(&[]);
+        // It has read a little when it hears of it.
+        read(&mut reader, 7, &mut Vec::new());
+        reader.rewind(&positions);
+        let mut rest = Vec::new();
+        read(&mut reader, usize::MAX, &mut rest);
+        assert!(rest.iter().copied().eq(counted as i64..6_000), "{counted}: {} are left", rest.len());
+        assert_eq!(keeper.meter().counts().waiting, 0);
+    }
+}
+
+#[test]
+fn a_copy_is_never_read_further_than_its_clicks() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), &[]);
-    let clicks: Vec<Click> = (0..3_000).map(|number| click(number, "agent", "")).collect();
+    let clicks: Vec<Click> = (0..2_000).map(|number| click(number, "agent", "")).collect();
     record_all(&mut recorders[0], &mut keeper, &clicks);
-    let mut read_before = Vec::new();
-    read(&mut reader, 100, &mut read_before);
-    // Another one read further, and counted that.
-    let mut positions = Vec::new();
-    reader.read(2_400, &mut |segment, entry| positions = vec![(segment.stream, entry.position)]);
-    reader.rewind(&positions);
+    for stream in streams(dir.path()) {
+        let copy = other.path().join(stream.file_name().unwrap());
+        std::fs::create_dir(&copy).unwrap();
+        for segment in std::fs::read_dir(stream).unwrap().map(Result::unwrap) {
+            std::fs::copy(segment.path(), copy.join(segment.file_name())).unwrap();
+        }
+    }
+    // The copy is counted to its end, and the spare segment behind it is no reason to say more.
+    let (_, mut of_copy, _keeper) = open(&config(other.path()), &[]);
+    let mut copied = Vec::new();
+    let counted = read(&mut of_copy, usize::MAX, &mut copied).positions;
+    assert_eq!(copied.len(), 2_000);
+    // The original has recorded on meanwhile.
+    record_all(&mut recorders[0], &mut keeper, &[click(2_000, "agent", "")]);
+    reader.rewind(&counted);
     let mut rest = Vec::new();
     read(&mut reader, usize::MAX, &mut rest);
-    assert_eq!(rest, (2_500..3_000).collect::<Vec<_>>());
+    assert_eq!(rest, [2_000]);
 }

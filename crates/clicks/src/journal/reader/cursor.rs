@@ -17,8 +17,10 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) stream: Arc<Stream>,
+    /// Whether this process records the stream. If not, another node may go on recording what this one has a copy of.
+    is_own: bool,
     /// Everything before it has been read.
-    pub(super) position: u64,
+    position: u64,
     old: VecDeque<OldSegment>,
     current: Option<(Source, Decoder)>,
     /// Where the next segment of this process appears.
@@ -59,11 +61,12 @@ enum Source {
 }
 
 impl Cursor {
-    pub(super) fn new(stream: Arc<Stream>, old: Vec<OldSegment>) -> Cursor {
+    pub(super) fn new(stream: Arc<Stream>, is_own: bool, old: Vec<OldSegment>) -> Cursor {
         let position = stream.consumed.load(Ordering::Relaxed);
         let next = Arc::clone(&stream.head);
         Cursor {
             stream,
+            is_own,
             position,
             old: old.into(),
             current: None,
@@ -92,11 +95,10 @@ impl Cursor {
             if handed > 0 {
                 self.handed = self.position;
             }
-            let lost = decoder.damage.iter().map(|damage| damage.clicks).sum::<u64>();
             damage.append(&mut decoder.damage);
             if matches!(source, Source::Live(_)) {
-                self.stream.read.fetch_add(handed as u64 + lost, Ordering::Release);
-                self.unsettled.push_back((self.position, handed as u64 + lost));
+                let before = self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
+                self.unsettled.push_back((self.position, decoder.clicks.saturating_sub(before)));
             }
             if !ends {
                 break;
@@ -104,6 +106,12 @@ impl Cursor {
             self.leave();
         }
         clicks
+    }
+
+    /// Up to where it has been read, to be stored. In a stream of another node that is the last click, not the end of its
+    /// segment: behind a copy's end the original may have more.
+    pub(super) fn stored(&self) -> u64 {
+        if self.is_own { self.position } else { self.handed }
     }
 
     /// Everything before `position` has been counted.
@@ -115,9 +123,15 @@ impl Cursor {
         while self.entered.pop_front_if(|entered| entered.sequence() < sequence_of(consumed)).is_some() {}
     }
 
-    /// Goes back to what has been counted.
-    pub(super) fn rewind(&mut self, shared: &Shared) {
-        (self.current, self.previous) = (None, None);
+    /// Goes back to what has been counted; or on to `position`, if others have counted more.
+    pub(super) fn rewind(&mut self, position: Option<u64>, shared: &Shared) {
+        let consumed = self.stream.consumed.load(Ordering::Relaxed);
+        let position = position.map_or(consumed, |position| position.max(consumed));
+        // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way to the next.
+        let _current = self.current.take();
+        self.previous = None;
+        let unsettled = self.unsettled.drain(..).map(|(_, clicks)| clicks).sum();
+        self.stream.read.fetch_sub(unsettled, Ordering::Release);
         while let Some(entered) = self.entered.pop_back() {
             match entered {
                 Entered::Old(segment) => {
@@ -127,10 +141,21 @@ impl Cursor {
                 Entered::Live(_, link) => self.next = link,
             }
         }
-        self.position = self.stream.consumed.load(Ordering::Relaxed);
-        self.handed = self.position;
-        let unsettled = self.unsettled.drain(..).map(|(_, clicks)| clicks).sum();
-        self.stream.read.fetch_sub(unsettled, Ordering::Release);
+        while let Some(counted) = self.old.pop_front_if(|old| u64::from(old.sequence) < sequence_of(position))
+        {
+            shared.backlog_bytes.fetch_sub(counted.length, Ordering::Relaxed);
+        }
+        while let Some(counted) = self.next.get().and_then(Weak::upgrade) {
+            if u64::from(counted.header.sequence) >= sequence_of(position) {
+                break;
+            }
+            let mut decoder = Decoder::new(&counted.header, position_of(0, u64::from(u32::MAX)));
+            while decoder.next(counted.published(), Ending::Published).is_some() {}
+            self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
+            self.next = Arc::clone(&counted.next);
+        }
+        (self.position, self.handed) = (position, position);
+        self.stream.consumed.fetch_max(position, Ordering::Release);
     }
 
     pub(super) fn oldest_waiting(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> Option<Timestamp> {
