@@ -65,6 +65,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: Arc::new(Stats::new(store.rollups.clone())),
+        pipeline: pipeline.watch(),
         settings: api_settings(settings),
     };
     let elsewhere = routes::elsewhere(api, health.clone());

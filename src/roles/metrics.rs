@@ -121,7 +121,16 @@ impl Parts {
     fn clicks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.pipeline.status();
         counter(encoder, "clicks_produced", "Clicks that were to be recorded.", status.produced)?;
+        counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
         counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
+        counter(
+            encoder,
+            "clicks_repeated",
+            "Deliveries of clicks that had been counted before.",
+            status.repeated,
+        )?;
+        let poison = status.poison.map(|(reason, count)| (reason.as_str(), count));
+        counters(encoder, "log_poison", "Records that were no clicks, by reason.", "reason", &poison)?;
         let dropped = status.dropped.map(|(reason, count)| (reason.as_str(), count));
         counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", "reason", &dropped)?;
         counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
@@ -133,6 +142,14 @@ impl Parts {
             "Commits that failed and were tried again.",
             status.commits_failed,
         )?;
+        counter(
+            encoder,
+            "rollup_commits_fenced",
+            "Commits that changed nothing because others count those clicks now.",
+            status.commits_fenced,
+        )?;
+        counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)?;
+        gauge(encoder, "log_partitions", "Partitions that this worker counts.", None, status.partitions)?;
         counter(
             encoder,
             "rollups_forgotten",

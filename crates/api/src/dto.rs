@@ -2,6 +2,7 @@
 
 pub(crate) mod key;
 pub(crate) mod link;
+pub(crate) mod pipeline;
 pub(crate) mod stats;
 
 use axum::response::{IntoResponse, Response};

@@ -32,6 +32,7 @@ pub use settings::Settings;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
 use curtail_store::{Keys, Links, Rollups};
 use service::Service;
@@ -51,6 +52,8 @@ pub struct Api {
     pub stats: Arc<Stats>,
     /// What only the store knows: tokens are signed with a key that is made of it.
     pub secret: [u8; 16],
+    /// What becomes of clicks in this process.
+    pub pipeline: Watch,
     /// What the configuration says.
     pub settings: Settings,
 }
@@ -67,6 +70,7 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(routes::stats::of_link))
         .routes(routes!(routes::stats::of_everything))
         .routes(routes!(routes::stats::orphans))
+        .routes(routes!(routes::pipeline::pipeline))
         .routes(routes!(routes::keys::list, routes::keys::create))
         .routes(routes!(routes::keys::revoke))
         .route_layer(from_fn_with_state(service.clone(), consistency::read_your_writes))

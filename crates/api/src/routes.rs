@@ -5,6 +5,7 @@ pub(crate) mod change;
 pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod list;
+pub(crate) mod pipeline;
 pub(crate) mod stats;
 
 use crate::problem::Problem;

@@ -9,6 +9,7 @@ use crate::origin::Origin;
 use crate::passwords::Passwords;
 use crate::settings::Settings;
 use crate::validate::link::Rules;
+use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
 use curtail_store::{Keys, Links, Rollups};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) struct Service {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) rollups: Arc<dyn Rollups>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) pipeline: Watch,
     pub(crate) settings: Settings,
     pub(crate) authenticator: Authenticator,
     pub(crate) tokens: Tokens,
@@ -43,6 +45,7 @@ impl Service {
             keys: api.keys,
             rollups: api.rollups,
             stats: api.stats,
+            pipeline: api.pipeline,
             settings: api.settings,
         }
     }

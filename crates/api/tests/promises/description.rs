@@ -53,6 +53,7 @@ async fn it_lists_every_route_and_nothing_else() {
             "GET /api/v1/links/{id}/stats",
             "GET /api/v1/openapi.json",
             "GET /api/v1/orphans",
+            "GET /api/v1/pipeline",
             "GET /api/v1/problems/{kind}",
             "GET /api/v1/stats",
             "GET /api/v1/tags",

@@ -4,7 +4,9 @@ use axum::Router;
 use axum::body::Body;
 use curtail_api::keys::{Scopes, generate_key};
 use curtail_api::{Api, Settings, router};
-use curtail_clicks::pipeline::Retention;
+use curtail_clicks::journal;
+use curtail_clicks::pipeline::{self, Pipeline, Retention};
+use curtail_clicks::recorder::Recorder;
 use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Timestamp};
 use curtail_store::NewApiKey;
@@ -12,7 +14,9 @@ use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -21,6 +25,9 @@ pub(crate) struct Server {
     pub(crate) store: Sqlite,
     /// A key with every scope.
     pub(crate) key: String,
+    /// What counts clicks, and what records them.
+    pub(crate) pipeline: Pipeline,
+    pub(crate) recorder: Recorder,
     _directory: TempDir,
 }
 
@@ -47,6 +54,26 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
+fn start_pipeline(folder: &Path, store: &Sqlite) -> (Recorder, Pipeline) {
+    let config = journal::Config {
+        dir: folder.join("journal"),
+        streams: 1,
+        segment_bytes: 64 << 10,
+        bytes_max: 1 << 20,
+        sync_interval: Duration::from_millis(20),
+    };
+    let (mut recorders, reader, keeper) = journal::open(config, &[]).unwrap();
+    let config = pipeline::Config {
+        geo_path: None,
+        retention: settings().retention,
+        commit_interval: Duration::from_millis(20),
+        batch_clicks_max: 1_000,
+        waiting_clicks_max: 0,
+    };
+    let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone()).unwrap();
+    (recorders.pop().unwrap(), pipeline)
+}
+
 impl Server {
     pub(crate) async fn start() -> Server {
         Server::with(settings()).await
@@ -64,15 +91,18 @@ impl Server {
             },
         )
         .unwrap();
+        let (recorder, pipeline) = start_pipeline(directory.path(), &store);
         let api = Api {
             secret: store.secret,
             links: store.links.clone(),
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             stats: Arc::new(Stats::new(store.rollups.clone())),
+            pipeline: pipeline.watch(),
             settings,
         };
-        let mut server = Server { router: router(api), store, key: String::new(), _directory: directory };
+        let (router, key) = (router(api), String::new());
+        let mut server = Server { router, store, key, pipeline, recorder, _directory: directory };
         server.key = server.add_key("keys:admin").await;
         server
     }

@@ -1,6 +1,8 @@
 //! Whose turn it is to count a stream: claims on streams in the store.
 
-use curtail_store::rollups::{Claimed, Positions};
+use curtail_store::rollups::Claimed;
+#[cfg(feature = "kafka")]
+use curtail_store::rollups::Positions;
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -30,6 +32,7 @@ impl Claims {
     }
 
     /// Up to where all streams have been counted.
+    #[cfg(feature = "kafka")]
     pub(crate) fn positions(&self) -> Result<Positions, StoreError> {
         self.wait(self.rollups.positions())
     }

@@ -20,15 +20,12 @@ pub(crate) struct Tally {
     trouble: Mutex<Option<String>>,
 }
 
+/// What those say who speak to brokers.
+#[cfg(feature = "kafka")]
 impl Tally {
     /// A record was no click.
     pub(crate) fn poisoned(&self, poison: Poison) {
         self.poison[poison as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many were none, and why.
-    pub(crate) fn poison(&self) -> [(Poison, u64); Poison::ALL.len()] {
-        Poison::ALL.map(|poison| (poison, self.poison[poison as usize].load(Ordering::Relaxed)))
     }
 
     /// A broker, or the way to it, is in trouble.
@@ -48,6 +45,14 @@ impl Tally {
         if trouble.take().is_some() {
             tracing::info!("brokers work again");
         }
+    }
+}
+
+/// What those ask who watch.
+impl Tally {
+    /// How many were none, and why.
+    pub(crate) fn poison(&self) -> [(Poison, u64); Poison::ALL.len()] {
+        Poison::ALL.map(|poison| (poison, self.poison[poison as usize].load(Ordering::Relaxed)))
     }
 
     /// How many errors of brokers were reported.
