@@ -41,6 +41,11 @@ pub(crate) fn place_of(subject: i64) -> u8 {
     (subject & ((1 << PLACE_BITS) - 1)) as u8
 }
 
+/// The link at a place of a shelf.
+pub(crate) fn subject_of(number: i64, place: u8) -> i64 {
+    (number << PLACE_BITS) | i64::from(place)
+}
+
 /// The entries in order; nothing when this is not what was written.
 pub(crate) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
     let (mut rest, checksum) = shelf.split_last_chunk::<CHECKSUM_BYTES>()?;
