@@ -2,6 +2,8 @@
 
 #[path = "kafka/broker.rs"]
 mod broker;
+#[path = "kafka/engine.rs"]
+mod engine;
 #[path = "kafka/faults.rs"]
 mod faults;
 #[path = "kafka/kills.rs"]

@@ -22,6 +22,7 @@ use group::{Change, Group};
 use partitions::{Partitions, Start, Taken, Watermarks};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ const POLL_MAX: Duration = Duration::from_secs(60);
 const DOUBT: Duration = Duration::from_secs(3);
 /// How often offsets are told to Kafka, for tools that show how far a group is. Nothing here reads them.
 const TELL_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a batch waits for records that are known to be there.
+const FETCH_WAIT: Duration = Duration::from_millis(20);
 /// Memory of the client for records that were fetched ahead.
 const FETCHED_KIB_MAX: usize = 64 << 10;
 
@@ -179,7 +182,7 @@ impl Log for KafkaLog {
         self.settle()?;
         let mut read = 0;
         while read < limit {
-            let taken = match self.consumer.poll(Duration::ZERO) {
+            let taken = match poll(&self.consumer, &self.partitions) {
                 Some(Ok(message)) => self.partitions.take(&message, into),
                 // An offset that is gone is found anew by claiming; what else it says is shown in the status.
                 Some(Err(error)) => {
@@ -257,4 +260,15 @@ impl Log for KafkaLog {
     fn is_shared(&self) -> bool {
         true
     }
+}
+
+/// The next record that was fetched. While more are known to be there it waits a little for the next fetch: the larger a
+/// batch is, the less each click costs.
+fn poll<'c>(
+    consumer: &'c BaseConsumer<Group>,
+    partitions: &Partitions,
+) -> Option<Result<BorrowedMessage<'c>, KafkaError>> {
+    let fetched = consumer.poll(Duration::ZERO);
+    let waits = fetched.is_none() && partitions.is_behind() && !consumer.context().has_changed();
+    if waits { consumer.poll(FETCH_WAIT) } else { fetched }
 }

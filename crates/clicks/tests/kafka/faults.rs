@@ -1,23 +1,25 @@
 //! Clicks wait in the journal while the broker is away, and none is lost or counted twice.
 
 use crate::broker::Broker;
+use crate::engine::{Engine, Place, on_each_engine};
 use crate::support::{
-    SOON, assert_each_once, find, open_store, record_all, start_node, start_worker, until_counted,
-    until_status,
+    SOON, assert_each_once, find, record_all, start_node, start_worker, until_counted, until_status,
 };
 use crate::topic::{Topic, wait};
 use curtail_clicks::kafka;
 
-#[test]
-fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains() {
-    let folder = tempfile::tempdir().unwrap();
+on_each_engine!(while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains,);
+
+fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: Engine) {
+    let place = Place::new(engine);
     let mut broker = Broker::start();
     let topic = Topic::on(&broker.address, 3);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    let journal = folder.path().join("journal");
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
     let (mut recorders, node) = start_node(&journal, &topic.config, &found);
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     record_all(&mut recorders, 1..2_001);
     until_status(&worker, |status| status.counted == 2_000);
     let before = node.status().journal_bytes;
@@ -33,7 +35,7 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains() {
     // A node that starts while no broker is there remembers what it must know, and records.
     drop(recorders);
     node.drain(std::time::Duration::from_millis(200));
-    let recalled = wait(kafka::Topic::find_or_recall(&topic.config, &*rollups)).unwrap();
+    let recalled = wait(kafka::Topic::find_or_recall(&topic.config, &**rollups)).unwrap();
     assert_eq!((recalled.partitions, recalled.cluster.as_deref()), (3, None));
     let (mut recorders, node) = start_node(&journal, &topic.config, &recalled);
     record_all(&mut recorders, 60_001..61_001);
@@ -42,7 +44,7 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains() {
     drop(recorders);
     let status = node.drain(SOON);
     assert_eq!((status.lag_clicks, status.backlog_bytes), (0, 0), "{status:?}");
-    until_counted(&topic, &found, &rollups);
+    until_counted(&topic, &found, rollups);
     assert_eq!(worker.drain(SOON).damaged, 0);
-    assert_each_once(&rollups, 1..61_001);
+    assert_each_once(rollups, 1..61_001);
 }

@@ -1,17 +1,21 @@
 //! Counting is exact though nodes and workers are killed: real processes, really killed.
 
+use crate::engine::{Engine, Place, Store, on_each_engine};
 use crate::support::{
-    SOON, clicks_of_days, clicks_on, find, open_store, record, ship, start_node, start_worker, until_counted,
+    SOON, clicks_of_days, clicks_on, find, find_in, record, ship, start_node, start_worker, until_counted,
 };
 use crate::topic::Topic;
 use curtail_clicks::kafka;
 use curtail_clicks::recorder::Recorded;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// Set for the processes that are killed: their folder, brokers, topic and its partitions.
+on_each_engine!(every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_and_again,);
+
+/// Set for the processes that are killed: their folder, the address of their store if it is not there, brokers and topic.
 const FOLDER: &str = "CURTAIL_KAFKA_KILL_FOLDER";
+const STORE: &str = "CURTAIL_KAFKA_KILL_STORE";
 const BROKERS: &str = "CURTAIL_KAFKA_KILL_BROKERS";
 const TOPIC: &str = "CURTAIL_KAFKA_KILL_TOPIC";
 /// The link that a node clicks first; every click is on a link of its own, so that none can hide another.
@@ -23,6 +27,8 @@ const PARTITIONS: u16 = 4;
 /// What a process that is to be killed was told.
 pub(crate) struct Told {
     pub(crate) folder: PathBuf,
+    /// Where the store is, if not in the folder.
+    pub(crate) url: Option<String>,
     pub(crate) config: kafka::Config,
 }
 
@@ -31,14 +37,15 @@ impl Told {
     pub(crate) fn find() -> Option<Told> {
         let folder = std::env::var_os(FOLDER)?.into();
         let [brokers, topic] = [BROKERS, TOPIC].map(|name| std::env::var(name).unwrap());
-        Some(Told { folder, config: kafka::Config { brokers, topic } })
+        Some(Told { folder, url: std::env::var(STORE).ok(), config: kafka::Config { brokers, topic } })
     }
 }
 
 /// Starts one of this file's processes.
-pub(crate) fn child(test: &str, folder: &Path, topic: &Topic, first: u64) -> Child {
+pub(crate) fn child(test: &str, place: &Place, topic: &Topic, first: u64) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env(FOLDER, folder);
+    command.args(["--exact", test, "--nocapture"]).env(FOLDER, place.folder());
+    command.envs(place.url().map(|url| (STORE, url)));
     command.env(BROKERS, &topic.config.brokers).env(TOPIC, &topic.config.topic).env(FIRST, first.to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
@@ -46,7 +53,7 @@ pub(crate) fn child(test: &str, folder: &Path, topic: &Topic, first: u64) -> Chi
 /// The node to be killed: for each line that it is told it records a hundred clicks, and says how many it was promised.
 #[test]
 fn a_node_records_and_ships_until_it_is_killed() {
-    let Some(Told { folder, config }) = Told::find() else { return };
+    let Some(Told { folder, config, .. }) = Told::find() else { return };
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
     let topic = kafka::Topic { name: config.topic.clone(), partitions: PARTITIONS, cluster: None };
     let (mut recorders, _pipeline) = start_node(&folder.join("journal"), &config, &topic);
@@ -64,10 +71,10 @@ fn a_node_records_and_ships_until_it_is_killed() {
 /// The worker to be killed; it says when it counts.
 #[test]
 fn a_worker_counts_until_it_is_killed() {
-    let Some(Told { folder, config }) = Told::find() else { return };
-    let rollups = open_store(&folder);
-    let topic = crate::topic::wait(kafka::Topic::find(&config, &*rollups)).unwrap();
-    let worker = start_worker(&folder, &config, &topic, &rollups);
+    let Some(Told { folder, url, config }) = Told::find() else { return };
+    let store = Store::open(&folder, url);
+    let topic = find_in(&config, &store.rollups);
+    let worker = start_worker(&folder, &config, &topic, &store.rollups);
     let mut counted = 0;
     loop {
         let status = worker.status();
@@ -93,15 +100,14 @@ fn kill(mut process: Child) {
     process.wait().unwrap();
 }
 
-#[test]
-fn every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_and_again() {
-    let folder = tempfile::tempdir().unwrap();
+fn every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_and_again(engine: Engine) {
+    let place = Place::new(engine);
     let topic = Topic::new(PARTITIONS.into());
     let mut kept = Vec::new();
     let start = |round: u64| {
         let first = round * ROUNDS_APART;
-        let node = child("kills::a_node_records_and_ships_until_it_is_killed", folder.path(), &topic, first);
-        let worker = child("kills::a_worker_counts_until_it_is_killed", folder.path(), &topic, 0);
+        let node = child("kills::a_node_records_and_ships_until_it_is_killed", &place, &topic, first);
+        let worker = child("kills::a_worker_counts_until_it_is_killed", &place, &topic, 0);
         (node, worker)
     };
     for round in 1..=KILLS {
@@ -125,21 +131,22 @@ fn every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_an
         kept.push(round * ROUNDS_APART + 1..=round * ROUNDS_APART + said);
     }
 
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    ship(&folder.path().join("journal"), &topic.config, &found, 0..0);
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
-    until_counted(&topic, &found, &rollups);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    ship(&place.journal(), &topic.config, &found, 0..0);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_counted(&topic, &found, rollups);
     let status = worker.drain(SOON);
     assert_eq!((status.damaged, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (0, 0));
     let mut sum = 0;
     for said in kept {
         // What was kept and not said any more may be counted, each once.
         let (first, last) = (*said.start(), *said.end());
-        for (number, clicks) in (first..).zip(clicks_on(&rollups, first..last + 200)) {
+        for (number, clicks) in (first..).zip(clicks_on(rollups, first..last + 200)) {
             assert!(clicks == 1 || (clicks == 0 && number > last), "{number} of {said:?}: {clicks}");
             sum += clicks;
         }
     }
-    assert_eq!(sum, clicks_of_days(&rollups), "totals and rollups agree");
+    assert_eq!(sum, clicks_of_days(rollups), "totals and rollups agree");
 }

@@ -6,10 +6,9 @@ use curtail_clicks::kafka;
 use curtail_clicks::pipeline::{self, Pipeline, Retention, ShipConfig, Status, WorkConfig};
 use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
 use curtail_clicks::rollup::Rollup;
-use curtail_model::{Alphabet, CodeScheme, LinkId, Timestamp};
+use curtail_model::{LinkId, Timestamp};
 use curtail_store::Rollups;
 use curtail_store::rollups::{Grain, Subject};
-use curtail_store::sqlite::{self, Settings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::path::Path;
@@ -17,17 +16,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-
-/// The store in this folder.
-pub(crate) fn open_store(folder: &Path) -> Arc<dyn Rollups> {
-    let settings = Settings {
-        scheme: CodeScheme::Permuted,
-        alphabet: Alphabet::Base62,
-        readers: 1,
-        page_cache_bytes: 4 << 20,
-    };
-    sqlite::open(folder, settings).unwrap().rollups
-}
 
 pub(crate) fn journal_config(dir: &Path) -> Config {
     Config {
@@ -77,7 +65,12 @@ pub(crate) fn start_worker(
 
 /// The topic as a process that starts finds it.
 pub(crate) fn find(topic: &Topic, rollups: &Arc<dyn Rollups>) -> kafka::Topic {
-    wait(kafka::Topic::find(&topic.config, &**rollups)).unwrap()
+    find_in(&topic.config, rollups)
+}
+
+/// The same, by its settings.
+pub(crate) fn find_in(kafka: &kafka::Config, rollups: &Arc<dyn Rollups>) -> kafka::Topic {
+    wait(kafka::Topic::find(kafka, &**rollups)).unwrap()
 }
 
 /// Records a click on the link with this number.

@@ -1,8 +1,9 @@
 //! Nodes and workers, while all is well and while workers come and go.
 
+use crate::engine::{Engine, Place, on_each_engine};
 use crate::support::{
-    SOON, assert_each_once, clicks_of_days, clicks_on, find, open_store, record_all, record_only, ship,
-    start_node, start_worker, until, until_counted, until_status,
+    SOON, assert_each_once, clicks_of_days, clicks_on, find, record_all, record_only, ship, start_node,
+    start_worker, until, until_counted, until_status,
 };
 use crate::topic::Topic;
 use curtail_clicks::log::record::Poison;
@@ -10,15 +11,23 @@ use curtail_clicks::pipeline::Part;
 use std::fs;
 use std::path::Path;
 
-#[test]
-fn what_a_node_records_a_worker_counts_once() {
-    let folder = tempfile::tempdir().unwrap();
+on_each_engine!(
+    what_a_node_records_a_worker_counts_once,
+    a_delivery_that_is_repeated_changes_nothing,
+    workers_come_and_go_while_clicks_come_and_each_is_counted_once,
+    what_is_no_click_is_set_aside_and_holds_nothing_up,
+    a_topic_that_was_made_anew_is_counted_from_its_front,
+);
+
+fn what_a_node_records_a_worker_counts_once(engine: Engine) {
+    let place = Place::new(engine);
     let topic = Topic::new(3);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    let journal = folder.path().join("journal");
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
     let (mut recorders, node) = start_node(&journal, &topic.config, &found);
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     record_all(&mut recorders, 1..5_001);
     let status = until_status(&worker, |status| status.counted == 5_000);
     assert_eq!((status.part, status.partitions, status.repeated), (Part::Worker, 3, 0));
@@ -26,7 +35,7 @@ fn what_a_node_records_a_worker_counts_once() {
     let shipped = until_status(&node, |status| status.shipped == 5_000);
     let dropped: u64 = shipped.dropped.iter().map(|(_, clicks)| clicks).sum();
     assert_eq!((shipped.part, shipped.produced - dropped, shipped.last_error), (Part::Node, 5_000, None));
-    assert_each_once(&rollups, 1..5_001);
+    assert_each_once(rollups, 1..5_001);
     drop(recorders);
     assert_eq!(node.drain(SOON).lag_clicks, 0);
     worker.drain(SOON);
@@ -36,18 +45,18 @@ fn what_a_node_records_a_worker_counts_once() {
     assert_eq!((again.shipped, again.backlog_bytes), (0, 0));
 }
 
-#[test]
-fn a_delivery_that_is_repeated_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let (journal, saved) = (folder.path().join("journal"), folder.path().join("saved"));
+fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
+    let place = Place::new(engine);
+    let (journal, saved) = (place.journal(), place.folder().join("saved"));
     let topic = Topic::new(3);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
     // What a node had on its disk before it shipped, put back after it has.
     record_only(&journal, 1..4_001);
     copy(&journal, &saved);
     assert_eq!(ship(&journal, &topic.config, &found, 0..0).shipped, 4_000);
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     until_status(&worker, |status| status.counted == 4_000);
 
     for _ in 0..2 {
@@ -57,9 +66,9 @@ fn a_delivery_that_is_repeated_changes_nothing() {
     }
     let status = until_status(&worker, |status| status.repeated == 8_000);
     assert_eq!(status.counted, 4_000);
-    until_counted(&topic, &found, &rollups);
+    until_counted(&topic, &found, rollups);
     worker.drain(SOON);
-    assert_each_once(&rollups, 1..4_001);
+    assert_each_once(rollups, 1..4_001);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -74,14 +83,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-#[test]
-fn workers_come_and_go_while_clicks_come_and_each_is_counted_once() {
-    let folder = tempfile::tempdir().unwrap();
+fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine) {
+    let place = Place::new(engine);
     let topic = Topic::new(4);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    let (mut recorders, node) = start_node(&folder.path().join("journal"), &topic.config, &found);
-    let worker = || start_worker(folder.path(), &topic.config, &found, &rollups);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let (mut recorders, node) = start_node(&place.journal(), &topic.config, &found);
+    let worker = || start_worker(place.folder(), &topic.config, &found, rollups);
     let mut numbers = 1..1;
     let mut more = |recorders: &mut Vec<_>| {
         numbers = numbers.end..numbers.end + 2_000;
@@ -109,18 +118,18 @@ fn workers_come_and_go_while_clicks_come_and_each_is_counted_once() {
     let end = more(&mut recorders);
     drop(recorders);
     assert_eq!(node.drain(SOON).lag_clicks, 0);
-    until_counted(&topic, &found, &rollups);
+    until_counted(&topic, &found, rollups);
     third.drain(SOON);
-    assert_each_once(&rollups, 1..end);
+    assert_each_once(rollups, 1..end);
 }
 
-#[test]
-fn what_is_no_click_is_set_aside_and_holds_nothing_up() {
-    let folder = tempfile::tempdir().unwrap();
+fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
+    let place = Place::new(engine);
     let topic = Topic::new(2);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    let journal = folder.path().join("journal");
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
     ship(&journal, &topic.config, &found, 1..1_001);
     topic.put(0, b"{\"link\": 7}");
     topic.put(0, b"");
@@ -128,14 +137,14 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up() {
     ship(&journal, &topic.config, &found, 1_001..2_001);
     topic.put(1, b"the last word");
 
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
-    until_counted(&topic, &found, &rollups);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_counted(&topic, &found, rollups);
     let status = worker.drain(SOON);
     assert_eq!(status.counted, 2_000);
     let poison: u64 = status.poison.iter().map(|(_, count)| count).sum();
     assert_eq!((poison, status.poison[0], status.poison[1].1), (4, (Poison::Malformed, 2), 2));
-    assert_each_once(&rollups, 1..2_001);
-    let aside = fs::read_to_string(folder.path().join("poison.log")).unwrap();
+    assert_each_once(rollups, 1..2_001);
+    let aside = fs::read_to_string(place.folder().join("poison.log")).unwrap();
     let lines: Vec<&str> = aside.lines().collect();
     assert_eq!(lines.len(), 4);
     let of = |end: &str| lines.iter().filter(|line| line.ends_with(end)).count();
@@ -143,24 +152,24 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up() {
     assert!(lines.iter().all(|line| line.contains(&topic.config.topic)));
 
     // Nobody who starts later meets it again.
-    let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     until_status(&worker, |status| status.partitions == 2);
     ship(&journal, &topic.config, &found, 2_001..2_101);
-    until_counted(&topic, &found, &rollups);
+    until_counted(&topic, &found, rollups);
     let status = worker.drain(SOON);
     assert_eq!((status.counted, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (100, 0));
 }
 
-#[test]
-fn a_topic_that_was_made_anew_is_counted_from_its_front() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_topic_that_was_made_anew_is_counted_from_its_front(engine: Engine) {
+    let place = Place::new(engine);
     let topic = Topic::new(2);
-    let rollups = open_store(folder.path());
-    let found = find(&topic, &rollups);
-    let journal = folder.path().join("journal");
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
     let work = || {
-        let worker = start_worker(folder.path(), &topic.config, &found, &rollups);
-        until_counted(&topic, &found, &rollups);
+        let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+        until_counted(&topic, &found, rollups);
         worker.drain(SOON)
     };
     ship(&journal, &topic.config, &found, 1..1_001);
@@ -170,6 +179,6 @@ fn a_topic_that_was_made_anew_is_counted_from_its_front() {
     // More than there was before: the offset that was counted is in the middle of what is new.
     ship(&journal, &topic.config, &found, 1_001..4_001);
     work();
-    assert_each_once(&rollups, 1..4_001);
-    assert_eq!((clicks_on(&rollups, 4_001..4_002), clicks_of_days(&rollups)), (vec![0], 4_000));
+    assert_each_once(rollups, 1..4_001);
+    assert_eq!((clicks_on(rollups, 4_001..4_002), clicks_of_days(rollups)), (vec![0], 4_000));
 }

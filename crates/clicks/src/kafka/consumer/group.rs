@@ -40,6 +40,11 @@ impl Group {
         Group { tally, said: Mutex::default(), has_changed: AtomicBool::new(false) }
     }
 
+    /// Whether there is a change to take.
+    pub(super) fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::Relaxed)
+    }
+
     /// The last change since the last call.
     pub(super) fn take_change(&self) -> Option<Change> {
         if !self.has_changed.swap(false, Ordering::Relaxed) {

@@ -187,6 +187,11 @@ impl Partitions {
         self.tally.waiting.store(waiting, Ordering::Relaxed);
     }
 
+    /// Whether there is more than has been read, as far as it is known.
+    pub(super) fn is_behind(&self) -> bool {
+        self.counted.iter().flatten().any(|partition| partition.waiting() > 0)
+    }
+
     /// About when the oldest click happened that has not been read: not before the last one that was.
     pub(super) fn oldest_waiting(&self) -> Option<Timestamp> {
         let behind = self.counted.iter().flatten().filter(|partition| partition.waiting() > 0);
