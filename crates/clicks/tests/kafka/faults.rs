@@ -8,7 +8,10 @@ use crate::support::{
 use crate::topic::{Topic, wait};
 use curtail_clicks::kafka;
 
-on_each_engine!(while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains,);
+on_each_engine!(
+    while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains,
+    what_a_broker_refuses_is_sent_again_until_it_is_taken,
+);
 
 fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: Engine) {
     let place = Place::new(engine);
@@ -47,4 +50,30 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: E
     until_counted(&topic, &found, rollups);
     assert_eq!(worker.drain(SOON).damaged, 0);
     assert_each_once(rollups, 1..61_001);
+}
+
+fn what_a_broker_refuses_is_sent_again_until_it_is_taken(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(2);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let (mut recorders, node) = start_node(&place.journal(), &topic.config, &found);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    record_all(&mut recorders, 1..2_001);
+    until_status(&node, |status| status.shipped == 2_000);
+
+    // Not for want of trying again: it says no, for good, to everything that is larger than this.
+    topic.set("max.message.bytes", "60");
+    record_all(&mut recorders, 2_001..12_001);
+    let refused = until_status(&node, |status| status.last_error.is_some());
+    assert!(refused.shipped < 12_000 && refused.lag_clicks > 0, "{refused:?}");
+    topic.set("max.message.bytes", "1048588");
+    record_all(&mut recorders, 12_001..13_001);
+    drop(recorders);
+    let status = node.drain(SOON);
+    assert_eq!((status.lag_clicks, status.last_error), (0, None));
+    until_counted(&topic, &found, rollups);
+    worker.drain(SOON);
+    assert_each_once(rollups, 1..13_001);
 }

@@ -2,7 +2,7 @@
 
 use curtail_clicks::kafka::Config;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -55,6 +55,13 @@ impl Topic {
     /// Removes it from the broker, with all that is in it.
     pub(crate) fn remove(&self) {
         wait(self.admin().delete_topics(&[&self.config.topic], &options())).unwrap();
+    }
+
+    /// Changes a setting of it.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&self.config.topic)).set(name, value);
+        let altered = wait(self.admin().alter_configs([&config], &options())).unwrap();
+        altered.into_iter().for_each(|altered| _ = altered.unwrap());
     }
 
     /// Where each partition ends.
