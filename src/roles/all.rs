@@ -148,9 +148,8 @@ fn start_cores(
             cores::start(format!("core-{number}"), move || async move {
                 let redirector = Redirector::new(CoreCache::new(cache), recorder, shared, counters.clone());
                 let core = Core::new(redirector, elsewhere, connections, counters, told);
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => server::run(listener, core).await,
-                    Err(error) => tracing::error!(%error, "a core cannot accept connections"),
+                if let Err(error) = server::run(listener, core).await {
+                    tracing::error!(%error, "a core cannot accept connections");
                 }
             })
             .context("cannot start a thread")

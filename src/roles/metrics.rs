@@ -1,7 +1,7 @@
 //! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
 
 use curtail_cache::SharedCache;
-use curtail_clicks::pipeline::Watch;
+use curtail_clicks::pipeline::{Status, Watch};
 use curtail_redirect::Shared;
 use curtail_redirect::counters::{Counters, Outcome};
 use curtail_runtime::metrics::Metrics;
@@ -139,7 +139,13 @@ impl Parts {
             "Rollups that were forgotten for their age.",
             status.forgotten,
         )?;
-        gauge(encoder, "clicks_waiting", "Clicks that wait to be counted.", None, status.lag_clicks)?;
+        gauge(
+            encoder,
+            "clicks_waiting",
+            "Clicks of this process that wait to be counted.",
+            None,
+            status.lag_clicks,
+        )?;
         gauge(
             encoder,
             "clicks_lag_milliseconds",
@@ -147,7 +153,28 @@ impl Parts {
             None,
             status.lag_ms,
         )?;
-        gauge(encoder, "journal", "Disk that the journal takes.", Some(&Unit::Bytes), status.journal_bytes)
+        Parts::journal(&status, encoder)
+    }
+
+    fn journal(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut bytes = |name, help, value| gauge(encoder, name, help, Some(&Unit::Bytes), value);
+        bytes("journal", "Disk that the journal takes.", status.journal_bytes)?;
+        bytes(
+            "journal_waiting",
+            "Clicks that wait to be counted, files that earlier processes left included.",
+            status.waiting_bytes + status.backlog_bytes,
+        )?;
+        bytes(
+            "journal_unsynced",
+            "Clicks that the disk has not confirmed: what a power cut may lose.",
+            status.unsynced_bytes,
+        )?;
+        counter(
+            encoder,
+            "journal_sync_failures",
+            "Times that the system refused to bring the journal to the disk; each was tried again.",
+            status.sync_failures,
+        )
     }
 }
 

@@ -142,4 +142,8 @@ impl Links for CoherentLinks {
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
         self.links.spend(id)
     }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.peek(id)
+    }
 }

@@ -79,6 +79,10 @@ impl Links for Gated {
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
         self.links.spend(id)
     }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.peek(id)
+    }
 }
 
 struct House {

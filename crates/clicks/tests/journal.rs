@@ -10,3 +10,5 @@ mod room;
 mod speed;
 #[path = "journal/support.rs"]
 mod support;
+#[path = "journal/sync.rs"]
+mod sync;

@@ -1,5 +1,6 @@
 //! What any service needs: listeners, one runtime per core, shutdown, health, metrics. Knows no links.
 
+pub mod acceptor;
 pub mod clock;
 pub mod cores;
 pub mod health;

@@ -45,6 +45,9 @@ pub trait Links: Send + Sync {
     /// ask at once and whatever dies, no more are granted than the link has.
     fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
 
+    /// What [`Links::spend`] would answer now; takes nothing.
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
+
     /// Whoever has seen this sees everything that was answered to a write so far.
     fn position(&self) -> Seen {
         Seen::ANYTHING
@@ -62,7 +65,7 @@ impl Seen {
     /// Only the newest state will do.
     pub const NEWEST: Seen = Seen(u64::MAX);
 
-    /// From what [`Seen::position`] gave.
+    /// From what [`Links::position`] gave.
     pub const fn at(position: u64) -> Seen {
         Seen(position)
     }
@@ -112,7 +115,7 @@ pub struct Created {
 pub enum WhenMade {
     /// By this very request.
     Now,
-    /// Before: it leads to the same destination and `reuse` was asked for.
+    /// Before: it leads to the same destination now, without a password, and `reuse` was asked for.
     Reused,
     /// By an earlier request with the same idempotency key.
     Replayed,

@@ -3,7 +3,6 @@
 use super::{Besieged, LOCATION, PATIENCE, Reply};
 use crate::support::http::Client;
 use crate::support::server::{KEY, Server, curtail};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +18,6 @@ const SHORT_LIMITS: &[&str] = &[
     "--set",
     "limits.idle_timeout_seconds=1",
 ];
-const IDLE: usize = 2_000;
 
 #[test]
 fn who_sends_slowly_is_shown_out() {
@@ -87,33 +85,6 @@ fn who_reads_nothing_is_shown_out() {
 }
 
 #[test]
-fn two_thousand_idle_connections_do_not_keep_others_from_their_redirect() {
-    let most = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
-    let besieged = Besieged::start(&[]);
-    let mut idle: Vec<Client> = (0..IDLE).map(|_| besieged.server.client()).collect();
-    for half in idle.iter_mut().skip(IDLE / 2) {
-        half.send(b"GET /canary HTTP/1.1\r\nHo").unwrap();
-    }
-    let began = Instant::now();
-    let mut busy = besieged.server.client();
-    for _ in 0..200 {
-        assert_eq!(busy.get("/canary").header("location"), Some(LOCATION));
-    }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    for (number, client) in idle.iter_mut().enumerate() {
-        if number < IDLE / 2 {
-            client.send(b"GET /canary HTTP/1.1\r\nHo").unwrap();
-        }
-        client.send(b"st: sho.rt\r\n\r\n").unwrap();
-    }
-    for client in &mut idle {
-        assert_eq!(client.receive(false).unwrap().header("location"), Some(LOCATION));
-    }
-    besieged.is_unharmed("idle connections");
-}
-
-#[test]
 fn more_connections_than_files_allow_are_turned_away_and_the_others_are_served() {
     let data = tempdir().unwrap();
     let mut command = Command::new("sh");
@@ -126,7 +97,10 @@ fn more_connections_than_files_allow_are_turned_away_and_the_others_are_served()
     let mut served = server.client();
     assert_eq!(served.get("/canary").status, 302);
     server.logged();
-    let crowd: Vec<Client> = (0..1_000).filter_map(|_| Client::try_connect(server.address).ok()).collect();
+    // Who says nothing at all stays with the kernel for a second, and takes no room.
+    let mut crowd: Vec<Client> =
+        (0..1_000).filter_map(|_| Client::try_connect(server.address).ok()).collect();
+    crowd.iter_mut().for_each(|client| drop(client.send(b"GET /canary HTTP/1.1\r\nHo")));
     assert_eq!(served.get("/canary").status, 302, "who is in stays in");
     assert!(server.client().try_request("GET", "/canary", &[], b"").is_err(), "there is no room");
     drop(crowd);

@@ -205,7 +205,8 @@ pub(crate) struct NewLinkBody {
     /// Where visitors go when it has expired or is used up.
     #[schema(format = "uri", max_length = 8192)]
     expired_url: Option<String>,
-    /// Answer an existing link to the same `url` that is not archived, with 200, instead of making another.
+    /// Answer an existing link to the same `url` that leads there now without a password (so not an archived, expired or
+    /// used-up one), with 200, instead of making another.
     #[schema(default = false)]
     reuse: Option<bool>,
 }

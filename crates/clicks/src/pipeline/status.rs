@@ -26,8 +26,14 @@ pub struct Status {
     pub lag_ms: u64,
     /// Bytes that earlier processes left in the journal and that have not been read yet.
     pub backlog_bytes: u64,
+    /// Bytes of this process's clicks that wait to be counted.
+    pub waiting_bytes: u64,
     /// Bytes that the journal takes.
     pub journal_bytes: u64,
+    /// Bytes of clicks that the disk has not confirmed: what a power cut may lose.
+    pub unsynced_bytes: u64,
+    /// Times that the system refused to sync the journal.
+    pub sync_failures: u64,
     /// Commits that were made.
     pub commits: u64,
     /// Commits that failed; each was tried again.
@@ -69,7 +75,10 @@ impl Shared {
             lag_clicks: journal.waiting + read(&self.folding),
             lag_ms: age.max(0) as u64,
             backlog_bytes: journal.backlog_bytes,
+            waiting_bytes: journal.waiting_bytes,
             journal_bytes: journal.bytes,
+            unsynced_bytes: journal.unsynced_bytes,
+            sync_failures: journal.sync_failures,
             commits: read(&self.commits),
             commits_failed: read(&self.commits_failed),
             forgotten: read(&self.forgotten),

@@ -149,6 +149,11 @@ impl Links for PostgresLinks {
         self.allowances.spend(id)
     }
 
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        let changer = Arc::clone(&self.changer);
+        self.reads.run(async move { allowance::peek(&changer.pool, id).await })
+    }
+
     fn position(&self) -> Seen {
         self.acknowledged.position()
     }

@@ -1,6 +1,7 @@
 //! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
 //! a long list never stands before a redirect.
 
+mod allowance;
 pub(super) mod book;
 mod change;
 mod create;
@@ -75,7 +76,12 @@ impl Links for SqliteLinks {
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
-        self.writer.submit(1, move |book| change::spend(book, id))
+        self.writer.submit(1, move |book| allowance::spend(book, id))
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        let codes = self.codes.clone();
+        self.lookups.read(move |connection| allowance::peek(connection, &codes, id))
     }
 }
 

@@ -156,6 +156,13 @@ pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<Li
     Ok(rows.iter().map(pair).collect::<Result<_, _>>()?)
 }
 
+/// What the next click of one link would get; takes nothing.
+pub(super) async fn peek(pool: &Pool, id: LinkId) -> Result<Spent, StoreError> {
+    let session = pool.lease().await?;
+    let left = session.within(left(&session, &[id])).await;
+    Ok(session.end::<_, StoreError>(left)?.remove(&id).unwrap_or(Spent::Missing))
+}
+
 /// Sets the limit of a link, or takes it away.
 pub(super) async fn set(session: &Session, id: LinkId, max_clicks: Option<u64>) -> Result<(), Failure> {
     let max_clicks = max_clicks.map(u64::cast_signed);
