@@ -131,8 +131,8 @@ impl Links for CoherentLinks {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags(seen)
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
     }
 
     fn position(&self) -> Seen {

@@ -72,8 +72,8 @@ impl Links for Gated {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags(seen)
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {

@@ -45,16 +45,16 @@ pub use keeper::Keeper;
 pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, SegmentKey, Text};
 pub use stream::{Counts, Meter};
 
+use crate::clock::now;
 use crate::recorder::Recorder;
 use crate::salt::Salts;
-use curtail_model::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use stream::{Shared, Stream};
 
 /// Settings of the journal.
@@ -170,12 +170,6 @@ pub(crate) fn offset_of(position: u64) -> u64 {
 
 fn io_error(path: &Path, source: io::Error) -> JournalError {
     JournalError::Io { path: path.to_path_buf(), source }
-}
-
-fn now() -> Timestamp {
-    // A clock before 1970 is as good as one at 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn checked(mut config: Config) -> Result<Config, JournalError> {

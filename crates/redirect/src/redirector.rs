@@ -5,8 +5,8 @@
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
+use crate::guesses::{Guesses, Verdict};
 use crate::pages::{self, Preview};
-use crate::passwords::{Passwords, Verdict};
 use crate::visit::Visit;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
@@ -27,7 +27,7 @@ pub struct Shared {
     /// The store itself: for previews and for links with a limit.
     pub links: Arc<dyn Links>,
     /// Checks passwords.
-    pub passwords: Passwords,
+    pub guesses: Guesses,
     /// Where visitors of unknown links are sent, instead of a page.
     pub not_found_url: Option<String>,
 }
@@ -103,7 +103,7 @@ impl Redirector {
             self.counters.count(Outcome::Refused);
             return Answer::page(405, pages::method_not_allowed());
         };
-        match self.shared.passwords.check(target.id, visit.address, hash.to_owned(), password).await {
+        match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
             Verdict::Right => match self.follow(visit, &target, true, Outcome::Warm).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),

@@ -38,8 +38,9 @@ pub trait Links: Send + Sync {
     /// A page of links.
     fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page>;
 
-    /// All tags in use, by name, with how many links have each.
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>>;
+    /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes (whatever
+    /// order an engine has for texts), those that come after `after`, or the first ones.
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>>;
 
     /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
     /// ask at once and whatever dies, no more are granted than the link has.

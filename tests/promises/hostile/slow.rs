@@ -58,6 +58,35 @@ fn who_sends_slowly_is_shown_out() {
 }
 
 #[test]
+fn between_requests_a_connection_may_rest_for_longer_than_a_head_may_take() {
+    let flags = ["--set", "limits.header_timeout_seconds=1", "--set", "limits.idle_timeout_seconds=4"];
+    let besieged = Besieged::start(&flags);
+    let mut stream = TcpStream::connect(besieged.server.address).unwrap();
+    let ask = |stream: &mut TcpStream, path: &str| {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(format!("HEAD {path} HTTP/1.1\r\nHost: sho.rt\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", answer.escape_ascii());
+    };
+    for path in ["/livez", "/readyz"] {
+        ask(&mut stream, path);
+        // Twice what a head may take: nothing comes, and the connection is not closed either.
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let silent = stream.read(&mut [0]).map_err(|error| error.kind());
+        assert!(matches!(silent, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)), "{silent:?}");
+    }
+    ask(&mut stream, "/livez");
+    stream.write_all(b"HEAD /livez HTTP/1.1\r\n").unwrap();
+    let reply = Reply::read(&mut stream);
+    assert!(reply.closed && reply.bytes.is_empty(), "a head that has begun has to arrive: {}", reply.text());
+}
+
+#[test]
 fn who_reads_nothing_is_shown_out() {
     let besieged = Besieged::start(SHORT_LIMITS);
     let address = besieged.server.address;

@@ -2,11 +2,12 @@
 
 use axum::Router;
 use axum::body::Body;
-use curtail_api::keys::{Scopes, generate_key};
-use curtail_api::{Api, Settings, router};
+use curtail_api::keys::generate_key;
+use curtail_api::{Api, Requests, Settings, router};
 use curtail_clicks::pipeline::Retention;
 use curtail_clicks::stats::Stats;
-use curtail_model::{Alphabet, CodeScheme, Timestamp};
+use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
+use curtail_runtime::password::Passwords;
 use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
@@ -19,6 +20,7 @@ use tower::ServiceExt;
 pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) store: Sqlite,
+    pub(crate) requests: Arc<Requests>,
     /// A key with every scope.
     pub(crate) key: String,
     _directory: TempDir,
@@ -70,9 +72,11 @@ impl Server {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             stats: Arc::new(Stats::new(store.rollups.clone())),
+            passwords: Passwords::default(),
             settings,
         };
-        let mut server = Server { router: router(api), store, key: String::new(), _directory: directory };
+        let (router, requests) = router(api);
+        let mut server = Server { router, store, requests, key: String::new(), _directory: directory };
         server.key = server.add_key("keys:admin").await;
         server
     }
@@ -83,7 +87,7 @@ impl Server {
         let key_to_add = NewApiKey {
             name: scope.into(),
             hash,
-            scopes: Scopes::from_names([scope]).names(),
+            scopes: Scopes::from_names([scope]),
             created_at: Timestamp::from_millis(0),
             expires_at: None,
         };

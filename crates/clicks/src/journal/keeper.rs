@@ -1,10 +1,11 @@
 //! Does for the recorders what may take time: has the next segment ready, takes counted ones back, syncs in groups.
 
+use crate::clock::now;
 use crate::journal::folder::OldSegment;
 use crate::journal::header::Header;
 use crate::journal::segment::{Link, Segment};
 use crate::journal::stream::{Meter, Shared, Stream};
-use crate::journal::{Config, JournalError, io_error, now, offset_of, sequence_of};
+use crate::journal::{Config, JournalError, io_error, offset_of, sequence_of};
 use crate::recorder::DropReason;
 use crate::salt::Salts;
 use curtail_model::Timestamp;

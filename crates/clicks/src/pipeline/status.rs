@@ -1,11 +1,12 @@
 //! What the threads of the pipeline say about themselves.
 
+use crate::clock::now;
 use crate::journal::Counts;
 use crate::recorder::DropReason;
 use curtail_model::Timestamp;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// How far counting is. Counts are since the process started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +108,4 @@ impl Shared {
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The time of day.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -71,8 +71,8 @@ impl Links for SqliteLinks {
         self.lists.read(move |connection| list::list(connection, &codes, &query))
     }
 
-    fn tags(&self, _: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.lists.read(|connection| tags(connection))
+    fn tags(&self, after: Option<String>, limit: usize, _: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.lists.read(move |connection| tags(connection, after.as_deref(), limit))
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
@@ -104,9 +104,11 @@ impl SqliteLinks {
     }
 }
 
-fn tags(connection: &Connection) -> Result<Vec<TagCount>, StoreError> {
+fn tags(connection: &Connection, after: Option<&str>, limit: usize) -> Result<Vec<TagCount>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("sql/tags_list.sql"))?;
-    let rows = statement.query_map([], |row| {
+    // Every tag comes after the empty text, which is none.
+    let (after, limit) = (after.unwrap_or_default(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = statement.query_map((after, limit), |row| {
         Ok(TagCount { tag: row.get(0)?, links: row.get::<_, i64>(1)?.cast_unsigned() })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -1,5 +1,6 @@
 //! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
 
+use curtail_api::Requests;
 use curtail_cache::SharedCache;
 use curtail_clicks::pipeline::{Status, Watch};
 use curtail_redirect::Shared;
@@ -30,9 +31,10 @@ pub(crate) fn metrics(
     cache: Arc<SharedCache>,
     shared: Arc<Shared>,
     pipeline: Watch,
+    api: Arc<Requests>,
 ) -> Shown {
     let metrics = Metrics::default();
-    metrics.register(Box::new(Parts { counters, cache, shared, pipeline }));
+    metrics.register(Box::new(Parts { counters, cache, shared, pipeline, api }));
     Shown(Arc::new(metrics))
 }
 
@@ -41,6 +43,7 @@ struct Parts {
     cache: Arc<SharedCache>,
     shared: Arc<Shared>,
     pipeline: Watch,
+    api: Arc<Requests>,
 }
 
 impl fmt::Debug for Parts {
@@ -54,7 +57,8 @@ impl Collector for Parts {
         self.redirects(&mut encoder)?;
         self.connections(&mut encoder)?;
         self.cache(&mut encoder)?;
-        self.clicks(&mut encoder)
+        self.clicks(&mut encoder)?;
+        self.api(&mut encoder)
     }
 }
 
@@ -175,6 +179,18 @@ impl Parts {
             "Times that the system refused to bring the journal to the disk; each was tried again.",
             status.sync_failures,
         )
+    }
+
+    fn api(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let help = "Requests to the API, by route and class of status.";
+        let mut family = encoder.encode_descriptor("api_requests", help, None, kind)?;
+        for answered in self.api.answered() {
+            let labels =
+                [("method", answered.method), ("route", answered.route), ("status", answered.status)];
+            ConstCounter::new(answered.count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
 }
 
