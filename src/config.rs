@@ -1,7 +1,9 @@
 //! The settings: where they come from, what they may be, and what is wrong with them.
 //!
 //! A value comes from, the later the stronger: the default, the TOML file, the environment, the flags. The one table of
-//! all settings is [`table`]; reading, `curtail config` and the reference in `docs/operations.md` all come from it.
+//! all settings is in [`settings`], a file a concern; reading, `curtail config` and the reference in
+//! `docs/operations.md` all come from it.
+//!
 //! Nothing is read from a file that was not named: a `curtail.toml` that happens to lie in the working folder would
 //! otherwise change a server without anybody having asked for it.
 
@@ -9,7 +11,6 @@ mod environment;
 mod file;
 mod memory;
 mod mistake;
-mod network;
 mod number;
 mod parser;
 mod reader;
@@ -17,7 +18,6 @@ pub(crate) mod reference;
 mod secret;
 mod settings;
 mod suggest;
-mod table;
 mod text;
 
 pub(crate) use mistake::{Mistakes, Origin};
@@ -80,7 +80,7 @@ pub(crate) fn load(
     );
 
     let mut reader = Reader::new(given, mistakes);
-    let settings = table::settings(&mut reader);
+    let settings = Settings::read(&mut reader);
     let (rows, mistakes) = reader.finish();
     if mistakes.is_empty() { Ok(Loaded { settings, rows }) } else { Err(Mistakes(mistakes)) }
 }

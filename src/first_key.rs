@@ -2,8 +2,8 @@
 
 use crate::config::Secret;
 use anyhow::Context;
-use curtail_api::keys::{Scope, Scopes, generate_key, hash_key};
-use curtail_model::Timestamp;
+use curtail_api::keys::{generate_key, hash_key};
+use curtail_model::{Scope, Scopes, Timestamp};
 use curtail_store::{Keys, NewApiKey};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -64,6 +64,6 @@ pub(crate) async fn ensure(
 }
 
 fn admin(name: &str, hash: [u8; 32], now: Timestamp) -> NewApiKey {
-    let scopes = Scopes::from_iter([Scope::KeysAdmin]).names();
+    let scopes = Scopes::from_iter([Scope::KeysAdmin]);
     NewApiKey { name: name.to_owned(), hash, scopes, created_at: now, expires_at: None }
 }

@@ -1,13 +1,17 @@
 //! Curtail: a URL shortener that starts as one binary and grows to a fleet.
 //!
-//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be.
+//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be,
+//! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
 
 mod cli;
+mod clock;
 mod config;
 mod data_folder;
 mod first_key;
 mod logging;
+mod metrics;
 mod roles;
+mod routes;
 
 use std::process::ExitCode;
 

@@ -2,5 +2,3 @@
 //! down in the opposite order.
 
 pub(crate) mod all;
-mod metrics;
-mod routes;

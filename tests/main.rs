@@ -11,6 +11,7 @@ mod checks {
 mod support {
     //! A real server and a client for it.
     pub(crate) mod http;
+    pub(crate) mod mmdb;
     pub(crate) mod server;
 }
 
@@ -23,5 +24,6 @@ mod promises {
     mod kills;
     mod lifecycle;
     mod limits;
+    mod places;
     mod redirects;
 }

@@ -3,9 +3,10 @@
 use super::flags::PlaceFlags;
 use super::output;
 use super::table::lay_out;
+use crate::clock::now;
 use anyhow::{Context, bail};
-use curtail_api::keys::{Scopes, generate_key, parse_scopes};
-use curtail_model::Timestamp;
+use curtail_api::keys::generate_key;
+use curtail_model::{Scopes, Timestamp};
 use curtail_store::{ApiKey, Keys, NewApiKey, sqlite};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -30,7 +31,7 @@ enum Command {
         #[arg(long, value_name = "TEXT", value_parser = parse_name)]
         name: String,
         /// What it may do: links:read, links:write, stats:read, keys:admin (everything)
-        #[arg(long, value_name = "LIST", default_value = "links:read,links:write,stats:read", value_parser = parse_scopes)]
+        #[arg(long, value_name = "LIST", default_value = "links:read,links:write,stats:read")]
         scopes: Scopes,
         /// Until when it works: days (90d), a day (2027-01-31, from its start in UTC) or a time (2027-01-31T12:00:00Z)
         #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
@@ -74,14 +75,14 @@ fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Sh
     let keys = open(shared)?;
     let (key, hash) = generate_key()?;
     let created_at = now();
-    let new = NewApiKey { name: name.to_owned(), hash, scopes: scopes.names(), created_at, expires_at };
+    let new = NewApiKey { name: name.to_owned(), hash, scopes, created_at, expires_at };
     // Two equal keys of 160 random bits mean that the randomness is broken: better no key than a shared one.
     let id =
         answer(keys.add(new))?.context("the key that was made exists already: do not trust this machine")?;
     if shared.json {
         let expires_at = expires_at.map(show_time);
         let shown =
-            json!({ "id": id, "name": name, "key": key, "scopes": scopes.names(), "expires_at": expires_at });
+            json!({ "id": id, "name": name, "key": key, "scopes": names(scopes), "expires_at": expires_at });
         return output::print(&format!("{shown:#}\n"));
     }
     output::print(&format!("{key}\n"))?;
@@ -105,7 +106,7 @@ fn list(shared: &Shared) -> anyhow::Result<()> {
         keys.iter()
             .map(|key| {
                 let created = show_time(key.created_at);
-                [key.id.to_string(), key.name.clone(), key.scopes.join(","), created, state(key, now)]
+                [key.id.to_string(), key.name.clone(), names(key.scopes).join(","), created, state(key, now)]
             })
             .collect(),
     ))
@@ -119,7 +120,7 @@ fn revoke(id: u64, shared: &Shared) -> anyhow::Result<()> {
 }
 
 fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
-    let data = shared.place.load()?.settings.data;
+    let data = shared.place.load()?.settings.server.data;
     if !data.is_dir() {
         let data = data.display();
         bail!(
@@ -138,11 +139,15 @@ fn object(key: &ApiKey) -> Value {
     json!({
         "id": key.id,
         "name": key.name,
-        "scopes": key.scopes,
+        "scopes": names(key.scopes),
         "created_at": show_time(key.created_at),
         "expires_at": key.expires_at.map(show_time),
         "revoked_at": key.revoked_at.map(show_time),
     })
+}
+
+fn names(scopes: Scopes) -> Vec<&'static str> {
+    scopes.names().collect()
 }
 
 fn state(key: &ApiKey, now: Timestamp) -> String {
@@ -152,10 +157,6 @@ fn state(key: &ApiKey, now: Timestamp) -> String {
         (None, Some(when)) => format!("works until {}", show_time(when)),
         (None, None) => "works".to_owned(),
     }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
 /// RFC 3339 in UTC, to the second.

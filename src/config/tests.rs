@@ -1,7 +1,8 @@
 //! What the settings promise to whoever runs a server.
 
 use super::reader::Reader;
-use super::{FlagValue, Flags, Loaded, Mistakes, Origin, Row, environment, load, reference, table};
+use super::settings::Settings;
+use super::{FlagValue, Flags, Loaded, Mistakes, Origin, Row, environment, load, reference};
 use curtail_model::{CodeScheme, destination};
 use proptest::prelude::*;
 use std::ffi::OsString;
@@ -70,7 +71,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
         .load()
         .unwrap();
     let settings = &loaded.settings;
-    assert_eq!(settings.listen.port(), 3);
+    assert_eq!(settings.server.listen.port(), 3);
     assert_eq!(settings.cache.bytes, 3 << 20);
     assert_eq!(settings.cache.ttl, Duration::from_secs(7));
     assert_eq!(settings.codes.scheme, CodeScheme::Sequential);
@@ -137,7 +138,7 @@ fn a_file_that_cannot_be_read_is_a_mistake_of_whoever_named_it() {
 fn a_secret_is_shown_nowhere_and_is_not_taken_from_a_flag() {
     let key = "s3cret-s3cret-s3cret-s3cret";
     let loaded = Sources::new().variable("CURTAIL_ADMIN_KEY", key).load().unwrap();
-    assert_eq!(loaded.settings.admin_key.as_ref().unwrap().reveal(), key);
+    assert_eq!(loaded.settings.server.admin_key.as_ref().unwrap().reveal(), key);
     assert!(!format!("{loaded:?}").contains("s3cret"));
     assert!(!reference::toml(&loaded.rows).contains("s3cret"));
     assert!(!reference::json(&loaded.rows).contains("s3cret"));
@@ -161,11 +162,11 @@ fn settings_that_contradict_each_other_are_a_mistake() {
 fn lists_come_with_commas_or_as_lists_and_off_means_none() {
     let file = "trusted_proxies = ['10.0.0.0/8', '::1']\nadmin_listen = 'off'\n[links]\napp_schemes = []\n";
     let settings = Sources::new().file(file).load().unwrap().settings;
-    assert_eq!(settings.trusted_proxies.len(), 2);
-    assert_eq!((settings.admin_listen, settings.links.app_schemes.len()), (None, 0));
+    assert_eq!(settings.server.trusted_proxies.len(), 2);
+    assert_eq!((settings.server.admin_listen, settings.links.app_schemes.len()), (None, 0));
     let settings =
         Sources::new().variable("CURTAIL_TRUSTED_PROXIES", "10.0.0.0/8, ::1").load().unwrap().settings;
-    assert_eq!(settings.trusted_proxies.len(), 2);
+    assert_eq!(settings.server.trusted_proxies.len(), 2);
     let wrong = Sources::new().variable("CURTAIL_LINKS_APP_SCHEMES", "tel,javascript").mistakes();
     assert!(wrong[0].contains("has \"javascript\", which cannot be allowed"), "{wrong:?}");
 }
@@ -183,7 +184,7 @@ fn what_is_printed_gives_the_same_settings_again() {
     let values =
         |loaded: &Loaded| loaded.rows.iter().map(|row| (row.name, row.value.clone())).collect::<Vec<_>>();
     assert_eq!(values(&again), values(&first));
-    assert_eq!(first.settings.base_url.as_deref(), Some("https://sho.rt"));
+    assert_eq!(first.settings.server.base_url.as_deref(), Some("https://sho.rt"));
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn the_reference_in_the_documentation_is_the_table_in_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
     let text = fs::read_to_string(path).unwrap();
     let mut reader = Reader::new(Vec::new(), Vec::new());
-    table::settings(&mut reader);
+    Settings::read(&mut reader);
     let expected = reference::markdown(&reader.finish().0);
     let begin = text.find("| setting |").expect("docs/operations.md has the table of settings");
     let documented = text[begin..].split("\n\n").next().unwrap();

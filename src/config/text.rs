@@ -1,9 +1,9 @@
 //! Settings that are texts: paths, addresses, URLs, networks, schemes, secrets.
 
-use super::network::Network;
 use super::parser::Parser;
 use super::secret::Secret;
 use curtail_model::destination;
+use curtail_runtime::network::{Network, NetworkError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -108,7 +108,7 @@ impl Parser for Block {
     }
 
     fn parse(&self, text: &str) -> Result<Network, String> {
-        text.parse()
+        text.parse().map_err(|wrong: NetworkError| wrong.to_string())
     }
 
     fn show(&self, value: &Network) -> Option<String> {

@@ -3,23 +3,23 @@
 //! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
 //! answer what is under way, the pipeline counts what they recorded, the store closes.
 
-use super::{metrics, routes};
+use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
-use crate::first_key;
+use crate::{first_key, metrics, routes};
 use anyhow::Context;
 use curtail_api::Api;
 use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache};
 use curtail_clicks::pipeline::{self, Pipeline};
 use curtail_clicks::recorder::Recorder;
 use curtail_clicks::{journal, stats::Stats};
-use curtail_model::Timestamp;
 use curtail_redirect::counters::Counters;
 use curtail_redirect::server::{self, Core};
-use curtail_redirect::{Elsewhere, Passwords, Redirector, Shared, TrustedProxies};
+use curtail_redirect::{Elsewhere, Guesses, Redirector, Shared, TrustedProxies};
 use curtail_runtime::health::Health;
+use curtail_runtime::password::Passwords;
 use curtail_runtime::shutdown::{Shutdown, shutdown, signal_to_stop};
-use curtail_runtime::{clock, cores, listener};
+use curtail_runtime::{cores, listener};
 use curtail_store::sqlite::{self, Sqlite};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -42,32 +42,35 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let folder = DataFolder::lock(&settings.data)?;
-    let listeners = listener::listen(settings.listen, settings.threads)?;
-    let admin = settings.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
+    let folder = DataFolder::lock(&settings.server.data)?;
+    let listeners = listener::listen(settings.server.listen, settings.server.threads)?;
+    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
 
     let store = open_store(settings, &folder)?;
-    let new_key = first_key::ensure(&*store.keys, settings.admin_key.as_ref(), folder.path(), now()).await?;
+    let new_key =
+        first_key::ensure(&*store.keys, settings.server.admin_key.as_ref(), folder.path(), now()).await?;
     let (recorders, pipeline) = start_pipeline(settings, &folder, &store).await?;
 
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
     let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+    let passwords = Passwords::default();
     let shared = Arc::new(Shared {
         resolver: Resolver::new(store.links.clone(), layers.clone()),
         links: store.links.clone(),
-        passwords: Passwords::default(),
+        guesses: Guesses::new(passwords.clone()),
         not_found_url: settings.redirect.not_found_url.clone(),
     });
     let health = Arc::new(Health::default());
-    let api = Api {
+    let (api, api_requests) = curtail_api::router(Api {
         secret: store.secret,
         links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now)),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: Arc::new(Stats::new(store.rollups.clone())),
         pipeline: pipeline.watch(),
+        passwords,
         settings: api_settings(settings),
-    };
+    });
     let elsewhere = routes::elsewhere(api, health.clone());
 
     let (stop, told) = shutdown();
@@ -76,7 +79,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin_address = admin.iter().flatten().next().map(TcpListener::local_addr).transpose()?;
     let cores = start_cores(settings, listeners, recorders, &cache, &shared, &elsewhere, &counters, &told)?;
     if let Some(admin) = admin.into_iter().flatten().next() {
-        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch());
+        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch(), api_requests);
         tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
     }
     health.serving();
@@ -96,7 +99,7 @@ fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Sqlite
     let options = sqlite::Settings {
         scheme: settings.codes.scheme,
         alphabet: settings.codes.alphabet,
-        readers: settings.threads.clamp(1, 4),
+        readers: settings.server.threads.clamp(1, 4),
         page_cache_bytes: PAGE_CACHE_BYTES,
     };
     Ok(sqlite::open(folder.path(), options)?)
@@ -111,7 +114,7 @@ async fn start_pipeline(
     let counted = store.rollups.positions().await?;
     let config = journal::Config {
         dir: folder.path().join("journal"),
-        streams: settings.threads,
+        streams: settings.server.threads,
         segment_bytes: clicks.segment_bytes,
         bytes_max: clicks.journal_bytes,
         sync_interval: clicks.sync_interval,
@@ -149,9 +152,8 @@ fn start_cores(
             cores::start(format!("core-{number}"), move || async move {
                 let redirector = Redirector::new(CoreCache::new(cache), recorder, shared, counters.clone());
                 let core = Core::new(redirector, elsewhere, connections, counters, told);
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => server::run(listener, core).await,
-                    Err(error) => tracing::error!(%error, "a core cannot accept connections"),
+                if let Err(error) = server::run(listener, core).await {
+                    tracing::error!(%error, "a core cannot accept connections");
                 }
             })
             .context("cannot start a thread")
@@ -160,14 +162,13 @@ fn start_cores(
 }
 
 fn server_settings(settings: &Settings) -> server::Settings {
-    let networks = settings.trusted_proxies.iter().map(|network| network.parts()).collect();
     server::Settings {
-        connections_max: connections(settings.limits.connections).div_ceil(settings.threads),
+        connections_max: connections(settings.limits.connections).div_ceil(settings.server.threads),
         header_timeout: settings.limits.header_timeout,
         body_timeout: settings.limits.body_timeout,
         idle_timeout: settings.limits.idle_timeout,
         header_bytes: settings.limits.header_bytes as usize,
-        proxies: TrustedProxies::new(networks),
+        proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
         grace: settings.shutdown.grace,
     }
 }
@@ -188,25 +189,25 @@ fn connections(wanted: usize) -> usize {
 
 fn api_settings(settings: &Settings) -> curtail_api::Settings {
     curtail_api::Settings {
-        base_url: settings.base_url.clone(),
+        base_url: settings.server.base_url.clone(),
         app_schemes: settings.links.app_schemes.clone(),
         own_hosts: own_hosts(settings),
         body_bytes_max: settings.api.body_bytes as usize,
         body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
         retention: retention(settings),
-        spill_folder: settings.data.clone(),
+        spill_folder: settings.server.data.clone(),
     }
 }
 
 /// Where this server is reached, as far as it can know: a link to any of these would be a loop.
 fn own_hosts(settings: &Settings) -> Vec<String> {
-    let port = settings.listen.port();
-    let mut own = vec![settings.listen.to_string(), format!("localhost:{port}")];
-    if settings.listen.ip().is_unspecified() {
+    let port = settings.server.listen.port();
+    let mut own = vec![settings.server.listen.to_string(), format!("localhost:{port}")];
+    if settings.server.listen.ip().is_unspecified() {
         own.extend([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
     }
-    let base = settings.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
+    let base = settings.server.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
     if let Some(host) = base.as_ref().and_then(url::Url::host_str) {
         own.push(format!("{host}:{port}"));
     }
@@ -232,9 +233,9 @@ fn announce(
     admin: Option<SocketAddr>,
     new_key: Option<&std::path::Path>,
 ) {
-    let base_url = settings.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let base_url = settings.server.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let admin = admin.map(tracing::field::display);
-    tracing::info!(%address, admin, base_url, data = %settings.data.display(), "serving");
+    tracing::info!(%address, admin, base_url, data = %settings.server.data.display(), "serving");
     if let Some(path) = new_key {
         tracing::info!(path = %path.display(), "an API key was made and is kept in this file, which only you can read");
     }
@@ -265,8 +266,4 @@ async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(clock::coarse_millis())
 }

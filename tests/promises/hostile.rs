@@ -2,6 +2,7 @@
 //! server goes on.
 
 mod bodies;
+mod crowd;
 mod framing;
 mod requests;
 mod slow;

@@ -4,6 +4,7 @@ use crate::support::http::Client;
 use crate::support::server::Server;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::tempdir;
 
 #[test]
@@ -28,6 +29,35 @@ fn a_link_with_a_thousand_clicks_gives_a_thousand_redirects_to_64_clients() {
     assert_eq!(given.load(Ordering::Relaxed), 1000);
     let used_up = server.client().get("/few");
     assert_eq!((used_up.status, used_up.header("location")), (410, None));
+}
+
+#[test]
+fn a_head_is_told_what_a_get_would_be_is_counted_and_spends_nothing() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link = server.link(&json!({ "url": "https://example.com/", "code": "once", "max_clicks": 1 }));
+    let mut client = server.client();
+    let head = |client: &mut Client| client.request("HEAD", "/once", &[], b"");
+    for _ in 0..5 {
+        let told = head(&mut client);
+        assert_eq!((told.status, told.header("location")), (302, Some("https://example.com/")));
+    }
+    let preview = client.get("/once+");
+    assert!(preview.status == 200 && preview.text().contains("https://example.com/"), "it has one to give");
+    assert_eq!(client.get("/once").status, 302);
+    let told = head(&mut client);
+    assert_eq!((told.status, told.header("location")), (410, None));
+    let preview = client.get("/once+");
+    assert!(
+        preview.status == 410 && !preview.text().contains("https://example.com/"),
+        "it says that it is used up"
+    );
+    let id = link["id"].as_str().unwrap();
+    let counted = server.eventually(Duration::from_secs(5), |server| {
+        let clicks = server.clicks(id);
+        (clicks["total"].as_u64()? == 6).then_some(clicks)
+    });
+    assert_eq!(counted["other"], 5, "a HEAD that was told where to go is a click of its own class");
 }
 
 #[test]

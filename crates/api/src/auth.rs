@@ -4,7 +4,7 @@
 //! second, and a key that was revoked, even by another process, works no longer than that. An address that tries many
 //! bad keys is not looked up for any more, except for keys that were good before: others may share the address.
 
-use crate::keys::{Scope, Scopes, hash_key};
+use crate::keys::hash_key;
 use crate::limits::WINDOW;
 use crate::problem::{Kind, Problem};
 use crate::service::Service;
@@ -12,7 +12,7 @@ use crate::time;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use curtail_model::Timestamp;
+use curtail_model::{Scope, Scopes, Timestamp};
 use curtail_store::{ApiKey, Keys, StoreError};
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -188,7 +188,7 @@ impl Authenticator {
 
 impl Caller {
     fn of(key: &ApiKey) -> Option<Caller> {
-        let scopes = Scopes::from_names(key.scopes.iter().map(String::as_str));
-        key.revoked_at.is_none().then_some(Caller { key: key.id, scopes, expires_at: key.expires_at })
+        let caller = Caller { key: key.id, scopes: key.scopes, expires_at: key.expires_at };
+        key.revoked_at.is_none().then_some(caller)
     }
 }

@@ -1,7 +1,8 @@
-//! Where a page of links ended, as an opaque text: base64url of the last link's time of creation and id and of a
-//! fingerprint of the query, 8 bytes each, little-endian. Pages find their place by an index, so the last one costs what
-//! the first one does.
+//! Where a page ended, as an opaque text, in base64url. For links it is the last one's time of creation and id and a
+//! fingerprint of the query, 8 bytes each, little-endian; for tags the last tag itself. Pages find their place by an index,
+//! so the last one costs what the first one does.
 
+use crate::validate::link::wrong_with_tag;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use curtail_model::{Link, LinkId, Timestamp};
@@ -39,6 +40,17 @@ pub(crate) fn read(text: &str, query: &ListQuery) -> Result<(Timestamp, LinkId),
     }
     let id = LinkId::new(id).ok_or(CursorError::Malformed)?;
     Ok((Timestamp::from_millis(created_at.cast_signed()), id))
+}
+
+/// The cursor after `last` in the pages of tags.
+pub(crate) fn write_tag(last: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(last)
+}
+
+/// The tag that a cursor means.
+pub(crate) fn read_tag(text: &str) -> Result<String, CursorError> {
+    let tag = BASE64_URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    tag.filter(|tag| wrong_with_tag(tag).is_none()).ok_or(CursorError::Malformed)
 }
 
 /// What must be the same on all pages: everything but the place and the size.

@@ -4,6 +4,7 @@ pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod pipeline;
 pub(crate) mod stats;
+pub(crate) mod words;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

@@ -17,10 +17,10 @@ pub mod keys;
 mod limits;
 mod openapi;
 mod origin;
-mod passwords;
 mod preconditions;
 pub mod problem;
 mod query;
+mod requests;
 mod routes;
 mod service;
 mod settings;
@@ -28,12 +28,14 @@ mod time;
 mod validate;
 
 pub use auth::Peer;
+pub use requests::{Answered, Requests};
 pub use settings::Settings;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
+use curtail_runtime::password::Passwords;
 use curtail_store::{Keys, Links, Rollups};
 use service::Service;
 use std::sync::Arc;
@@ -54,12 +56,14 @@ pub struct Api {
     pub secret: [u8; 16],
     /// What becomes of clicks in this process.
     pub pipeline: Watch,
+    /// Hashes the passwords of links.
+    pub passwords: Passwords,
     /// What the configuration says.
     pub settings: Settings,
 }
 
-/// The API. It serves `/api/v1/`, and answers everything else with a 404.
-pub fn router(api: Api) -> Router {
+/// The API, and what counts its requests. It serves `/api/v1/`, and answers everything else with a 404.
+pub fn router(api: Api) -> (Router, Arc<Requests>) {
     let service = Arc::new(Service::new(api));
     let secured = OpenApiRouter::with_openapi(openapi::about())
         .routes(routes!(routes::links::create, routes::list::list))
@@ -78,10 +82,12 @@ pub fn router(api: Api) -> Router {
     let open =
         OpenApiRouter::new().routes(routes!(routes::about::problem)).routes(routes!(routes::about::openapi));
     let (router, description) = secured.merge(open).split_for_parts();
+    let requests = Arc::new(Requests::of(&description));
     let router = router
         .fallback(answers::nothing_here)
+        .layer(from_fn_with_state(requests.clone(), requests::count))
         .layer(axum::Extension(openapi::Document::of(description)))
         .with_state(service);
     // A router of its own, because `Allow` is added outside of a router's layers.
-    Router::new().fallback_service(router).layer(from_fn(answers::finish))
+    (Router::new().fallback_service(router).layer(from_fn(answers::finish)), requests)
 }

@@ -2,10 +2,11 @@
 
 use axum::body::Bytes;
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Type};
+use utoipa::openapi::{Components, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Schema, Type};
 use utoipa::{OpenApi as _, ToSchema};
 
 const DESCRIPTION: &str = "\
@@ -24,7 +25,16 @@ left) after draft-ietf-httpapi-ratelimit-headers; 429 carries `Retry-After`. A b
 **Reading what was written.** Where replicas answer reads they may be a moment behind. The answer to a write carries \
 `X-Consistency-Token` and the same in a cookie; send either with what follows within a minute, and it finds what was written.
 
-**Unknown fields and parameters** are refused, so that a misspelt one is not silently ignored.";
+**Unknown fields and parameters** are refused, so that a misspelt one is not silently ignored. An empty parameter is as one that \
+is not given.";
+
+/// How parameters are written that are neither numbers nor words from a list, by their names.
+const PATTERNS: [(&[&str], &str); 4] = [
+    (&["If-Match", "If-None-Match"], r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*"){0,31})$"#),
+    (&["Idempotency-Key"], "^[!-~]{1,255}$"),
+    (&["cursor"], "^[A-Za-z0-9_-]+$"),
+    (&["from", "to"], r"^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?$"),
+];
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -63,6 +73,8 @@ impl Document {
             let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 add_refusals(operation, path.contains('{'));
+                operation.parameters.iter_mut().flatten().for_each(narrow);
+                close_body(operation, &mut api.components);
             }
             // The router's sign for "and all that follows" means nothing to OpenAPI.
             api.paths.paths.insert(path.replace("{*", "{"), item);
@@ -70,6 +82,35 @@ impl Document {
         let json = serde_json::to_vec(&api)
             .expect("a description is strings, numbers and lists, which are always JSON");
         Document { json: json.into() }
+    }
+}
+
+/// Says how a parameter is written. What may be left out of a body may also be null, but a parameter is text: it is given
+/// or it is not.
+fn narrow(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
+    if let SchemaType::Array(types) = &mut object.schema_type {
+        types.retain(|kind| *kind != Type::Null);
+        if let [only] = &types[..] {
+            object.schema_type = SchemaType::Type(only.clone());
+        }
+    }
+    let pattern = PATTERNS.iter().find(|(names, _)| names.contains(&parameter.name.as_str()));
+    object.pattern = pattern.map(|(_, pattern)| (*pattern).to_owned());
+}
+
+/// Says of the body that an operation takes that it has no other fields than those that are named.
+fn close_body(operation: &Operation, components: &mut Option<Components>) {
+    let Some(RefOr::T(body)) = &operation.request_body else { return };
+    for content in body.content.values() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::Ref(reference)) = &content.schema else { continue };
+        let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+        let schema = components.as_mut().and_then(|components| components.schemas.get_mut(name));
+        if let Some(RefOr::T(Schema::Object(object))) = schema {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
     }
 }
 

@@ -6,13 +6,13 @@ mod kind;
 
 pub use kind::Kind;
 
+use crate::time;
 use axum::response::{IntoResponse, Response};
 use curtail_store::{Refused, StoreError};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
 use utoipa::ToSchema;
 
 /// The media type of problems.
@@ -184,8 +184,8 @@ impl IntoResponse for Problem {
 
 /// Says what went wrong, at most once a second: a full disk under load must not be filled by its own log.
 fn log(error: &StoreError) {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let second = time::now().seconds();
     if LAST.swap(second, Ordering::Relaxed) != second {
         tracing::error!(%error, "a request failed in the store");
     }

@@ -6,11 +6,12 @@ use crate::bulk::spill::Spills;
 use crate::consistency::Tokens;
 use crate::limits::RateLimits;
 use crate::origin::Origin;
-use crate::passwords::Passwords;
+use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::validate::link::Rules;
 use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
+use curtail_runtime::password::Passwords;
 use curtail_store::{Keys, Links, Rollups};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub(crate) struct Service {
     pub(crate) authenticator: Authenticator,
     pub(crate) tokens: Tokens,
     pub(crate) rates: RateLimits,
-    pub(crate) passwords: Passwords,
+    passwords: Passwords,
     /// Where answers to bulks wait for clients who do not read yet.
     pub(crate) spills: Arc<Spills>,
     /// Where short links begin, when that is configured.
@@ -38,7 +39,7 @@ impl Service {
             authenticator: Authenticator::new(api.keys.clone()),
             tokens: Tokens::new(&api.secret),
             rates: RateLimits::new(api.settings.rate_per_second),
-            passwords: Passwords::new(),
+            passwords: api.passwords,
             spills: Arc::new(Spills::new(api.settings.spill_folder.clone())),
             origin: api.settings.base_url.as_deref().map(Origin::new),
             links: api.links,
@@ -48,6 +49,14 @@ impl Service {
             pipeline: api.pipeline,
             settings: api.settings,
         }
+    }
+
+    /// The PHC string of a password.
+    pub(crate) async fn hash(&self, password: String) -> Result<String, Problem> {
+        self.passwords.hash(password).await.map_err(|error| {
+            tracing::error!(%error, "a link was not made or changed");
+            Problem::new(Kind::Internal, "The password could not be hashed. It has been logged.")
+        })
     }
 
     /// What destinations are checked against in a request to `origin`.

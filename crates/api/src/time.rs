@@ -1,11 +1,11 @@
 //! Times on the wire: RFC 3339, written in UTC with as many decimals as there are.
 
 use curtail_model::Timestamp;
+use curtail_runtime::clock;
 use jiff::civil::Date;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A time as JSON shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,7 @@ impl Serialize for Time {
 
 /// The time now.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX))
+    Timestamp::from_millis(clock::coarse_millis())
 }
 
 /// A time as RFC 3339 writes it, in UTC.

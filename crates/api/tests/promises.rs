@@ -14,6 +14,8 @@ mod keys;
 mod links;
 #[path = "promises/pages.rs"]
 mod pages;
+#[path = "promises/requests.rs"]
+mod requests;
 #[path = "promises/server.rs"]
 mod server;
 #[path = "promises/stats.rs"]

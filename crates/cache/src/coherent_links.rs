@@ -131,8 +131,8 @@ impl Links for CoherentLinks {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags(seen)
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
     }
 
     fn position(&self) -> Seen {
@@ -141,5 +141,9 @@ impl Links for CoherentLinks {
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
         self.links.spend(id)
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.peek(id)
     }
 }

@@ -72,12 +72,16 @@ impl Links for Gated {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags(seen)
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
         self.links.spend(id)
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.peek(id)
     }
 }
 

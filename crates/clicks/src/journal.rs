@@ -7,7 +7,10 @@
 //! # What it promises
 //!
 //! - A click that was answered with [`Recorded::Kept`](crate::recorder::Recorded::Kept) is in the kernel's hands: `kill -9`
-//!   does not lose it, and a power cut loses at most what was recorded since the last group sync.
+//!   does not lose it, and a power cut loses at most what was recorded since the last group sync that succeeded. After one
+//!   that failed, what it was to sync is written again before the next: the kernel may take it for written. Until that
+//!   succeeds it is counted as not safe ([`Counts::unsynced_bytes`]); should memory run short meanwhile, the kernel may
+//!   even forget it, and then it is [`Damage`].
 //! - A record is read whole and unchanged or not at all (see `journal/record.rs`). What cannot be read is reported as
 //!   [`Damage`], with the number of clicks that went with it; only the record that a dying process had not finished is
 //!   silent, because nobody was promised it.
@@ -45,6 +48,7 @@ pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, Segm
 pub use shipped::Shipped;
 pub use stream::{Counts, Meter};
 
+use crate::clock::now;
 use crate::log::streams::{CORES_MAX, of_core};
 use crate::recorder::Recorder;
 use crate::salt::Salts;
@@ -54,7 +58,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use stream::{Shared, Stream};
 
 /// Settings of the journal.
@@ -190,12 +194,6 @@ pub(crate) fn offset_of(position: u64) -> u64 {
 
 fn io_error(path: &Path, source: io::Error) -> JournalError {
     JournalError::Io { path: path.to_path_buf(), source }
-}
-
-fn now() -> Timestamp {
-    // A clock before 1970 is as good as one at 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn checked(mut config: Config) -> Result<Config, JournalError> {

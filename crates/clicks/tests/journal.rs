@@ -14,3 +14,5 @@ mod room;
 mod speed;
 #[path = "journal/support.rs"]
 mod support;
+#[path = "journal/sync.rs"]
+mod sync;

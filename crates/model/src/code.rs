@@ -44,6 +44,9 @@ pub enum CodeError {
     /// `//`, a slash at either end, `.` or `..`: browsers rewrite such paths before they send them.
     #[error("must not have empty, \".\" or \"..\" segments")]
     Segment,
+    /// A segment that holds only what attaches to a character before it, or nothing that can be seen.
+    #[error("must have a character that can be seen by itself in every segment, not only marks and joiners")]
+    Invisible,
     /// The first segment belongs to Curtail's own pages.
     #[error("starts with {0:?}, which is reserved for Curtail's own pages")]
     Reserved(String),
@@ -77,6 +80,9 @@ impl Code {
         }
         if text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(CodeError::Segment);
+        }
+        if text.split('/').any(|segment| !segment.chars().any(stands_by_itself)) {
+            return Err(CodeError::Invisible);
         }
         let first = text.split('/').next().unwrap_or_default();
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(first)) {
@@ -133,6 +139,12 @@ fn is_code_character(c: char) -> bool {
     }
     // Marks are needed by many scripts; emoji and their joiners are what people ask short links for.
     c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
+}
+
+/// Whether a character of a code can be seen without another before it: not marks, joiners and variation selectors, and
+/// not the Hangul fillers, which are letters that look like nothing (Unicode 16, Default_Ignorable_Code_Point).
+fn stands_by_itself(c: char) -> bool {
+    !is_combining_mark(c) && !matches!(c, '\u{200d}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// Pictographs and what joins and colours them: the blocks that hold emoji (Unicode 16, Emoji property), as ranges.
@@ -196,6 +208,26 @@ mod tests {
         assert_eq!(Code::custom(&"x".repeat(191)), Err(CodeError::TooLong));
         assert!(Code::custom(&"x".repeat(190)).is_ok());
         assert_eq!(Code::custom("API/x"), Err(CodeError::Reserved("API".into())));
+    }
+
+    #[test]
+    fn a_code_that_nobody_can_see_is_refused() {
+        for unseen in [
+            "\u{301}",
+            "\u{301}\u{302}",
+            "\u{200d}",
+            "\u{fe0f}",
+            "\u{20e3}",
+            "\u{3164}",
+            "a/\u{301}",
+            "\u{200d}/a",
+        ] {
+            assert_eq!(Code::custom(unseen), Err(CodeError::Invisible), "{unseen:?}");
+        }
+        for seen in ["a\u{301}b", "हि", "👩\u{200d}💻", "❤\u{fe0f}", "1\u{fe0f}\u{20e3}", "-", "~"]
+        {
+            assert!(Code::custom(seen).is_ok(), "{seen:?}");
+        }
     }
 
     #[test]

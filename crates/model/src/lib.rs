@@ -1,4 +1,4 @@
-//! The words of the domain: links, codes, buckets, destinations, decisions.
+//! The words of the domain: links, codes, buckets, destinations, decisions, scopes.
 //!
 //! Nothing here does IO, is async or reads a clock: what depends on the time is given it. Everything else in the
 //! workspace may name these types; they name nothing of it.
@@ -14,6 +14,7 @@ pub mod id;
 pub mod link;
 pub mod offensive;
 pub mod permutation;
+pub mod scope;
 pub mod target;
 pub mod timestamp;
 
@@ -26,5 +27,6 @@ pub use decision::{Decision, Gone, decide};
 pub use destination::{Destination, DestinationError};
 pub use id::LinkId;
 pub use link::{Change, Field, Limits, Link, NewLink, RedirectStatus};
+pub use scope::{Scope, ScopeError, Scopes};
 pub use target::Target;
 pub use timestamp::Timestamp;

@@ -1,6 +1,7 @@
 //! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
 //! read but not answered put back in front.
 
+use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
 use crate::unusual;
 use bytes::{Buf, Bytes};
@@ -9,7 +10,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
@@ -38,15 +39,17 @@ const HEADERS_MAX: usize = 100;
 /// Serves the rest of a connection. `unread` is what was read from it and not answered.
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
     core.counters.handed_over.add(1);
-    let stream =
-        TokioIo::new(Rewound { unread, stream, patience: core.settings.header_timeout, stalled: None });
+    let (header_timeout, idle_timeout) = (core.settings.header_timeout, core.settings.idle_timeout);
+    let pace = Arc::new(Pace::default());
+    let timer = HeadTimer { pace: pace.clone(), header_timeout, idle_timeout };
+    let stream = TokioIo::new(Rewound { unread, stream, patience: header_timeout, stalled: None, pace });
     let service = service_fn(|request: Request<Incoming>| {
         let core = core.clone();
         async move { Ok::<_, Infallible>(unusual::answer(request, peer, &core).await) }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(core.settings.header_timeout)
+        .timer(timer)
+        .header_read_timeout(header_timeout)
         .max_headers(HEADERS_MAX)
         .max_buf_size(core.settings.header_bytes)
         .serve_connection(stream, service);
@@ -74,6 +77,8 @@ struct Rewound {
     patience: Duration,
     /// When the write that waits has waited long enough.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// What the timer for the next head should know.
+    pace: Arc<Pace>,
 }
 
 impl Rewound {
@@ -83,6 +88,7 @@ impl Rewound {
         context: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.pace.is_writing(written.is_pending());
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -92,8 +98,9 @@ impl Rewound {
         stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Lets a write that waits wait anew.
+    /// Notes that the client is there, and lets a write that waits wait anew.
     fn has_sent(&mut self) {
+        self.pace.has_read();
         let patience = self.patience;
         if let Some(stalled) = &mut self.stalled {
             stalled.as_mut().reset(Instant::now() + patience);
@@ -115,6 +122,7 @@ impl AsyncRead for Rewound {
             }
             return read;
         }
+        self.pace.has_read();
         let length = self.unread.len().min(into.remaining());
         into.put_slice(&self.unread[..length]);
         self.unread.advance(length);
@@ -160,6 +168,7 @@ mod tests {
     use bytes::Bytes;
     use std::io::{ErrorKind, Write};
     use std::net::TcpStream;
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -171,7 +180,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let rewound = Rewound { unread: Bytes::new(), stream, patience: PATIENCE, stalled: None };
+        let rewound =
+            Rewound { unread: Bytes::new(), stream, patience: PATIENCE, stalled: None, pace: Arc::default() };
         let (mut read, mut write) = tokio::io::split(rewound);
         let answers = tokio::spawn(async move {
             let answer = vec![0; 1 << 20];

@@ -1,21 +1,22 @@
 //! Whose word for a visitor's address is taken: that of proxies in the networks that the settings name, nobody else's.
 
+use curtail_runtime::network::Network;
 use std::net::IpAddr;
 
 /// Networks whose hosts may say who the visitor is.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<(IpAddr, u8)>);
+pub struct TrustedProxies(Vec<Network>);
 
 impl TrustedProxies {
-    /// Networks as an address and the number of its leading bits that count.
-    pub fn new(networks: Vec<(IpAddr, u8)>) -> TrustedProxies {
+    /// The proxies in these networks.
+    pub fn new(networks: Vec<Network>) -> TrustedProxies {
         TrustedProxies(networks)
     }
 
     /// Whether a peer may say who the visitor is.
     #[inline]
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.0.iter().any(|&(network, prefix)| contains(network, prefix, peer.to_canonical()))
+        self.0.iter().any(|network| network.contains(peer))
     }
 
     /// The visitor behind a trusted `peer`: the last address in `X-Forwarded-For` that is not itself a trusted proxy.
@@ -42,20 +43,6 @@ fn parse(text: &str) -> Option<IpAddr> {
     })
 }
 
-fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-            u32::from(network) & mask == u32::from(address) & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-            u128::from(network) & mask == u128::from(address) & mask
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +50,7 @@ mod tests {
     #[test]
     fn only_the_part_that_trusted_proxies_wrote_is_believed() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let proxies = TrustedProxies::new(vec![(ip("10.0.0.0"), 8), (ip("fd00::"), 8)]);
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         assert!(
             proxies.trusts(ip("10.1.2.3"))
                 && proxies.trusts(ip("::ffff:10.1.2.3"))

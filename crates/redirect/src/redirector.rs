@@ -5,16 +5,15 @@
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
+use crate::guesses::{Guesses, Verdict};
 use crate::pages::{self, Preview};
-use crate::passwords::{Passwords, Verdict};
 use crate::visit::Visit;
 use crate::wire::{self, Ending};
-use bytes::Bytes;
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
-use curtail_model::{Decision, Gone, Link, Target, Timestamp, code, decide, destination};
+use curtail_model::{Decision, Gone, Link, LinkId, Target, Timestamp, code, decide, destination};
 use curtail_runtime::clock;
-use curtail_store::{Links, Seen, Spent};
+use curtail_store::{Links, Seen, Spent, StoreError};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ pub struct Shared {
     /// The store itself: for previews and for links with a limit.
     pub links: Arc<dyn Links>,
     /// Checks passwords.
-    pub passwords: Passwords,
+    pub guesses: Guesses,
     /// Where visitors of unknown links are sent, instead of a page.
     pub not_found_url: Option<String>,
 }
@@ -104,7 +103,7 @@ impl Redirector {
             self.counters.count(Outcome::Refused);
             return Answer::page(405, pages::method_not_allowed());
         };
-        match self.shared.passwords.check(target.id, visit.address, hash.to_owned(), password).await {
+        match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
             Verdict::Right => match self.follow(visit, &target, true, Outcome::Warm).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),
@@ -172,20 +171,26 @@ impl Redirector {
         Answer::redirect(target, location)
     }
 
-    /// A link with a limit: the store says whether there is one more. `HEAD` spends nothing and is told nothing.
+    /// A link with a limit: the store says whether there is one more. `HEAD` is told the same as `GET` and spends nothing.
     async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
-        if visit.head {
-            return Answer::page(200, Bytes::new());
-        }
-        match self.shared.links.spend(target.id).await {
+        let links = &self.shared.links;
+        let asked = if visit.head { links.peek(target.id) } else { links.spend(target.id) };
+        match asked.await {
             Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
             Ok(Spent::UsedUp) => {
                 self.gone(Gone::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url))
             }
             Ok(Spent::Missing) => self.unknown(visit),
-            Err(_) => self.unavailable(),
+            Err(error) => self.no_allowance(target.id, &error),
         }
+    }
+
+    fn no_allowance(&self, id: LinkId, error: &StoreError) -> Answer {
+        if let StoreError::Damaged(what) = error {
+            tracing::error!(%id, what, "a limited link could not be counted down");
+        }
+        self.unavailable()
     }
 
     fn gone(&self, gone: Gone, instead: Option<&str>) -> Answer {
@@ -224,7 +229,13 @@ impl Redirector {
         let packed = Target::pack(&link);
         let Some(target) = Target::unpack(&packed) else { return self.unavailable() };
         match decide(&target, now(), false) {
-            Decision::Redirect { .. } | Decision::Spend { .. } => preview_page(&link, Some(&link.url)),
+            Decision::Redirect { .. } => preview_page(&link, Some(&link.url)),
+            Decision::Spend { .. } => match self.shared.links.peek(link.id).await {
+                Ok(Spent::Granted { .. } | Spent::Unlimited) => preview_page(&link, Some(&link.url)),
+                Ok(Spent::UsedUp) => self.gone(Gone::UsedUp, None),
+                Ok(Spent::Missing) => Answer::page(404, pages::not_found()),
+                Err(error) => self.no_allowance(link.id, &error),
+            },
             Decision::AskPassword { .. } => preview_page(&link, None),
             Decision::Gone { gone, .. } => self.gone(gone, None),
         }

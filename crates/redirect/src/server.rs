@@ -1,21 +1,25 @@
 //! Accepts connections on a core and looks after them until the end.
 
 use crate::buffers::Buffers;
-use crate::connection;
+use crate::connection::{self, Greeting};
 use crate::counters::Counters;
 use crate::handover::Elsewhere;
 use crate::proxies::TrustedProxies;
 use crate::redirector::Redirector;
 use crate::seats::Seats;
+use curtail_runtime::acceptor::Acceptor;
 use curtail_runtime::clock;
 use curtail_runtime::shutdown::Shutdown;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
+
+/// Connections that are accepted and greeted, one after the other, before those that are open get a turn.
+const ACCEPTED_AT_ONCE: usize = 64;
 
 /// How a core treats its connections.
 #[derive(Clone, Debug)]
@@ -73,30 +77,32 @@ impl Core {
     }
 }
 
-/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace lasts.
-pub async fn run(listener: TcpListener, core: Core) {
+/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace lasts. The
+/// listener must not block. An error means that this core cannot wait for connections at all.
+pub async fn run(listener: TcpListener, core: Core) -> io::Result<()> {
+    let acceptor = Acceptor::new(listener)?;
     let core = Rc::new(core);
     let mut shutdown = core.shutdown.clone();
     tokio::select! {
-        () = accept_all(&listener, &core) => {}
+        () = accept_all(&acceptor, &core) => {}
         () = look_after(&core) => {}
         () = shutdown.requested() => core.draining.set(true),
     }
     // What the kernel has already accepted for us would be reset when the socket closes.
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        welcome(stream, peer, &core);
-    }
-    drop(listener);
+    acceptor.close(|stream, peer| welcome(stream, peer, &core));
     drain(&core).await;
+    Ok(())
 }
 
-/// Accepts whoever comes. All that wait are accepted before anything else is looked at.
-async fn accept_all(listener: &TcpListener, core: &Rc<Core>) {
+/// Accepts whoever comes.
+async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => welcome(stream, peer, core),
-            Err(error) => back_off(&error).await,
+        if let Err(error) =
+            acceptor.accept(ACCEPTED_AT_ONCE, |stream, peer| welcome(stream, peer, core)).await
+        {
+            back_off(&error).await;
         }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -111,12 +117,18 @@ async fn look_after(core: &Core) {
     }
 }
 
-fn welcome(stream: tokio::net::TcpStream, peer: std::net::SocketAddr, core: &Rc<Core>) {
+/// Serves a connection: at once if that is all there is to do, else as a task.
+fn welcome(stream: TcpStream, peer: SocketAddr, core: &Rc<Core>) {
     if core.counters.open.get() >= core.settings.connections_max as u64 {
         core.counters.turned_away.add(1);
         return;
     }
     core.counters.accepted.add(1);
+    let Greeting::GoesOn(arrived) = connection::greet(&stream, peer, core) else { return };
+    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
+        core.counters.turned_away.add(1);
+        return;
+    };
     core.counters.open.add(1);
     let seat = core.seats.take(core.clock.second());
     let (number, waiting_since) = seat.ticket();
@@ -124,7 +136,7 @@ fn welcome(stream: tokio::net::TcpStream, peer: std::net::SocketAddr, core: &Rc<
     let served = core.clone();
     let task = tokio::task::spawn_local(async move {
         let _open = open;
-        connection::serve(stream, peer, served, seat).await;
+        connection::serve(stream, peer, served, seat, arrived).await;
     });
     core.seats.seated(number, waiting_since, task.abort_handle());
 }

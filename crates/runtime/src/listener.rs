@@ -1,5 +1,7 @@
 //! Listening sockets: one per core on the same address, so that the kernel deals connections out and cores never meet.
 
+mod defer_accept;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -58,6 +60,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_tcp_nodelay(true)?;
+    defer_accept::until_data_arrives(&socket)?;
     socket.bind(&SockAddr::from(address))?;
     if shared {
         socket.listen(BACKLOG)?;

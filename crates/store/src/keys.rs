@@ -1,7 +1,7 @@
 //! The memory of API keys. The keys themselves are never stored, only their hashes.
 
 use crate::Answer;
-use curtail_model::Timestamp;
+use curtail_model::{Scopes, Timestamp};
 
 /// Remembers API keys.
 pub trait Keys: Send + Sync {
@@ -25,8 +25,8 @@ pub struct NewApiKey {
     pub name: String,
     /// SHA-256 of the key. Keys hold 160 random bits, so a fast hash is enough (ASVS 5.0, 11.4).
     pub hash: [u8; 32],
-    /// What it may do, as the API names it.
-    pub scopes: Vec<String>,
+    /// What it may do; kept by name.
+    pub scopes: Scopes,
     /// When it was made.
     pub created_at: Timestamp,
     /// It is refused from then on.
@@ -41,7 +41,7 @@ pub struct ApiKey {
     /// See [`NewApiKey::name`].
     pub name: String,
     /// See [`NewApiKey::scopes`].
-    pub scopes: Vec<String>,
+    pub scopes: Scopes,
     /// See [`NewApiKey::created_at`].
     pub created_at: Timestamp,
     /// See [`NewApiKey::expires_at`].

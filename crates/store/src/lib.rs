@@ -4,6 +4,7 @@
 //! the embedded engine, a real one that also serves in tests; PostgreSQL is for many processes on many machines.
 //! Callers hold `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
 
+mod checksum;
 pub mod keys;
 pub mod links;
 pub mod notifications;

@@ -38,12 +38,16 @@ pub trait Links: Send + Sync {
     /// A page of links.
     fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page>;
 
-    /// All tags in use, by name, with how many links have each.
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>>;
+    /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes (whatever
+    /// order an engine has for texts), those that come after `after`, or the first ones.
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>>;
 
     /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
     /// ask at once and whatever dies, no more are granted than the link has.
     fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
+
+    /// What [`Links::spend`] would answer now; takes nothing.
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
 
     /// Whoever has seen this sees everything that was answered to a write so far.
     fn position(&self) -> Seen {
@@ -62,7 +66,7 @@ impl Seen {
     /// Only the newest state will do.
     pub const NEWEST: Seen = Seen(u64::MAX);
 
-    /// From what [`Seen::position`] gave.
+    /// From what [`Links::position`] gave.
     pub const fn at(position: u64) -> Seen {
         Seen(position)
     }
@@ -112,7 +116,7 @@ pub struct Created {
 pub enum WhenMade {
     /// By this very request.
     Now,
-    /// Before: it leads to the same destination and `reuse` was asked for.
+    /// Before: it leads to the same destination now, without a password, and `reuse` was asked for.
     Reused,
     /// By an earlier request with the same idempotency key.
     Replayed,

@@ -30,7 +30,7 @@ use crate::{Keys, Links, Notifications, Rollups};
 use address::Address;
 use bulkhead::Bulkhead;
 use changes::Changes;
-use connections::Pool;
+use connections::{Plans, Pool};
 use curtail_model::{Alphabet, CodeScheme, Codes};
 use engine::Engine;
 use keys::PostgresKeys;
@@ -126,7 +126,9 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let replicas = Address::replicas(&settings)?;
     let engine = Arc::new(Engine::start("postgres", 0).map_err(io)?);
     let counting = Arc::new(Engine::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
-    let pool = |sessions: usize| Pool::new(&primary, sessions, settings.prepared, settings.statement_timeout);
+    let pool = |sessions: usize| {
+        Pool::new(&primary, sessions, Plans::Once, settings.prepared, settings.statement_timeout)
+    };
     let writes = pool(settings.write_connections.max(2))?;
 
     let prepared = engine.spawn(opening::prepare(writes.clone(), primary.clone(), settings.clone()));

@@ -11,17 +11,15 @@
 //! entry := place:u8  length varint  bytes         length is that of the bytes plus 1; 0 for a rollup that stands alone
 //! ```
 //!
-//! The checksum is the low half of XXH3-64 over what stands before it, 4 bytes, little-endian. With it, a flipped bit
-//! cannot move clicks from one link to another.
+//! With the checksum ([`crate::checksum`]), a flipped bit cannot move clicks from one link to another.
 
+use crate::checksum::{self, Key};
 use crate::rollups::Totals;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
 pub(crate) const ALONE_BYTES: usize = 512;
-const CHECKSUM_BYTES: usize = 4;
 
 /// What a shelf has of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +45,8 @@ pub(crate) fn subject_of(number: i64, place: u8) -> i64 {
 }
 
 /// The entries in order; nothing when this is not what was written.
-pub(crate) fn read(shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
-    let (mut rest, checksum) = shelf.split_last_chunk::<CHECKSUM_BYTES>()?;
-    if checksum_of(rest) != *checksum {
-        return None;
-    }
+pub(crate) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
+    let mut rest = checksum::unseal(key, shelf)?;
     let mut entries = Vec::with_capacity(1 << PLACE_BITS);
     while let Some((&place, after)) = rest.split_first() {
         rest = after;
@@ -85,12 +80,6 @@ pub(crate) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
             shelf.extend_from_slice(rollup);
         }
     }
-}
-
-/// Ends a shelf.
-pub(crate) fn finish(shelf: &mut Vec<u8>) {
-    let checksum = checksum_of(shelf);
-    shelf.extend_from_slice(&checksum);
 }
 
 /// Appends a LEB128 varint.
@@ -129,7 +118,7 @@ pub(crate) fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
     Some(Totals { human: number()?, bot: number()?, other: number()? })
 }
 
-/// Adds totals up; what cannot be read is not counted, as with rollups.
+/// Adds totals up. Bytes that are no totals are never shown to it: a shelf that cannot be read is left out before.
 pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
     let (stored, new) =
         (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
@@ -140,15 +129,13 @@ pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>,
     }))
 }
 
-fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    (xxh3_64(bytes) as u32).to_le_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    const KEY: Key = [1, 60_000, 1, 2];
 
     type Rollups = BTreeMap<u8, Option<Vec<u8>>>;
 
@@ -162,7 +149,7 @@ mod tests {
         for (&place, rollup) in rollups {
             put(Entry { place, rollup: rollup.as_deref() }, &mut shelf);
         }
-        finish(&mut shelf);
+        checksum::seal(KEY, &mut shelf);
         shelf
     }
 
@@ -170,7 +157,7 @@ mod tests {
         #[test]
         fn every_link_finds_what_was_put_for_it(rollups in rollups()) {
             let shelf = written(&rollups);
-            let entries = read(&shelf).unwrap();
+            let entries = read(KEY, &shelf).unwrap();
             prop_assert_eq!(entries.len(), rollups.len());
             for place in 0..32 {
                 let found = find(&entries, place).map(|entry| entry.rollup.map(<[u8]>::to_vec));
@@ -183,13 +170,13 @@ mod tests {
             let mut shelf = written(&rollups);
             let at = at.index(shelf.len());
             shelf[at] ^= 1_u8 << bit;
-            prop_assert_eq!(read(&shelf), None);
+            prop_assert_eq!(read(KEY, &shelf), None);
         }
 
         #[test]
         fn whatever_passes_the_checksum_is_read_without_harm(mut bytes: Vec<u8>) {
-            finish(&mut bytes);
-            let _ = read(&bytes);
+            checksum::seal(KEY, &mut bytes);
+            let _ = read(KEY, &bytes);
         }
     }
 }

@@ -28,7 +28,7 @@ use keys::{KeyBook, SqliteKeys};
 use links::SqliteLinks;
 use links::book::{Counters, LinkBook};
 use readers::Readers;
-use rollups::{ClickBook, SqliteRollups};
+use rollups::{ClickBook, SqliteRollups, positions};
 use rusqlite::Connection;
 use search::{Feed, Search};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,11 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let feed = Arc::new(Feed::new(counters.version));
     let book = LinkBook::new(truth, identity.codes.clone(), Arc::clone(&feed))
         .map_err(|error| explain(&LINKS.path(directory), &error))?;
-    let clicks = ClickBook(CLICKS.open_to_write(directory, cache(2))?);
+    let clicks = CLICKS.open_to_write(directory, cache(2))?;
+    let path = CLICKS.path(directory);
+    if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
+        return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
+    }
 
     let lookups = settings.readers.max(1);
     let lists = lookups.min(2);
@@ -152,7 +156,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     });
     let keys = Arc::new(SqliteKeys { writer, lookups: Arc::clone(&links.lookups) });
     let rollups = Arc::new(SqliteRollups {
-        writer: Writer::start("clicks-writer", COUNTING_NICENESS, clicks).map_err(io)?,
+        writer: Writer::start("clicks-writer", COUNTING_NICENESS, ClickBook(clicks)).map_err(io)?,
         readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
     });
     let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };

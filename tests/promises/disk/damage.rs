@@ -11,7 +11,7 @@ use tempfile::tempdir;
 const LINKS: usize = 400;
 
 /// Makes links with destinations of their own, clicks each once, and stops cleanly.
-fn filled(data: &Path) -> Vec<Value> {
+pub(super) fn filled(data: &Path) -> Vec<Value> {
     let server = Server::start(data, &["--set", "threads=1"]);
     let links: Vec<Value> = (0..LINKS)
         .map(|n| {
@@ -30,7 +30,7 @@ fn filled(data: &Path) -> Vec<Value> {
     links
 }
 
-fn flip(path: &Path, offset: u64) {
+pub(super) fn flip(path: &Path, offset: u64) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();

@@ -123,7 +123,7 @@ async fn make(
     passwords: Vec<(usize, String)>,
 ) -> Result<Made, Problem> {
     for (place, password) in passwords {
-        creates[place].link.password_hash = Some(service.passwords.hash(password).await?);
+        creates[place].link.password_hash = Some(service.hash(password).await?);
     }
     if creates.is_empty() {
         return Ok(Made { links: Vec::new(), totals: Vec::new() });

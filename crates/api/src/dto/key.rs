@@ -1,5 +1,6 @@
 //! API keys in JSON.
 
+use super::words;
 use crate::time::Time;
 use curtail_store::ApiKey;
 use serde::Serialize;
@@ -13,9 +14,8 @@ pub(crate) struct KeyJson<'a> {
     pub(crate) id: String,
     #[schema(example = "newsletter")]
     pub(crate) name: &'a str,
-    /// What it may do.
-    #[schema(value_type = Vec<String>, example = json!(["links:read", "links:write"]))]
-    pub(crate) scopes: &'a [String],
+    #[schema(schema_with = words::scopes)]
+    pub(crate) scopes: Vec<&'static str>,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Time,
     /// It is refused from then on.
@@ -50,7 +50,7 @@ impl<'a> From<&'a ApiKey> for KeyJson<'a> {
         KeyJson {
             id: key.id.to_string(),
             name: &key.name,
-            scopes: &key.scopes,
+            scopes: key.scopes.names().collect(),
             created_at: Time(key.created_at),
             expires_at: key.expires_at.map(Time),
             revoked_at: key.revoked_at.map(Time),
@@ -70,8 +70,7 @@ pub(crate) struct NewKeyBody {
     /// What it is for.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// `links:read`, `links:write`, `stats:read`, `keys:admin`. Each stands alone, except that `keys:admin` holds all.
-    #[schema(min_items = 1)]
+    #[schema(schema_with = words::wanted_scopes)]
     scopes: Vec<String>,
     /// It is refused from then on; without it never.
     #[schema(format = DateTime)]

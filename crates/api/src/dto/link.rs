@@ -1,5 +1,6 @@
 //! Links in JSON.
 
+use super::words;
 use crate::origin::Origin;
 use crate::time::Time;
 use curtail_model::{Link, LinkId};
@@ -49,8 +50,7 @@ pub(crate) struct LinkJson<'a> {
     /// How many redirects it gives in all.
     #[schema(required)]
     max_clicks: Option<u64>,
-    /// 301, 302, 307 or 308.
-    #[schema(example = 302)]
+    #[schema(schema_with = words::redirect_status)]
     redirect_status: u16,
     /// Whether the query of a visitor's request goes on to the destination.
     forward_query: bool,
@@ -91,12 +91,15 @@ pub(crate) struct LinksJson<'a> {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// All tags in use.
+/// A page of tags.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Tags)]
 pub(crate) struct TagsJson<'a> {
-    /// By name.
+    /// By name, in the order of its bytes.
     pub(crate) tags: Vec<TagJson<'a>>,
+    /// Give it as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// A tag and the number of links that have it.
@@ -193,8 +196,7 @@ pub(crate) struct NewLinkBody {
     /// How many redirects it gives in all.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    /// 301, 302, 307 or 308.
-    #[schema(default = 302, example = 302)]
+    #[schema(schema_with = words::redirect_status_or_null)]
     redirect_status: Option<u16>,
     /// Whether the query of a visitor's request goes on to the destination.
     #[schema(default = false)]
@@ -205,7 +207,8 @@ pub(crate) struct NewLinkBody {
     /// Where visitors go when it has expired or is used up.
     #[schema(format = "uri", max_length = 8192)]
     expired_url: Option<String>,
-    /// Answer an existing link to the same `url` that is not archived, with 200, instead of making another.
+    /// Answer an existing link to the same `url` that leads there now without a password (so not an archived, expired or
+    /// used-up one), with 200, instead of making another.
     #[schema(default = false)]
     reuse: Option<bool>,
 }
@@ -234,7 +237,7 @@ pub(crate) struct LinkChangeBody {
     expires_at: Option<String>,
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    /// 301, 302, 307 or 308.
+    #[schema(schema_with = words::redirect_status_or_null)]
     redirect_status: Option<u16>,
     forward_query: Option<bool>,
     /// null takes the password off.

@@ -1,5 +1,6 @@
 //! Stats in JSON.
 
+use super::words;
 use crate::time::Time;
 use curtail_clicks::stats::{OrphanReport, Report};
 use curtail_model::Timestamp;
@@ -16,11 +17,9 @@ pub(crate) struct StatsJson<'a> {
     /// The end of the range, which itself is not in it.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) to: Time,
-    /// `minute`, `hour` or `day`, in UTC.
-    #[schema(example = "day")]
+    #[schema(schema_with = words::interval)]
     pub(crate) interval: &'static str,
-    /// The class that was asked for, or `all`.
-    #[schema(example = "all")]
+    #[schema(schema_with = words::class)]
     pub(crate) class: &'static str,
     /// Clicks.
     #[schema(example = 1204)]
@@ -31,8 +30,7 @@ pub(crate) struct StatsJson<'a> {
     pub(crate) unique: u64,
     /// Every interval that the range touches, those without clicks too.
     pub(crate) series: Vec<PointJson>,
-    /// What was asked for as `group_by`, and null without it.
-    #[schema(required, example = "country")]
+    #[schema(schema_with = words::group_by_or_null, required)]
     pub(crate) group_by: Option<&'static str>,
     /// The most clicked first; empty without `group_by`. `(other)` gathers what fell over a limit.
     pub(crate) groups: Vec<GroupJson<'a>>,

@@ -3,7 +3,6 @@
 use crate::auth::Caller;
 use crate::body;
 use crate::dto::link::{LinkChangeBody, LinkJson};
-use crate::keys::Scope;
 use crate::origin::Origin;
 use crate::preconditions::{self, IfMatch};
 use crate::problem::{Invalid, Kind, Problem};
@@ -15,7 +14,7 @@ use crate::validate::link::{OUT_OF_ORDER, WantedChange, is_in_order, wanted_chan
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use curtail_model::{Change, Field, Link, LinkId};
+use curtail_model::{Change, Field, Link, LinkId, Scope};
 use curtail_store::{Seen, UpdateRefused};
 use http::StatusCode;
 use http::header::HeaderMap;
@@ -49,7 +48,7 @@ pub(crate) async fn change(
     change.password_hash = match password {
         Field::Keep => Field::Keep,
         Field::Set(None) => Field::Set(None),
-        Field::Set(Some(password)) => Field::Set(Some(service.passwords.hash(password).await?)),
+        Field::Set(Some(password)) => Field::Set(Some(service.hash(password).await?)),
     };
     let link = update(&service, id, change, &if_match).await?;
     let totals = totals_of(&service, &link).await?;

@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::body;
 use crate::dto::answer;
 use crate::dto::key::{KeyJson, KeysJson, NewKeyBody, NewKeyJson};
-use crate::keys::{Scope, generate_key};
+use crate::keys::generate_key;
 use crate::problem::{Kind, Problem};
 use crate::routes::PathId;
 use crate::service::Service;
@@ -13,6 +13,7 @@ use crate::validate::key::wanted_key;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use curtail_model::Scope;
 use curtail_store::{ApiKey, NewApiKey};
 use http::StatusCode;
 use http::header::HeaderMap;
@@ -53,7 +54,7 @@ pub(crate) async fn create(
     let key = NewApiKey {
         name: wanted.name,
         hash,
-        scopes: wanted.scopes.names(),
+        scopes: wanted.scopes,
         created_at: now,
         expires_at: wanted.expires_at,
     };

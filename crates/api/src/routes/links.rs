@@ -7,7 +7,6 @@ use crate::consistency::HasSeen;
 use crate::dto::answer;
 use crate::dto::link::{LinkJson, NewLinkBody, total};
 use crate::idempotency::IdempotencyKey;
-use crate::keys::Scope;
 use crate::origin::Origin;
 use crate::preconditions;
 use crate::problem::Problem;
@@ -15,10 +14,10 @@ use crate::routes::{PathId, PathLinkId};
 use crate::service::Service;
 use crate::time;
 use crate::validate::link::{WantedLink, wanted_link};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
-use curtail_model::{Code, Link};
+use curtail_model::{Code, Link, Scope};
 use curtail_store::rollups::Totals;
 use curtail_store::{Create, WhenMade};
 use http::StatusCode;
@@ -64,7 +63,7 @@ pub(crate) async fn create(
     let body = body::json(&headers, body, &service.settings).await?;
     let WantedLink { mut link, password } = wanted_link(&body, service.rules(&origin))?;
     if let Some(password) = password {
-        link.password_hash = Some(service.passwords.hash(password).await?);
+        link.password_hash = Some(service.hash(password).await?);
     }
     let create = Create { link, now: time::now(), idempotency: key.map(|key| key.of_body(&body)) };
     let made = service.links.create(vec![create]).await?;
@@ -168,7 +167,8 @@ async fn read(
     let totals = totals_of(service, link).await?;
     let etag = preconditions::etag(link.version, total(totals));
     if preconditions::is_known(headers, &etag)? {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)], Bytes::new()).into_response());
+        // Nothing of what it would be about: neither a body nor the type of one (RFC 9110, section 15.4.5).
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
     Ok(answer_link(StatusCode::OK, link, totals, origin))
 }

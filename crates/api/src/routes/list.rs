@@ -5,7 +5,7 @@ use crate::consistency::HasSeen;
 use crate::cursor;
 use crate::dto::answer;
 use crate::dto::link::{LinkJson, LinksJson, TagJson, TagsJson};
-use crate::keys::Scope;
+use crate::dto::words;
 use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -13,19 +13,34 @@ use crate::service::Service;
 use crate::validate::link::wrong_with_tag;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use curtail_store::{ListQuery, Sort};
+use curtail_model::Scope;
+use curtail_store::ListQuery;
 use http::StatusCode;
 use std::sync::Arc;
+use utoipa::IntoParams;
 
 /// Links of a page: when nothing is said, and at most.
 const LIMIT: usize = 20;
 const LIMIT_MAX: usize = 100;
+
+/// Tags of a page: when nothing is said, and at most.
+const TAGS_LIMIT: usize = 100;
+const TAGS_LIMIT_MAX: usize = 1_000;
 
 /// Characters of a search.
 const WORDS_CHARACTERS_MAX: usize = 200;
 
 /// Characters of a cursor; ours have 32.
 const CURSOR_BYTES_MAX: usize = 64;
+
+/// Describes the order of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what wanted_page reads")]
+struct Order {
+    #[param(schema_with = words::sort)]
+    sort: Option<String>,
+}
 
 /// List links
 ///
@@ -35,9 +50,9 @@ const CURSOR_BYTES_MAX: usize = 64;
         ("q" = Option<String>, Query, description = "Words to find in code, destination, title and notes: all of them, each as the beginning of a word; at most 200 characters", example = "spring sal"),
         ("tag" = Option<String>, Query, description = "Only links with this tag"),
         ("archived" = Option<bool>, Query, description = "Only links that are, or are not, archived"),
-        ("sort" = Option<String>, Query, description = "`-created_at` (the newest first, the default) or `created_at`"),
         ("limit" = Option<u32>, Query, description = "Links of a page: 1 to 100, by default 20", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with all else but `limit` the same")),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with all else but `limit` the same"),
+        Order),
     responses((status = 200, description = "A page of links", body = LinksJson<'_>)))]
 pub(crate) async fn list(
     State(service): State<Arc<Service>>,
@@ -62,9 +77,12 @@ pub(crate) async fn list(
 
 /// List tags
 ///
-/// All tags in use, by name, with how many links have each.
+/// The tags in use, by name, with how many links have each.
 #[utoipa::path(get, path = "/api/v1/tags", operation_id = "list_tags", tag = "links", security(("key" = ["links:read"])),
-    responses((status = 200, description = "All tags in use", body = TagsJson<'_>)))]
+    params(
+        ("limit" = Option<u32>, Query, description = "Tags of a page: 1 to 1,000, by default 100", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before")),
+    responses((status = 200, description = "A page of tags", body = TagsJson<'_>)))]
 pub(crate) async fn tags(
     State(service): State<Arc<Service>>,
     caller: Caller,
@@ -72,9 +90,31 @@ pub(crate) async fn tags(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
-    Query::read(query.as_deref(), &[]).finish()?;
-    let tags = service.links.tags(seen).await?;
-    Ok(answer(StatusCode::OK, &TagsJson { tags: tags.iter().map(TagJson::from).collect() }))
+    let (after, limit) = wanted_tags(query.as_deref())?;
+    // One more than asked for tells whether there is more.
+    let mut tags = service.links.tags(after, limit + 1, seen).await?;
+    let more = tags.len() > limit;
+    tags.truncate(limit);
+    let next_cursor = tags.last().filter(|_| more).map(|last| cursor::write_tag(&last.tag));
+    Ok(answer(StatusCode::OK, &TagsJson { tags: tags.iter().map(TagJson::from).collect(), next_cursor }))
+}
+
+/// The tag to begin after, and how many to answer.
+fn wanted_tags(query: Option<&str>) -> Result<(Option<String>, usize), Problem> {
+    let mut query = Query::read(query, &["limit", "cursor"]);
+    let limit = query.parsed("limit", "from 1 to 1000", |text| {
+        text.parse().ok().filter(|limit| (1..=TAGS_LIMIT_MAX).contains(limit))
+    });
+    let after = match query.take("cursor").as_deref().map(cursor::read_tag) {
+        None => None,
+        Some(Ok(after)) => Some(after),
+        Some(Err(error)) => {
+            query.refuse("cursor", error.to_string());
+            None
+        }
+    };
+    query.finish()?;
+    Ok((after, limit.unwrap_or(TAGS_LIMIT)))
 }
 
 fn wanted_page(query: Option<&str>) -> Result<ListQuery, Problem> {
@@ -87,10 +127,8 @@ fn wanted_page(query: Option<&str>) -> Result<ListQuery, Problem> {
         query.refuse("tag", wrong);
     }
     let archived = query.parsed("archived", "true or false", |text| text.parse().ok());
-    let sort = query.parsed("sort", "-created_at or created_at", |text| match text {
-        "-created_at" => Some(Sort::Newest),
-        "created_at" => Some(Sort::Oldest),
-        _ => None,
+    let sort = query.parsed("sort", "-created_at or created_at", |text| {
+        words::SORTS.iter().find(|(name, _)| *name == text).map(|&(_, sort)| sort)
     });
     let limit = query.parsed("limit", "from 1 to 100", |text| {
         text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))

@@ -3,12 +3,12 @@
 use crate::auth::Caller;
 use crate::dto::answer;
 use crate::dto::pipeline::PipelineJson;
-use crate::keys::Scope;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::service::Service;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use curtail_model::Scope;
 use http::StatusCode;
 use std::sync::Arc;
 

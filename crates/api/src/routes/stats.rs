@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::consistency::HasSeen;
 use crate::dto::answer;
 use crate::dto::stats::{OrphansJson, StatsJson, groups, orphans as orphans_json, series};
-use crate::keys::Scope;
+use crate::dto::words;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{PathId, PathLinkId};
@@ -13,8 +13,7 @@ use crate::time::{self, Time};
 use crate::validate::stats::{self, wanted_orphans, wanted_stats};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use curtail_clicks::stats::GroupBy;
-use curtail_model::ClickClass;
+use curtail_model::{ClickClass, Scope};
 use curtail_store::rollups::Subject;
 use http::StatusCode;
 use std::sync::Arc;
@@ -76,14 +75,11 @@ async fn report(service: &Service, subject: Subject, query: Option<&str>) -> Res
         from: Time(wanted.from),
         to: Time(wanted.until),
         interval: wanted.interval.as_str(),
-        class: wanted.class.map_or("all", ClickClass::as_str),
+        class: wanted.class.map_or(words::ALL_CLASSES, ClickClass::as_str),
         total: report.total,
         unique: report.unique,
         series: series(&report),
-        group_by: wanted.group_by.map(|group_by| match group_by {
-            GroupBy::Class => "class",
-            GroupBy::Dimension(dimension) => dimension.as_str(),
-        }),
+        group_by: wanted.group_by.map(words::group_name),
         groups: groups(&report),
     };
     Ok(answer(StatusCode::OK, &body))

@@ -1,9 +1,8 @@
 //! Checks a key to make.
 
 use super::{Fields, Given};
-use crate::keys::{Scope, Scopes};
 use crate::problem::Problem;
-use curtail_model::Timestamp;
+use curtail_model::{Scope, Scopes, Timestamp};
 
 /// The fields of a key to make.
 pub(crate) const NEW: &[&str] = &["name", "scopes", "expires_at"];

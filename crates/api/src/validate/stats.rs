@@ -1,5 +1,6 @@
 //! Checks a question about clicks.
 
+use crate::dto::words;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::time;
@@ -37,15 +38,11 @@ pub(crate) struct StatsParams {
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
     #[param(example = "2026-03-31")]
     to: Option<String>,
-    /// `minute`, `hour` or `day` (the default); at most 10,000 of them.
-    #[param(example = "day")]
+    #[param(schema_with = words::interval)]
     interval: Option<String>,
-    /// `country`, `city`, `referrer`, `source`, `medium`, `campaign`, `browser`, `os`, `device`, `language`, `class` or
-    /// `reason` (why a click has its class).
-    #[param(example = "country")]
+    #[param(schema_with = words::group_by)]
     group_by: Option<String>,
-    /// `human`, `bot`, `prefetch`, `head` or `all` (the default).
-    #[param(example = "human")]
+    #[param(schema_with = words::class)]
     class: Option<String>,
     /// Groups to answer: 1 to 1,000, by default 100.
     #[param(minimum = 1, maximum = 1000)]
@@ -87,12 +84,12 @@ pub(crate) fn wanted_stats(
     });
     let interval = interval.unwrap_or(Grain::Day);
     let (from, until) = range(&mut query, now, interval);
-    let group_by = query.parsed("group_by", &group_names(), |name| match name {
+    let group_by = query.parsed("group_by", &one_of(words::group_names()), |name| match name {
         "class" => Some(GroupBy::Class),
         _ => Dimension::from_name(name).map(GroupBy::Dimension),
     });
-    let class = query.parsed("class", "human, bot, prefetch, head or all", |name| match name {
-        "all" => Some(None),
+    let class = query.parsed("class", &one_of(words::class_names()), |name| match name {
+        words::ALL_CLASSES => Some(None),
         _ => ClickClass::from_name(name).map(Some),
     });
     let groups_max = limit(&mut query);
@@ -178,8 +175,6 @@ fn forgotten(from: Timestamp, interval: Grain, now: Timestamp, retention: &Reten
     ))
 }
 
-fn group_names() -> String {
-    let mut names: Vec<&str> = Dimension::ALL.into_iter().map(Dimension::as_str).collect();
-    names.push("class");
-    format!("one of {}", names.join(", "))
+fn one_of(names: impl Iterator<Item = &'static str>) -> String {
+    format!("one of {}", names.collect::<Vec<_>>().join(", "))
 }

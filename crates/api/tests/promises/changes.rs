@@ -92,6 +92,7 @@ async fn a_link_that_is_known_is_not_sent_again() {
         (known.status.as_u16(), known.body.len(), known.header("etag")),
         (304, 0, made.header("etag"))
     );
+    assert_eq!(known.headers.get("content-type"), None);
     let other = server.ask("GET", &path(&made.json()), &[("if-none-match", "\"x\"")], Body::empty()).await;
     assert_eq!(other.status, 200);
 }

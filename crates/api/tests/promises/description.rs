@@ -107,6 +107,9 @@ async fn it_names_its_errors_bodies_and_parameters() {
                 "{method} {path}"
             );
         }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["schema"]["type"].is_string(), "{method} {path}: {parameter}");
+        }
         if path != "/api/v1/openapi.json" && !path.starts_with("/api/v1/problems") {
             for status in ["401", "403", "422", "429", "500", "503"] {
                 let schema =
@@ -116,6 +119,28 @@ async fn it_names_its_errors_bodies_and_parameters() {
         }
     }
     assert_eq!(description["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+}
+
+#[tokio::test]
+async fn every_word_that_a_parameter_may_be_is_understood_and_no_other() {
+    let server = Server::start().await;
+    let id = server.make(r#"{"url": "https://example.com/"}"#).await["id"].as_str().unwrap().to_owned();
+    let mut words = 0;
+    for (method, path, operation) in operations(&description(&server).await) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let Some(list) = parameter["schema"]["enum"].as_array() else { continue };
+            let (path, name) = (path.replace("{id}", &id), parameter["name"].as_str().unwrap());
+            for word in list.iter().map(|word| word.as_str().unwrap()) {
+                let answer = server.ask(&method, &format!("{path}?{name}={word}"), &[], Body::empty()).await;
+                assert_eq!(answer.status, 200, "{path} {name}={word}: {}", answer.text());
+                words += 1;
+            }
+            let refused = server.ask(&method, &format!("{path}?{name}=x"), &[], Body::empty()).await;
+            assert_eq!(refused.problem(422, "invalid-fields"), [name]);
+        }
+    }
+    // Two questions about clicks with 3 intervals, 12 groups and 5 classes each, and a list with 2 orders.
+    assert_eq!(words, 2 * (3 + 12 + 5) + 2);
 }
 
 #[tokio::test]
@@ -134,6 +159,10 @@ async fn the_fields_that_it_names_are_those_that_are_read() {
     let description = description(&server).await;
     let link = server.make(r#"{"url": "https://example.com/"}"#).await;
     let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    for schema in ["NewLink", "LinkChange", "WantedApiKey"] {
+        let closed = &description["components"]["schemas"][schema]["additionalProperties"];
+        assert_eq!(*closed, false, "{schema}");
+    }
     for (schema, method, path) in [
         ("NewLink", "POST", "/api/v1/links"),
         ("LinkChange", "PATCH", path.as_str()),

@@ -34,7 +34,16 @@ async fn pages_hold_every_link_once_in_both_orders() {
     assert_eq!(walk(&server, "limit=5&tag=t1").await.len(), 11);
     assert_eq!(walk(&server, "archived=true").await.len(), 0);
     let tags = server.get("/api/v1/tags").await.json();
-    assert_eq!(tags, serde_json::json!({"tags": [{"tag": "t0", "links": 12}, {"tag": "t1", "links": 11}]}));
+    let both = serde_json::json!([{"tag": "t0", "links": 12}, {"tag": "t1", "links": 11}]);
+    assert_eq!(tags, serde_json::json!({"tags": both, "next_cursor": null}));
+    let first = server.get("/api/v1/tags?limit=1").await.json();
+    assert_eq!(first["tags"], serde_json::json!([both[0]]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let last = server.get(&format!("/api/v1/tags?limit=1&cursor={cursor}")).await.json();
+    assert_eq!(last, serde_json::json!({"tags": [both[1]], "next_cursor": null}));
+    for wrong in ["limit=0", "limit=1001", "limit=x", "cursor=!", "cursor=_w", "page=2"] {
+        server.get(&format!("/api/v1/tags?{wrong}")).await.problem(422, "invalid-fields");
+    }
 }
 
 #[tokio::test]

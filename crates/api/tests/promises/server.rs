@@ -2,13 +2,14 @@
 
 use axum::Router;
 use axum::body::Body;
-use curtail_api::keys::{Scopes, generate_key};
-use curtail_api::{Api, Settings, router};
+use curtail_api::keys::generate_key;
+use curtail_api::{Api, Requests, Settings, router};
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Pipeline, Retention};
 use curtail_clicks::recorder::Recorder;
 use curtail_clicks::stats::Stats;
-use curtail_model::{Alphabet, CodeScheme, Timestamp};
+use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
+use curtail_runtime::password::Passwords;
 use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
@@ -23,6 +24,7 @@ use tower::ServiceExt;
 pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) store: Sqlite,
+    pub(crate) requests: Arc<Requests>,
     /// A key with every scope.
     pub(crate) key: String,
     /// What counts clicks, and what records them.
@@ -99,10 +101,12 @@ impl Server {
             rollups: store.rollups.clone(),
             stats: Arc::new(Stats::new(store.rollups.clone())),
             pipeline: pipeline.watch(),
+            passwords: Passwords::default(),
             settings,
         };
-        let (router, key) = (router(api), String::new());
-        let mut server = Server { router, store, key, pipeline, recorder, _directory: directory };
+        let (router, requests) = router(api);
+        let key = String::new();
+        let mut server = Server { router, store, requests, key, pipeline, recorder, _directory: directory };
         server.key = server.add_key("keys:admin").await;
         server
     }
@@ -113,7 +117,7 @@ impl Server {
         let key_to_add = NewApiKey {
             name: scope.into(),
             hash,
-            scopes: Scopes::from_names([scope]).names(),
+            scopes: Scopes::from_names([scope]),
             created_at: Timestamp::from_millis(0),
             expires_at: None,
         };

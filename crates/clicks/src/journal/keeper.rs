@@ -1,10 +1,11 @@
 //! Does for the recorders what may take time: has the next segment ready, takes counted ones back, syncs in groups.
 
+use crate::clock::now;
 use crate::journal::folder::OldSegment;
 use crate::journal::header::Header;
 use crate::journal::segment::{Link, Segment};
 use crate::journal::stream::{Meter, Shared, Stream};
-use crate::journal::{Config, JournalError, io_error, now, offset_of, sequence_of};
+use crate::journal::{Config, JournalError, io_error, offset_of, sequence_of};
 use crate::recorder::DropReason;
 use crate::salt::Salts;
 use curtail_model::Timestamp;
@@ -113,12 +114,15 @@ impl Keeper {
             }
             self.rows[index].keep_pages();
         }
+        // Before as well as after: a disk that hangs would keep from sight what is at risk.
+        self.measure();
         for row in &self.rows {
             if let Err(error) = row.sync() {
                 self.shared.sync_failures.fetch_add(1, Ordering::Relaxed);
                 note("syncing a segment", Err(error));
             }
         }
+        self.measure();
         let mut last = self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != failure {
             // Once when it begins and once when it ends, not every round.
@@ -133,6 +137,13 @@ impl Keeper {
     /// What metrics read.
     pub fn meter(&self) -> Meter {
         Meter(Arc::clone(&self.shared))
+    }
+
+    /// Says how many bytes are not on the disk for sure, and how many are not counted.
+    fn measure(&self) {
+        let sum = |of: &dyn Fn(&Row) -> u64| self.rows.iter().map(of).sum();
+        self.shared.unsynced_bytes.store(sum(&Row::unsynced_bytes), Ordering::Relaxed);
+        self.shared.waiting_bytes.store(sum(&Row::waiting_bytes), Ordering::Relaxed);
     }
 
     /// Removes what earlier processes left and has been counted.
@@ -173,7 +184,8 @@ impl Keeper {
                 }
             };
             self.shared.bytes.fetch_sub(self.config.segment_bytes, Ordering::Relaxed);
-            if self.rows[index].spares() >= SPARES_MAX {
+            // Blocks that a sync failed on had better not be written to again.
+            if self.rows[index].spares() >= SPARES_MAX || segment.is_suspect() {
                 segment.remove()?;
                 continue;
             }
@@ -234,8 +246,22 @@ impl Row {
         }
     }
 
+    /// Syncs all; one that fails does not keep the others from the disk.
     fn sync(&self) -> io::Result<()> {
-        self.segments.iter().try_for_each(|segment| segment.sync())
+        let mut result = Ok(());
+        for segment in &self.segments {
+            result = segment.sync().and(result);
+        }
+        result
+    }
+
+    fn unsynced_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.unsynced_bytes()).sum()
+    }
+
+    fn waiting_bytes(&self) -> u64 {
+        let consumed = self.stream.consumed.load(Ordering::Acquire);
+        self.segments.iter().map(|segment| segment.waiting_bytes(consumed)).sum()
     }
 }
 

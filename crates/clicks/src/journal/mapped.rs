@@ -13,13 +13,18 @@
 use memmap2::{Advice, MmapRaw, UncheckedAdvice};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// In what steps bytes are written over with themselves: whole pages, on all machines.
+const REWRITE_BYTES: usize = 1 << 16;
 
 /// A mapped file and how much of it may be read.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     map: MmapRaw,
+    file: File,
     published: AtomicUsize,
     has_writer: AtomicBool,
 }
@@ -34,9 +39,9 @@ pub(crate) struct Writer {
 
 impl Mapped {
     /// Maps a whole file whose blocks are allocated. Nothing of it is published yet.
-    pub(crate) fn new(file: &File) -> io::Result<Mapped> {
-        let map = MmapRaw::map_raw(file)?;
-        Ok(Mapped { map, published: AtomicUsize::new(0), has_writer: AtomicBool::new(false) })
+    pub(crate) fn new(file: File) -> io::Result<Mapped> {
+        let map = MmapRaw::map_raw(&file)?;
+        Ok(Mapped { map, file, published: AtomicUsize::new(0), has_writer: AtomicBool::new(false) })
     }
 
     /// Its length in bytes.
@@ -77,6 +82,28 @@ impl Mapped {
     /// Forces a range to the disk.
     pub(crate) fn sync(&self, from: usize, until: usize) -> io::Result<()> {
         self.map.flush_range(from, until - from)
+    }
+
+    /// Forces all of it to the disk, its length and blocks included.
+    pub(crate) fn sync_all(&self) -> io::Result<()> {
+        self.map.flush()?;
+        self.file.sync_all()
+    }
+
+    /// Writes published bytes over with themselves, so that the kernel takes their pages for changed. After a failed
+    /// [`Mapped::sync`] it may take them for written, and the next one would succeed without writing anything ("fsyncgate";
+    /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+    pub(crate) fn rewrite(&self, from: usize, until: usize) -> io::Result<()> {
+        let from = from / REWRITE_BYTES * REWRITE_BYTES;
+        let parts = self.published()[from..until].chunks(REWRITE_BYTES);
+        // By way of a copy: source and target would be the same page.
+        let mut copy = Vec::with_capacity(REWRITE_BYTES);
+        for (offset, part) in (from as u64..).step_by(REWRITE_BYTES).zip(parts) {
+            copy.clear();
+            copy.extend_from_slice(part);
+            self.file.write_all_at(&copy, offset)?;
+        }
+        Ok(())
     }
 
     /// Makes the pages of a range present, so that the writer does not wait for them. Best effort.

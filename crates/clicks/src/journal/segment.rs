@@ -2,8 +2,10 @@
 
 use crate::journal::header::{HEADER_BYTES, Header};
 use crate::journal::mapped::{Mapped, Writer};
+use crate::journal::{offset_of, sequence_of};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
+use std::cmp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub(crate) struct Segment {
     path: PathBuf,
     mapped: Arc<Mapped>,
     is_sealed: AtomicBool,
+    /// Whether a sync has failed: what the kernel says of it since then is not to be relied on.
+    is_suspect: AtomicBool,
     // The keeper's own notes: how far the bytes are on disk, present, and let go again.
     synced: AtomicUsize,
     populated: AtomicUsize,
@@ -105,14 +109,43 @@ impl Segment {
         self.mapped.published_bytes() == HEADER_BYTES
     }
 
-    /// Forces what was recorded since the last time to the disk.
+    /// Forces what was recorded since the last time to the disk. Once that has failed, all of it is written again before
+    /// each further attempt.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let (from, until) = (self.synced.load(Ordering::Relaxed), self.mapped.published_bytes());
-        if until > from {
-            self.mapped.sync(from, until)?;
-            self.synced.store(until, Ordering::Relaxed);
+        if until <= from {
+            return Ok(());
         }
+        if self.is_suspect() {
+            self.mapped.rewrite(from, until)?;
+        }
+        if let Err(error) = self.mapped.sync(from, until) {
+            self.is_suspect.store(true, Ordering::Relaxed);
+            return Err(error);
+        }
+        self.synced.store(until, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Bytes that were recorded and that the disk has not confirmed: a power cut may lose them.
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        (self.mapped.published_bytes() - self.synced.load(Ordering::Relaxed)) as u64
+    }
+
+    /// Records that have not been counted, in bytes, when everything before `consumed` has been.
+    pub(crate) fn waiting_bytes(&self, consumed: u64) -> u64 {
+        let published = self.mapped.published_bytes() as u64;
+        let counted = match u64::from(self.header.sequence).cmp(&sequence_of(consumed)) {
+            cmp::Ordering::Less => published,
+            cmp::Ordering::Equal => offset_of(consumed),
+            cmp::Ordering::Greater => 0,
+        };
+        published.saturating_sub(counted.max(HEADER_BYTES as u64))
+    }
+
+    /// Whether a sync of it has failed. Its blocks are not used again.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.is_suspect.load(Ordering::Relaxed)
     }
 
     /// Keeps pages present just ahead of the recorder and lets go of those before `consumed`, so that a segment costs no
@@ -146,6 +179,7 @@ impl Segment {
             path,
             mapped,
             is_sealed: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
             synced: AtomicUsize::new(HEADER_BYTES),
             populated: AtomicUsize::new(0),
             released: AtomicUsize::new(0),
@@ -159,10 +193,9 @@ impl Segment {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(&file, header.length)?,
             Err(error) => return Err(error.into()),
         }
-        let mut mapped = Mapped::new(&file)?;
+        let mut mapped = Mapped::new(file)?;
         mapped.restart(&header.encode());
-        mapped.sync(0, HEADER_BYTES)?;
-        file.sync_all()?;
+        mapped.sync_all()?;
         Ok(Arc::new(mapped))
     }
 }

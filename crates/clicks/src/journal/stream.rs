@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) sync_failures: AtomicU64,
+    pub(crate) unsynced_bytes: AtomicU64,
+    pub(crate) waiting_bytes: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
 }
 
@@ -83,6 +85,10 @@ pub struct Counts {
     pub bytes: u64,
     /// Group syncs that the system refused.
     pub sync_failures: u64,
+    /// Bytes of this process that the disk has not confirmed, by the keeper's last look: what a power cut may lose.
+    pub unsynced_bytes: u64,
+    /// Bytes of this process that have not been counted, by the keeper's last look.
+    pub waiting_bytes: u64,
     /// What keeps the keeper from its work, while it lasts.
     pub last_error: Option<String>,
 }
@@ -94,6 +100,8 @@ impl Meter {
             backlog_bytes: self.0.backlog_bytes.load(Ordering::Relaxed),
             bytes: self.0.bytes.load(Ordering::Relaxed),
             sync_failures: self.0.sync_failures.load(Ordering::Relaxed),
+            unsynced_bytes: self.0.unsynced_bytes.load(Ordering::Relaxed),
+            waiting_bytes: self.0.waiting_bytes.load(Ordering::Relaxed),
             last_error: self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ..Counts::default()
         };

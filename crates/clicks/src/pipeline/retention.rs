@@ -1,7 +1,8 @@
 //! Forgets rollups that are older than the settings say.
 
 use super::counting::wait;
-use super::status::{Shared, now};
+use super::status::Shared;
+use crate::clock::now;
 use curtail_store::Rollups;
 use curtail_store::rollups::Grain;
 use std::sync::atomic::Ordering;

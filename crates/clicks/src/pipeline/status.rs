@@ -1,5 +1,6 @@
 //! What the threads of the pipeline say about themselves.
 
+use crate::clock::now;
 use crate::journal::Counts;
 use crate::log::record::Poison;
 use crate::log::tally::Tally;
@@ -7,7 +8,7 @@ use crate::recorder::DropReason;
 use curtail_model::Timestamp;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// How far counting is, in this process. Counts are since it started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,14 @@ pub struct Status {
     pub lag_ms: u64,
     /// Bytes that earlier processes left in the journal and that have not been read yet.
     pub backlog_bytes: u64,
+    /// Bytes of this process's clicks that wait to be counted.
+    pub waiting_bytes: u64,
     /// Bytes that the journal takes.
     pub journal_bytes: u64,
+    /// Bytes of clicks that the disk has not confirmed: what a power cut may lose.
+    pub unsynced_bytes: u64,
+    /// Times that the system refused to sync the journal.
+    pub sync_failures: u64,
     /// Partitions that this worker counts.
     pub partitions: u64,
     /// Commits that were made.
@@ -119,7 +126,10 @@ impl Shared {
             lag_clicks: journal.waiting + read(&self.folding) + read(&self.tally.waiting),
             lag_ms: age.max(0) as u64,
             backlog_bytes: journal.backlog_bytes,
+            waiting_bytes: journal.waiting_bytes,
             journal_bytes: journal.bytes,
+            unsynced_bytes: journal.unsynced_bytes,
+            sync_failures: journal.sync_failures,
             partitions: read(&self.tally.partitions),
             commits: read(&self.commits),
             commits_failed: read(&self.commits_failed),
@@ -151,10 +161,4 @@ impl Shared {
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The time of day.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -38,6 +38,15 @@ macro_rules! sql {
 }
 pub(super) use sql;
 
+/// How the server plans prepared statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plans {
+    /// Once for a session: ours step down indexes whatever they are given, and planning one costs more than running it.
+    Once,
+    /// As it thinks best.
+    Free,
+}
+
 /// Sessions with one server for one kind of work.
 #[derive(Clone)]
 pub(super) struct Pool {
@@ -66,14 +75,20 @@ impl Pool {
     pub(super) fn new(
         address: &Address,
         sessions_max: usize,
+        plans: Plans,
         prepared: bool,
         statement_timeout: Duration,
     ) -> Result<Pool, OpenError> {
         // What is not clean does not come back, so nothing need be cleaned when it is lent again.
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let mut server = address.config.clone();
+        if prepared && plans == Plans::Once {
+            let options = server.get_options().unwrap_or_default().to_owned();
+            server.options(format!("{options} -c plan_cache_mode=force_generic_plan"));
+        }
         let manager = match &address.tls {
-            None => Manager::from_config(address.config.clone(), NoTls, config),
-            Some(tls) => Manager::from_config(address.config.clone(), tls.clone(), config),
+            None => Manager::from_config(server, NoTls, config),
+            Some(tls) => Manager::from_config(server, tls.clone(), config),
         };
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(WAIT * 2), recycle: Some(WAIT) };
         let sessions = Deadpool::builder(manager)

@@ -4,7 +4,7 @@ use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Sql, sql};
 use super::row::{column, text};
 use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError, packed};
-use curtail_model::Timestamp;
+use curtail_model::{Scopes, Timestamp};
 use tokio_postgres::Row;
 
 static ADD: Sql = sql!("key_add", TEXT, BYTEA, TEXT, INT8, INT8);
@@ -22,7 +22,8 @@ impl Keys for PostgresKeys {
     fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
         let pool = self.pool.clone();
         self.bulkhead.run(async move {
-            let scopes = packed::pack(&key.scopes).unwrap_or_default();
+            let scopes: Vec<String> = key.scopes.names().map(str::to_owned).collect();
+            let scopes = packed::pack(&scopes).unwrap_or_default();
             let expires_at = key.expires_at.map(Timestamp::millis);
             let (name, hash) = (text(&key.name), key.hash.as_slice());
             let rows =
@@ -56,10 +57,11 @@ impl Keys for PostgresKeys {
 fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     let scopes: String = column(row, 2)?;
     let time = |place| Ok::<_, StoreError>(column::<Option<i64>>(row, place)?.map(Timestamp::from_millis));
+    let scopes = packed::unpack(&scopes).ok_or_else(|| StoreError::Damaged("the scopes of a key".into()))?;
     Ok(ApiKey {
         id: column::<i64>(row, 0)?.cast_unsigned(),
         name: column(row, 1)?,
-        scopes: packed::unpack(&scopes).ok_or_else(|| StoreError::Damaged("the scopes of a key".into()))?,
+        scopes: Scopes::from_names(scopes.iter().map(String::as_str)),
         created_at: Timestamp::from_millis(column(row, 3)?),
         expires_at: time(4)?,
         revoked_at: time(5)?,

@@ -22,8 +22,6 @@ use create::{Creates, Maker};
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
 use std::sync::Arc;
 
-/// Tags of a list without an end.
-const TAGS_MAX: usize = 100_000;
 /// Reads that choose a server by themselves, and changes, that may be under way or wait.
 const READS_MAX: u32 = 16_384;
 const LISTS_MAX: u32 = 256;
@@ -140,13 +138,18 @@ impl Links for PostgresLinks {
         self.lists.run(async move { list::list(&servers, &codes, &query, seen).await })
     }
 
-    fn tags(&self, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
         let servers = Arc::clone(&self.servers);
-        self.lists.run(async move { list::tags(&servers, None, TAGS_MAX, seen).await })
+        self.lists.run(async move { list::tags(&servers, after, limit, seen).await })
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
         self.allowances.spend(id)
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        let changer = Arc::clone(&self.changer);
+        self.reads.run(async move { allowance::peek(&changer.pool, id).await })
     }
 
     fn position(&self) -> Seen {

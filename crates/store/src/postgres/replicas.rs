@@ -1,7 +1,7 @@
 //! Servers that answer reads: which replicas are well and how far they have got, and the primary when none is.
 
 use super::address::Address;
-use super::connections::{Pool, Session, Sql, sql};
+use super::connections::{Plans, Pool, Session, Sql, sql};
 use super::engine::Engine;
 use super::failure::Failure;
 use super::lookups::{Found, Key, Lookups};
@@ -94,23 +94,27 @@ impl Servers {
         replicas: &[Address],
         codes: &Codes,
     ) -> Result<Servers, OpenError> {
-        let pool = |address: &Address, sessions: usize| {
-            Pool::new(address, sessions, settings.prepared, settings.statement_timeout)
+        let pool = |address: &Address, sessions: usize, plans: Plans| {
+            Pool::new(address, sessions, plans, settings.prepared, settings.statement_timeout)
         };
         let server = |address: &Address| {
-            let lookups = pool(address, settings.lookup_connections)?;
+            let lookups = pool(address, settings.lookup_connections, Plans::Once)?;
             Ok::<_, OpenError>(Server {
                 lookups: Lookups::start(engine, &lookups, settings.lookup_connections.max(1), codes),
-                lists: pool(address, settings.list_connections)?,
+                lists: pool(address, settings.list_connections, Plans::Free)?,
             })
         };
         let newest_beat = Arc::new(AtomicI64::new(0));
         let main = server(primary)?;
-        engine.spawn(beat(pool(primary, 1)?, Arc::clone(&newest_beat)));
+        engine.spawn(beat(pool(primary, 1, Plans::Once)?, Arc::clone(&newest_beat)));
         engine.spawn(keep_words(main.lists.clone()));
         let replicas = replicas.iter().map(|address| {
             let health = Arc::new(Health::unknown(address.name.clone()));
-            engine.spawn(look_after(pool(address, 1)?, Arc::clone(&health), Arc::clone(&newest_beat)));
+            engine.spawn(look_after(
+                pool(address, 1, Plans::Once)?,
+                Arc::clone(&health),
+                Arc::clone(&newest_beat),
+            ));
             Ok::<_, OpenError>(Replica { server: server(address)?, health })
         });
         let replicas = replicas.collect::<Result<_, _>>()?;

@@ -1,7 +1,8 @@
 //! The trait [`Rollups`] on PostgreSQL.
 //!
 //! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own, each in
-//! the lane of whoever counted it. A link's totals are kept like a rollup of its whole lifetime.
+//! the lane of whoever counted it. A link's totals are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]), so that damage counts nothing
+//! wrongly.
 
 mod adding;
 mod forgetting;
@@ -12,9 +13,9 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::replicas::Servers;
 use super::row::{column, id_column};
+use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
-use crate::shelf;
-use crate::{Answer, Rollups, Seen, StoreError};
+use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
 use adding::Lanes;
 use curtail_model::{LinkId, Timestamp};
 use futures_util::future::try_join;
@@ -32,8 +33,6 @@ static TOTALS: Sql = sql!("shelves_of", INT8_ARRAY);
 const BATCHES_MAX: u32 = 64;
 const READS_MAX: u32 = 256;
 
-/// Length and start of a period, in milliseconds.
-type Period = (i64, i64);
 /// The period that totals are of.
 const LIFETIME: Period = (0, 0);
 
@@ -146,7 +145,9 @@ async fn series(
         for row in servers.query(Seen::ANYTHING, &SHELVES, &[&grain, &from, &until, &number]).await? {
             let (start, lane): (i64, i32) = (column(&row, 0)?, column(&row, 1)?);
             let bytes: &[u8] = row.try_get(2).map_err(|error| StoreError::from(&error))?;
-            let entries = shelf::read(bytes).ok_or_else(|| damaged_shelf((grain, start), number))?;
+            let period = (grain, start);
+            let entries = shelf::read(checksum::of_shelf(period, number), bytes)
+                .ok_or_else(|| damaged_shelf(period, number))?;
             let Some(entry) = shelf::find(&entries, place) else { continue };
             match entry.rollup {
                 Some(rollup) => series.push((start, lane, rollup.to_vec())),
@@ -160,7 +161,10 @@ async fn series(
         for row in servers.query(Seen::ANYTHING, &ROLLUPS, &[&grain, &from, &until, &subject]).await? {
             let (start, lane): (i64, i32) = (column(&row, 0)?, column(&row, 1)?);
             if of_no_link || alone.contains_key(&(start, lane)) {
-                series.push((start, lane, column(&row, 2)?));
+                let bytes: Vec<u8> = column(&row, 2)?;
+                let rollup = checksum::unseal(checksum::of_rollup((grain, start), subject), &bytes)
+                    .ok_or_else(|| damaged_rollup((grain, start), subject))?;
+                series.push((start, lane, rollup.to_vec()));
             }
         }
     }
@@ -178,7 +182,7 @@ async fn totals(servers: &Servers, links: &[LinkId]) -> Result<Vec<Totals>, Stor
         let number: i64 = column(row, 0)?;
         let damaged = || damaged_shelf(LIFETIME, number);
         let bytes: &[u8] = row.try_get(1).map_err(|error| StoreError::from(&error))?;
-        let entries = shelf::read(bytes).ok_or_else(damaged)?;
+        let entries = shelf::read(checksum::of_shelf(LIFETIME, number), bytes).ok_or_else(damaged)?;
         for link in links.iter().map(|link| id_column(*link)) {
             if shelf::number_of(link) == number
                 && let Some(entry) = shelf::find(&entries, shelf::place_of(link))
@@ -205,6 +209,10 @@ async fn begin(session: &Session, lane: i32) -> Result<(), Failure> {
 
 fn damaged_shelf((grain, start): Period, number: i64) -> StoreError {
     StoreError::Damaged(format!("shelf {number} of clicks, period of {grain} ms from {start}"))
+}
+
+fn damaged_rollup((grain, start): Period, subject: i64) -> StoreError {
+    StoreError::Damaged(format!("rollup of {subject}, period of {grain} ms from {start}"))
 }
 
 fn number(row: &Row, place: usize) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use super::readers::Readers;
 use super::row::{self, words_column};
 use super::writer::{Book, Writer};
 use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError};
-use curtail_model::Timestamp;
+use curtail_model::{Scopes, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
 
@@ -37,10 +37,11 @@ impl Book for KeyBook {
 impl<B: Book> Keys for SqliteKeys<B> {
     fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
         self.writer.submit(1, move |book| {
+            let scopes: Vec<String> = key.scopes.names().map(str::to_owned).collect();
             let row = (
                 key.name,
                 key.hash,
-                words_column(&key.scopes).unwrap_or_default(),
+                words_column(&scopes).unwrap_or_default(),
                 key.created_at.millis(),
                 key.expires_at.map(Timestamp::millis),
             );
@@ -77,7 +78,7 @@ fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     Ok(ApiKey {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         name: row.get(1)?,
-        scopes: row::words(row, 2)?,
+        scopes: Scopes::from_names(row::words(row, 2)?.iter().map(String::as_str)),
         created_at: Timestamp::from_millis(row.get(3)?),
         expires_at: row::time(row, 4)?,
         revoked_at: row::time(row, 5)?,

@@ -1,6 +1,7 @@
 //! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
 //! a long list never stands before a redirect.
 
+mod allowance;
 pub(super) mod book;
 mod change;
 mod create;
@@ -70,12 +71,17 @@ impl Links for SqliteLinks {
         self.lists.read(move |connection| list::list(connection, &codes, &query))
     }
 
-    fn tags(&self, _: Seen) -> Answer<'_, Vec<TagCount>> {
-        self.lists.read(|connection| tags(connection))
+    fn tags(&self, after: Option<String>, limit: usize, _: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.lists.read(move |connection| tags(connection, after.as_deref(), limit))
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
-        self.writer.submit(1, move |book| change::spend(book, id))
+        self.writer.submit(1, move |book| allowance::spend(book, id))
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        let codes = self.codes.clone();
+        self.lookups.read(move |connection| allowance::peek(connection, &codes, id))
     }
 }
 
@@ -98,9 +104,11 @@ impl SqliteLinks {
     }
 }
 
-fn tags(connection: &Connection) -> Result<Vec<TagCount>, StoreError> {
+fn tags(connection: &Connection, after: Option<&str>, limit: usize) -> Result<Vec<TagCount>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("sql/tags_list.sql"))?;
-    let rows = statement.query_map([], |row| {
+    // Every tag comes after the empty text, which is none.
+    let (after, limit) = (after.unwrap_or_default(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = statement.query_map((after, limit), |row| {
         Ok(TagCount { tag: row.get(0)?, links: row.get::<_, i64>(1)?.cast_unsigned() })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -1,23 +1,22 @@
 //! The trait [`Rollups`] on SQLite, in `clicks.db`.
 //!
 //! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own. A link's totals
-//! are kept like a rollup of its whole lifetime.
+//! are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]).
 
 mod adding;
 mod claiming;
 mod forgetting;
+pub(super) mod positions;
 
 use super::readers::Readers;
 use super::row::id_column;
 use super::writer::{Book, Writer};
+use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
-use crate::shelf;
-use crate::{Answer, Rollups, StoreError};
+use crate::{Answer, Rollups, StoreError, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
 
-/// Length and start of a period, in milliseconds.
-type Period = (i64, i64);
 /// The period that totals are of.
 const LIFETIME: Period = (0, 0);
 
@@ -32,12 +31,7 @@ pub(super) struct ClickBook(pub(super) Connection);
 
 impl Rollups for SqliteRollups {
     fn positions(&self) -> Answer<'_, Positions> {
-        self.readers.read(|connection| {
-            let mut statement = connection.prepare_cached(include_str!("sql/positions_list.sql"))?;
-            let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-            let rows = statement.query_map([], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.readers.read(|connection| positions::read(connection))
     }
 
     fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
@@ -120,10 +114,15 @@ fn series_alone(
     subject: i64,
 ) -> Result<Vec<(Timestamp, Vec<u8>)>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("sql/rollup_series.sql"))?;
-    let rows = statement.query_map((grain, from, until, subject), |row| {
-        Ok((Timestamp::from_millis(row.get(0)?), row.get(1)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query((grain, from, until, subject))?;
+    let mut series = Vec::new();
+    while let Some(row) = rows.next()? {
+        let start: i64 = row.get(0)?;
+        let rollup =
+            alone((grain, start), subject, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        series.push((Timestamp::from_millis(start), rollup));
+    }
+    Ok(series)
 }
 
 fn series_of_link(
@@ -132,22 +131,36 @@ fn series_of_link(
     subject: i64,
 ) -> Result<Vec<(Timestamp, Vec<u8>)>, StoreError> {
     let (number, place) = (shelf::number_of(subject), shelf::place_of(subject));
-    let mut alone = connection.prepare_cached(include_str!("sql/rollup_get.sql"))?;
+    let mut get_alone = connection.prepare_cached(include_str!("sql/rollup_get.sql"))?;
     let mut statement = connection.prepare_cached(include_str!("sql/shelf_series.sql"))?;
     let mut rows = statement.query((grain, from, until, number))?;
     let mut series = Vec::new();
     while let Some(row) = rows.next()? {
         let start: i64 = row.get(0)?;
-        let entries = shelf::read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)
-            .ok_or_else(|| damaged_shelf((grain, start), number))?;
+        let period = (grain, start);
+        let stored = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let entries = shelf::read(checksum::of_shelf(period, number), stored)
+            .ok_or_else(|| damaged_shelf(period, number))?;
         let Some(entry) = shelf::find(&entries, place) else { continue };
         let rollup = match entry.rollup {
             Some(rollup) => rollup.to_vec(),
-            None => alone.query_row((grain, start, subject), |row| row.get(0))?,
+            None => {
+                let stored: Vec<u8> = get_alone.query_row((grain, start, subject), |row| row.get(0))?;
+                alone(period, subject, &stored)?
+            }
         };
         series.push((Timestamp::from_millis(start), rollup));
     }
     Ok(series)
+}
+
+/// A rollup that stands alone, from its row.
+fn alone(period: Period, subject: i64, stored: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let rollup = checksum::unseal(checksum::of_rollup(period, subject), stored);
+    rollup.map(<[u8]>::to_vec).ok_or_else(|| {
+        let (grain, start) = period;
+        StoreError::Damaged(format!("rollup of {subject} in clicks.db, period of {grain} ms from {start}"))
+    })
 }
 
 fn totals_of(connection: &Connection, link: LinkId) -> Result<Totals, StoreError> {
@@ -157,7 +170,7 @@ fn totals_of(connection: &Connection, link: LinkId) -> Result<Totals, StoreError
     let Some(row) = rows.next()? else { return Ok(Totals::default()) };
     let shelf = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
     let damaged = || damaged_shelf(LIFETIME, number);
-    let entries = shelf::read(shelf).ok_or_else(damaged)?;
+    let entries = shelf::read(checksum::of_shelf(LIFETIME, number), shelf).ok_or_else(damaged)?;
     let Some(entry) = shelf::find(&entries, place) else { return Ok(Totals::default()) };
     entry.rollup.and_then(shelf::read_totals).ok_or_else(damaged)
 }

@@ -1,6 +1,7 @@
 //! What engines promise of API keys.
 
 use crate::engine::{Engine, at};
+use curtail_model::{Scope, Scopes};
 use curtail_store::{ApiKey, NewApiKey};
 
 macro_rules! promises {
@@ -18,7 +19,7 @@ fn key(name: &str, hash: u8) -> NewApiKey {
     NewApiKey {
         name: name.into(),
         hash: [hash; 32],
-        scopes: vec!["links:read".into(), "links:write".into()],
+        scopes: Scopes::from_iter([Scope::LinksRead, Scope::LinksWrite]),
         created_at: at(0),
         expires_at: Some(at(9)),
     }
@@ -28,7 +29,7 @@ pub(crate) async fn a_key_is_found_by_its_hash_alone(engine: Engine) {
     let id = engine.keys.add(key("one", 1)).await.unwrap().unwrap();
     engine
         .keys
-        .add(NewApiKey { expires_at: None, scopes: Vec::new(), ..key("two", 2) })
+        .add(NewApiKey { expires_at: None, scopes: Scopes::default(), ..key("two", 2) })
         .await
         .unwrap()
         .unwrap();
@@ -36,8 +37,14 @@ pub(crate) async fn a_key_is_found_by_its_hash_alone(engine: Engine) {
     let expected = ApiKey { id, name, scopes, created_at, expires_at, revoked_at: None };
     assert_eq!(engine.keys.find([1; 32]).await.unwrap(), Some(expected));
     assert_eq!(engine.keys.find([3; 32]).await.unwrap(), None);
-    let names: Vec<_> =
-        engine.keys.list().await.unwrap().into_iter().map(|key| (key.name, key.scopes.len())).collect();
+    let names: Vec<_> = engine
+        .keys
+        .list()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| (key.name, key.scopes.names().count()))
+        .collect();
     assert_eq!(names, [("one".into(), 2), ("two".into(), 0)]);
 }
 

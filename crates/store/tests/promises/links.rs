@@ -19,11 +19,13 @@ macro_rules! promises {
             a_generated_code_is_never_given_again_and_a_custom_one_is_free,
             reuse_under_concurrency_gives_one_link,
             reuse_compares_the_normal_form_and_skips_archived_links,
+            reuse_skips_links_that_lead_nowhere_or_ask_for_a_password,
             a_repeated_request_gives_the_same_link,
             a_link_changes_only_from_the_expected_version,
             versions_only_rise,
             no_more_clicks_are_spent_than_a_link_has,
             a_raised_limit_keeps_what_was_used,
+            to_peek_at_an_allowance_tells_what_is_left_and_takes_nothing,
         );
     };
 }
@@ -208,6 +210,29 @@ pub(crate) async fn reuse_compares_the_normal_form_and_skips_archived_links(engi
     }
 }
 
+pub(crate) async fn reuse_skips_links_that_lead_nowhere_or_ask_for_a_password(engine: Engine) {
+    let url = "https://example.com/a";
+    let plain = || new_link(url);
+    let reuse = || Create { now: at(10), ..create(NewLink { reuse: true, ..plain() }) };
+    let limited = |clicks| NewLink { max_clicks: Some(clicks), ..plain() };
+    let ended = NewLink { expires_at: Some(at(10)), ..plain() };
+    let later = NewLink { starts_at: Some(at(11)), ..plain() };
+    let locked = NewLink { password_hash: Some("$argon2id$".into()), ..plain() };
+    for unfit in [ended, later, locked, limited(1)] {
+        let unfit = make(&*engine.links, create(unfit)).await.unwrap().link;
+        if unfit.max_clicks.is_some() {
+            assert_eq!(engine.links.spend(unfit.id).await.unwrap(), Spent::Granted { left: 0 });
+        }
+        let made = make(&*engine.links, reuse()).await.unwrap();
+        assert_eq!(made.when, WhenMade::Now, "instead of {unfit:?}");
+        engine.links.delete(made.link.id, None).await.unwrap().unwrap();
+    }
+    let open = NewLink { starts_at: Some(at(10)), expires_at: Some(at(11)), ..limited(1) };
+    let open = make(&*engine.links, create(open)).await.unwrap().link;
+    let found = make(&*engine.links, reuse()).await.unwrap();
+    assert_eq!((found.link.id, found.when), (open.id, WhenMade::Reused), "it still has one to give");
+}
+
 pub(crate) async fn a_repeated_request_gives_the_same_link(engine: Engine) {
     let idempotency = Idempotency { key: [1; 32], request: [2; 32] };
     let ask = |idempotency, millis| Create {
@@ -308,4 +333,20 @@ pub(crate) async fn a_raised_limit_keeps_what_was_used(engine: Engine) {
     // A new link with the same code begins anew.
     let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
     assert_eq!(engine.links.spend(link).await.unwrap(), Spent::Granted { left: 0 });
+}
+
+pub(crate) async fn to_peek_at_an_allowance_tells_what_is_left_and_takes_nothing(engine: Engine) {
+    let limited = NewLink { max_clicks: Some(2), ..new_link("https://example.com/") };
+    let link = make(&*engine.links, create(limited)).await.unwrap().link.id;
+    for answer in [Spent::Granted { left: 1 }, Spent::Granted { left: 0 }, Spent::UsedUp, Spent::UsedUp] {
+        for _ in 0..3 {
+            assert_eq!(engine.links.peek(link).await.unwrap(), answer);
+        }
+        assert_eq!(engine.links.spend(link).await.unwrap(), answer, "spending answers what was foretold");
+    }
+    let unlimited = Change { max_clicks: Field::Set(None), ..Change::default() };
+    engine.links.update(link, unlimited, None, at(1)).await.unwrap().unwrap();
+    assert_eq!(engine.links.peek(link).await.unwrap(), Spent::Unlimited);
+    engine.links.delete(link, None).await.unwrap().unwrap();
+    assert_eq!(engine.links.peek(link).await.unwrap(), Spent::Missing);
 }

@@ -12,6 +12,7 @@ macro_rules! promises {
             pages_are_in_order_of_creation_both_ways,
             lists_are_narrowed_by_tag_and_state,
             tags_are_counted_through_every_change,
+            pages_of_tags_hold_every_tag_once_in_the_order_of_their_bytes,
             a_link_is_found_by_the_beginnings_of_its_words,
             found_links_come_in_pages_in_the_order_of_lists,
             whatever_is_looked_for_is_text,
@@ -150,7 +151,7 @@ pub(crate) async fn tags_are_counted_through_every_change(engine: Engine) {
     let made = engine.links.create(links).await.unwrap();
     let ids: Vec<_> = made.into_iter().map(|made| made.unwrap().link.id).collect();
     let tags = async || {
-        let tags = engine.links.tags(Seen::ANYTHING).await.unwrap();
+        let tags = engine.links.tags(None, 10, Seen::ANYTHING).await.unwrap();
         tags.into_iter().map(|TagCount { tag, links }| (tag, links)).collect::<Vec<_>>()
     };
     assert_eq!(tags().await, [("a".into(), 1), ("b".into(), 2), ("c".into(), 1)]);
@@ -159,6 +160,25 @@ pub(crate) async fn tags_are_counted_through_every_change(engine: Engine) {
     archive(&*engine.links, ids[1], true).await;
     engine.links.delete(ids[2], None).await.unwrap().unwrap();
     assert_eq!(tags().await, [("b".into(), 2), ("d".into(), 1)]);
+}
+
+pub(crate) async fn pages_of_tags_hold_every_tag_once_in_the_order_of_their_bytes(engine: Engine) {
+    // The order of the bytes is no language's: capitals come before small letters, and umlauts last.
+    let names = ["B", "a", "b", "b c", "bb", "z", "Ä", "ä", "日本"];
+    let tags = names.iter().rev().map(|&name| name.into()).collect();
+    make(&*engine.links, create(NewLink { tags, ..new_link("https://example.com/") })).await.unwrap();
+    for limit in [1, 2, 4, 9, 10] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = engine.links.tags(after.clone(), limit, Seen::ANYTHING).await.unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = Some(last.tag.clone());
+            seen.extend(page.into_iter().map(|count| count.tag));
+        }
+        assert_eq!(seen, names, "{limit} at a time");
+    }
+    assert_eq!(engine.links.tags(Some("bz".into()), 1, Seen::ANYTHING).await.unwrap()[0].tag, "z");
 }
 
 pub(crate) async fn a_link_is_found_by_the_beginnings_of_its_words(engine: Engine) {

@@ -2,6 +2,7 @@
 //! suite.
 
 mod crash;
+mod damage;
 mod engine;
 mod keys;
 mod links;

@@ -239,7 +239,7 @@ async fn keys_can_be_managed_from_beside_a_running_server() {
     let new = NewApiKey {
         name: "one".into(),
         hash: [1; 32],
-        scopes: Vec::new(),
+        scopes: curtail_model::Scopes::default(),
         created_at: at(0),
         expires_at: None,
     };

@@ -1,6 +1,7 @@
 //! How far this worker is in its partitions, and which records it has counted before.
 
 use super::super::poison::Aside;
+use crate::clock::now;
 use crate::log::record::Record;
 use crate::log::tally::Tally;
 use crate::log::{Clicks, streams};
@@ -13,7 +14,6 @@ use rdkafka::message::BorrowedMessage;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The partitions that were claimed.
 pub(super) struct Partitions {
@@ -230,11 +230,6 @@ fn start_of(counted: Option<u64>, Watermarks { low, high }: Watermarks) -> Start
 pub(super) fn is_gone(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::postgres::groups::Groups;
 use crate::postgres::row::{bucket_column, column, id_column, link_id};
 use crate::{Answer, Spent, StoreError};
 use curtail_model::LinkId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -65,7 +65,7 @@ async fn work(asked: Arc<Groups<Asked>>, pool: Pool) {
     while let Some(mut group) = asked.take(CLICKS_AT_ONCE).await {
         // A click that nobody waits for any more must not be taken.
         group.retain(|asked| !asked.caller.is_closed());
-        let mut clicks: HashMap<LinkId, i64> = HashMap::new();
+        let mut clicks: BTreeMap<LinkId, i64> = BTreeMap::new();
         for asked in &group {
             *clicks.entry(asked.id).or_default() += 1;
         }
@@ -107,7 +107,7 @@ impl Taken {
     }
 }
 
-async fn attempts(pool: &Pool, clicks: &HashMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
+async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
     let mut tries = 1;
     loop {
         let session = pool.lease().await?;
@@ -119,7 +119,7 @@ async fn attempts(pool: &Pool, clicks: &HashMap<LinkId, i64>) -> Result<HashMap<
     }
 }
 
-async fn take(session: &Session, clicks: &HashMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, Failure> {
+async fn take(session: &Session, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, Failure> {
     let ids: Vec<LinkId> = clicks.keys().copied().collect();
     let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
@@ -154,6 +154,13 @@ pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<Li
         Ok::<_, StoreError>((link_id(column(row, 0)?)?, spent))
     };
     Ok(rows.iter().map(pair).collect::<Result<_, _>>()?)
+}
+
+/// What the next click of one link would get; takes nothing.
+pub(super) async fn peek(pool: &Pool, id: LinkId) -> Result<Spent, StoreError> {
+    let session = pool.lease().await?;
+    let left = session.within(left(&session, &[id])).await;
+    Ok(session.end::<_, StoreError>(left)?.remove(&id).unwrap_or(Spent::Missing))
 }
 
 /// Sets the limit of a link, or takes it away.

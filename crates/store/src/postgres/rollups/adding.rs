@@ -3,6 +3,7 @@
 
 use super::{LIFETIME, begin, subject_column};
 use crate::StoreError;
+use crate::checksum;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
 use crate::postgres::failure::{Failure, Remedy};
 use crate::postgres::row::{column, id_column};
@@ -24,6 +25,9 @@ static PUT_ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8
 const ROWS_AT_ONCE: usize = 8_192;
 /// How often a batch that others were in the way of is tried.
 const TRIES: u32 = 4;
+
+/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
+const LOST: &[u8] = &[];
 
 type Merging<'m> = &'m (dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Sync);
 
@@ -159,8 +163,13 @@ async fn add_to_shelves(
     for some in all.chunks(ROWS_AT_ONCE) {
         let keys: Vec<Key> = some.iter().map(|(key, _)| *key).collect();
         let stored = get(session, &GET_ROLLUPS, lane, &keys).await?;
-        let merged = some.iter().enumerate().map(|(place, (_, delta))| {
-            merge(stored.get(&place).map(Vec::as_slice), delta).map_err(StoreError::Damaged)
+        let merged = some.iter().enumerate().map(|(place, (key, delta))| {
+            // One that cannot be read is shown as it is, with its checksum: merging with that says so.
+            let stored = stored.get(&place).map(|row| checksum::unseal(of_rollup(*key), row).unwrap_or(row));
+            // What its shelf says is there and is not was lost: so is what was counted in it.
+            let missing = (key.2 >= 0).then_some(LOST);
+            let merged = merge(stored.or(missing), delta).map_err(StoreError::Damaged)?;
+            Ok::<_, StoreError>(sealed(*key, merged))
         });
         let merged: Vec<Vec<u8>> = merged.collect::<Result<_, _>>()?;
         put(session, &PUT_ROLLUPS, lane, &keys, &merged).await?;
@@ -182,13 +191,15 @@ fn merged_shelf<'b>(
     grown: &mut Vec<(Key, Vec<u8>)>,
 ) -> Result<Vec<u8>, StoreError> {
     let (grain, start, number) = key;
+    let checked = checksum::of_shelf((grain, start), number);
     let entries = match stored {
         None => Some(Vec::new()),
-        Some(stored) => shelf::read(stored),
+        Some(stored) => shelf::read(checked, stored),
     };
-    // To merge with what cannot be read says so, and tells whoever counts how to go on.
-    let unreadable = if entries.is_none() { stored } else { None };
-    if unreadable.is_some() {
+    // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have no such
+    // thing, and begin anew.
+    let unreadable = if entries.is_none() && (grain, start) != LIFETIME { stored } else { None };
+    if entries.is_none() {
         error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
     }
     let mut shelf = Vec::new();
@@ -211,12 +222,22 @@ fn merged_shelf<'b>(
         let is_small = merged.len() <= ALONE_BYTES;
         shelf::put(Entry { place, rollup: is_small.then_some(merged.as_slice()) }, &mut shelf);
         if !is_small {
-            grown.push(((grain, start, subject), merged));
+            let key = (grain, start, subject);
+            grown.push((key, sealed(key, merged)));
         }
     }
     entries.for_each(|entry| shelf::put(entry, &mut shelf));
-    shelf::finish(&mut shelf);
+    checksum::seal(checked, &mut shelf);
     Ok(shelf)
+}
+
+fn of_rollup((grain, start, subject): Key) -> checksum::Key {
+    checksum::of_rollup((grain, start), subject)
+}
+
+fn sealed(key: Key, mut rollup: Vec<u8>) -> Vec<u8> {
+    checksum::seal(of_rollup(key), &mut rollup);
+    rollup
 }
 
 /// The rows of these keys that there are, by place.

@@ -6,7 +6,7 @@ use crate::postgres::connections::{Pool, Session, Sql, sql};
 use crate::postgres::failure::Failure;
 use crate::postgres::row::column;
 use crate::rollups::{Grain, Subject};
-use crate::shelf;
+use crate::{checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use std::collections::HashSet;
 
@@ -52,9 +52,10 @@ async fn forget_some(
     let shelves = session.query(&FORGET_SHELVES, &[&lane, &grain, &before, &SHELVES_AT_ONCE]).await?;
     let mut rollups = 0;
     for row in &shelves {
+        let (period, number) = ((grain, column::<i64>(row, 1)?), column::<i64>(row, 2)?);
         let bytes: Vec<u8> = column(row, 0)?;
         // Those that stand alone are counted where they go.
-        let entries = shelf::read(&bytes).unwrap_or_default();
+        let entries = shelf::read(checksum::of_shelf(period, number), &bytes).unwrap_or_default();
         rollups += entries.iter().filter(|entry| entry.rollup.is_some()).count() as u64;
     }
     let more = if shelves.is_empty() {
@@ -84,13 +85,13 @@ async fn take_off_shelves(session: &Session, lane: i32, subject: i64) -> Result<
     begin(session, lane).await?;
     let (mut left, mut gone, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for row in session.query(&SHELVES, &[&lane, &number]).await? {
-        let (grain, start): (i64, i64) = (column(&row, 0)?, column(&row, 1)?);
+        let period: (i64, i64) = (column(&row, 0)?, column(&row, 1)?);
         let bytes: Vec<u8> = column(&row, 2)?;
         // A shelf that cannot be read shows nothing of any link.
-        let entries = shelf::read(&bytes).unwrap_or_default();
+        let entries = shelf::read(checksum::of_shelf(period, number), &bytes).unwrap_or_default();
         let Some(entry) = shelf::find(&entries, place) else { continue };
         if entry.rollup.is_none() {
-            alone.push((grain, start));
+            alone.push(period);
         }
         let mut others = Vec::new();
         entries
@@ -98,10 +99,10 @@ async fn take_off_shelves(session: &Session, lane: i32, subject: i64) -> Result<
             .filter(|entry| entry.place != place)
             .for_each(|entry| shelf::put(entry, &mut others));
         if others.is_empty() {
-            gone.push((grain, start));
+            gone.push(period);
         } else {
-            shelf::finish(&mut others);
-            left.push(((grain, start), others));
+            checksum::seal(checksum::of_shelf(period, number), &mut others);
+            left.push((period, others));
         }
     }
     if !left.is_empty() {

@@ -1,11 +1,11 @@
-//! Changing, removing and spending links, in the writer's thread.
+//! Changing and removing links, in the writer's thread.
 
 use super::super::row::{self, id_column, words_column};
+use super::allowance;
 use super::book::LinkBook;
 use crate::shape;
-use crate::{Spent, StoreError, UpdateRefused};
+use crate::{StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
-use rusqlite::OptionalExtension;
 
 /// Changes a link, if it has the expected version.
 pub(super) fn update(
@@ -55,6 +55,9 @@ pub(super) fn update(
         book.untag(&old)?;
         book.tag(&link)?;
     }
+    if link.max_clicks.is_some() && old.max_clicks.is_none() {
+        allowance::begin(&book.connection, id)?;
+    }
     book.changed(id);
     Ok(Ok(link))
 }
@@ -99,29 +102,6 @@ pub(super) fn delete(
     book.removed(&link);
     link.version = book.counters.version;
     Ok(Ok(link))
-}
-
-/// Takes one of the clicks that a link may give.
-pub(super) fn spend(book: &mut LinkBook, id: LinkId) -> Result<Spent, StoreError> {
-    let max_clicks: Option<Option<i64>> = book
-        .connection
-        .prepare_cached(include_str!("../sql/max_clicks_get.sql"))?
-        .query_row([id_column(id)], |row| row.get(0))
-        .optional()?;
-    let max = match max_clicks {
-        None => return Ok(Spent::Missing),
-        Some(None) => return Ok(Spent::Unlimited),
-        Some(Some(max)) => max,
-    };
-    let used: Option<i64> = book
-        .connection
-        .prepare_cached(include_str!("../sql/allowance_spend.sql"))?
-        .query_row((id_column(id), max), |row| row.get(0))
-        .optional()?;
-    Ok(match used {
-        Some(used) => Spent::Granted { left: (max - used).cast_unsigned() },
-        None => Spent::UsedUp,
-    })
 }
 
 fn checksum(link: &Link, tags: Option<&str>) -> i64 {

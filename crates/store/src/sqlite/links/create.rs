@@ -1,17 +1,23 @@
 //! Making links: in the writer's thread, insert first, so that constraints decide and nothing is checked beforehand.
 
 use super::super::row::{self, id_column};
+use super::allowance;
 use super::book::LinkBook;
 use super::insert::{self, LINKS_AT_ONCE, Row};
 use crate::shape;
-use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
+use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
-use curtail_model::{Code, Destination, Link, LinkId, NewLink, Timestamp, destination};
+use curtail_model::{
+    Code, Decision, Destination, Link, LinkId, NewLink, Target, Timestamp, decide, destination,
+};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
 const PRUNED_AT_ONCE: i64 = 4;
+/// Links to one destination that are looked at for one to reuse, the newest first: who made that many that lead nowhere
+/// any more gets a new one, and the writer's thread is not held up.
+const REUSABLE_MAX: usize = 100;
 
 type Outcome<T> = Result<Result<T, Refused>, StoreError>;
 
@@ -83,7 +89,7 @@ fn create_many(
     for ((free, (id, version, code)), (link, now)) in free.into_iter().zip(identities).zip(links.drain(..)) {
         outcomes.push(if free {
             let link = shape::made(link, id, Code::known(code), version, now);
-            book.tag(&link)?;
+            complete(book, &link)?;
             Ok(new(link))
         } else {
             make(book, link, now)?.map(new)
@@ -103,9 +109,9 @@ fn create_one(book: &mut LinkBook, create: Create) -> Outcome<Created> {
     {
         return Ok(outcome);
     }
-    let reusable =
-        if link.reuse && link.code.is_none() { same_destination(book, &link.destination)? } else { None };
-    let created = match reusable {
+    let found =
+        if link.reuse && link.code.is_none() { reusable(book, &link.destination, now)? } else { None };
+    let created = match found {
         Some(link) => Created { link, when: WhenMade::Reused },
         None => match make(book, link, now)? {
             Ok(link) => new(link),
@@ -160,21 +166,43 @@ fn remember(
     Ok(())
 }
 
-/// A link that is not archived and leads to the same destination, of those made last.
-fn same_destination(book: &mut LinkBook, wanted: &Destination) -> Result<Option<Link>, StoreError> {
+/// A link that leads to the same destination and sends whoever follows it there now, of those made last.
+fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result<Option<Link>, StoreError> {
     book.write_urls()?;
     let mut candidates = book.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
+    let mut looked_at = 0;
     for part in (0..=book.url_part()).rev() {
         let mut rows = candidates.query((part.cast_signed(), wanted.fingerprint().cast_signed()))?;
         while let Some(row) = rows.next()? {
+            looked_at += 1;
+            if looked_at > REUSABLE_MAX {
+                return Ok(None);
+            }
             if destination::normal(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)
-                == wanted.normal()
+                != wanted.normal()
             {
-                return book.get(row::link_id(row, 0)?);
+                continue;
+            }
+            if let Some(link) = book.get(row::link_id(row, 0)?)?
+                && leads_on(book, &link, now)?
+            {
+                return Ok(Some(link));
             }
         }
     }
     Ok(None)
+}
+
+/// Whether a link redirects now and asks for no password.
+fn leads_on(book: &LinkBook, link: &Link, now: Timestamp) -> Result<bool, StoreError> {
+    let packed = Target::pack(link);
+    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
+        Some(Decision::Redirect { .. }) => true,
+        Some(Decision::Spend { .. }) => {
+            matches!(allowance::peek(&book.connection, &book.codes, link.id)?, Spent::Granted { .. })
+        }
+        Some(Decision::AskPassword { .. } | Decision::Gone { .. }) | None => false,
+    })
 }
 
 fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
@@ -189,7 +217,7 @@ fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
     };
     book.changed(id);
     let link = shape::made(link, id, code, version, now);
-    book.tag(&link)?;
+    complete(book, &link)?;
     Ok(Ok(link))
 }
 
@@ -249,4 +277,12 @@ fn insert_custom(
         return Err(StoreError::Damaged(format!("the id {id} is in use before it was given")));
     }
     Ok(Ok(id))
+}
+
+/// Writes what belongs to a link beside its row.
+fn complete(book: &mut LinkBook, link: &Link) -> Result<(), StoreError> {
+    if link.max_clicks.is_some() {
+        allowance::begin(&book.connection, link.id)?;
+    }
+    book.tag(link)
 }

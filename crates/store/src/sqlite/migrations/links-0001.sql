@@ -84,10 +84,11 @@ CREATE TABLE tags (
     links INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- How many of its max_clicks a link has given.
+-- How many of its max_clicks a link has given. Every link that has had a limit has a row: one that is missing was lost.
 CREATE TABLE allowances (
-    link_id INTEGER PRIMARY KEY,
-    used    INTEGER NOT NULL
+    link_id  INTEGER PRIMARY KEY,
+    used     INTEGER NOT NULL,
+    checksum INTEGER NOT NULL -- of both; see links/allowance.rs
 ) STRICT;
 
 CREATE TABLE idempotency (

@@ -1,7 +1,8 @@
 //! Adds what was counted to what is stored, inside the writer's transaction.
 
-use super::{LIFETIME, Period, id_column, row_key, subject_column};
+use super::{LIFETIME, Period, id_column, positions, row_key, subject_column};
 use crate::StoreError;
+use crate::checksum;
 use crate::rollups::{Batch, Row};
 use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
@@ -10,6 +11,9 @@ use tracing::error;
 /// A rollup to add: of whom and what.
 type Addition<'a> = (i64, &'a [u8]);
 type Merging<'m> = &'m dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String>;
+
+/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
+const LOST: &[u8] = &[];
 
 /// Statements on shelves and on rollups that stand alone.
 struct Adding<'c> {
@@ -27,7 +31,9 @@ struct Alone<'c> {
 
 /// Adds a batch: rollups, totals and positions.
 pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
-    let Batch { mut rows, mut totals, positions, merge, .. } = batch;
+    let Batch { mut rows, mut totals, positions: moved, merge, .. } = batch;
+    // First: when it is not known what has been counted, nothing may be.
+    let counted = positions::read(connection)?;
     let mut adding = Adding::new(connection)?;
     // In the order of the tables, so that neighbours are on the page that was just touched.
     rows.sort_unstable_by_key(row_key);
@@ -46,11 +52,7 @@ pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreErro
         let additions: Vec<_> = totals.iter().map(|(link, totals)| (*link, totals.as_slice())).collect();
         adding.add(LIFETIME, &additions, &merge_totals)?;
     }
-    let mut put = connection.prepare_cached(include_str!("../sql/position_put.sql"))?;
-    for (stream, position) in positions {
-        put.execute([stream.cast_signed(), position.cast_signed()])?;
-    }
-    Ok(())
+    positions::write(connection, counted, moved)
 }
 
 impl<'c> Adding<'c> {
@@ -76,24 +78,26 @@ impl<'c> Adding<'c> {
         let links = additions.partition_point(|(subject, _)| *subject < 0);
         let (others, links) = additions.split_at(links);
         for other in others {
-            self.alone.merge(period, *other, merge)?;
+            self.alone.merge(period, *other, None, merge)?;
         }
         let Some((first, _)) = links.first() else { return Ok(()) };
-        let key = (period.0, period.1, shelf::number_of(*first));
+        let number = shelf::number_of(*first);
+        let (key, checked) = ((period.0, period.1, number), checksum::of_shelf(period, number));
         let Adding { get_shelf, put_shelf, alone, shelf } = self;
         shelf.clear();
         let mut stored = get_shelf.query(key)?;
         let stored = stored.next()?.map(blob).transpose()?;
         let entries = match stored {
             None => Some(Vec::new()),
-            Some(stored) => shelf::read(stored),
+            Some(stored) => shelf::read(checked, stored),
         };
-        // To merge with what cannot be read says so, and tells whoever counts how to go on.
-        let unreadable = if entries.is_none() { stored } else { None };
-        if unreadable.is_some() {
-            let (grain, start, number) = key;
+        if entries.is_none() {
+            let (grain, start) = period;
             error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
         }
+        // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have no such
+        // thing, and begin anew.
+        let unreadable = if entries.is_none() && period != LIFETIME { stored } else { None };
         let mut entries = entries.unwrap_or_default().into_iter().peekable();
         for &(subject, delta) in links {
             let place = shelf::place_of(subject);
@@ -102,7 +106,7 @@ impl<'c> Adding<'c> {
             }
             let rollup = match entries.next_if(|entry| entry.place == place) {
                 Some(Entry { rollup: None, .. }) => {
-                    alone.merge(period, (subject, delta), merge)?;
+                    alone.merge(period, (subject, delta), Some(LOST), merge)?;
                     None
                 }
                 Some(Entry { rollup, .. }) => alone.unless_small(period, subject, merge(rollup, delta))?,
@@ -111,26 +115,31 @@ impl<'c> Adding<'c> {
             shelf::put(Entry { place, rollup: rollup.as_deref() }, shelf);
         }
         entries.for_each(|entry| shelf::put(entry, shelf));
-        shelf::finish(shelf);
+        checksum::seal(checked, shelf);
         put_shelf.execute((key.0, key.1, key.2, shelf.as_slice()))?;
         Ok(())
     }
 }
 
 impl Alone<'_> {
-    /// Adds to a rollup that stands alone.
+    /// Adds to a rollup that stands alone; `missing` stands for one that is not there. One that cannot be read is shown
+    /// as it is, with its checksum: as with shelves, merging with that says so.
     fn merge(
         &mut self,
-        (grain, start): Period,
+        period: Period,
         (subject, delta): Addition<'_>,
+        missing: Option<&[u8]>,
         merge: Merging<'_>,
     ) -> Result<(), StoreError> {
         let merged = {
-            let mut stored = self.get.query((grain, start, subject))?;
+            let mut stored = self.get.query((period.0, period.1, subject))?;
             let stored = stored.next()?.map(blob).transpose()?;
-            merge(stored, delta).map_err(StoreError::Damaged)?
+            let rollup = stored.map(|stored| {
+                checksum::unseal(checksum::of_rollup(period, subject), stored).unwrap_or(stored)
+            });
+            merge(rollup.or(missing), delta).map_err(StoreError::Damaged)?
         };
-        put(&mut self.put, (grain, start), subject, &merged)
+        put(&mut self.put, period, subject, merged)
     }
 
     /// Answers a small rollup back, for its shelf; a large one gets its own row.
@@ -144,18 +153,19 @@ impl Alone<'_> {
         if merged.len() <= ALONE_BYTES {
             return Ok(Some(merged));
         }
-        put(&mut self.put, period, subject, &merged)?;
+        put(&mut self.put, period, subject, merged)?;
         Ok(None)
     }
 }
 
 fn put(
     statement: &mut Statement<'_>,
-    (grain, start): Period,
+    period: Period,
     subject: i64,
-    rollup: &[u8],
+    mut rollup: Vec<u8>,
 ) -> Result<(), StoreError> {
-    statement.execute((grain, start, subject, rollup))?;
+    checksum::seal(checksum::of_rollup(period, subject), &mut rollup);
+    statement.execute((period.0, period.1, subject, rollup))?;
     Ok(())
 }
 

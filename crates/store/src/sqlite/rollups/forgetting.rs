@@ -3,7 +3,7 @@
 use super::{LIFETIME, Period, subject_column};
 use crate::StoreError;
 use crate::rollups::{Grain, Subject};
-use crate::shelf;
+use crate::{checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
 
@@ -25,7 +25,8 @@ pub(super) fn forget_some(
         let shelf = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
         shelves += 1;
         // Those that stand alone are counted where they go.
-        let entries = shelf::read(shelf).unwrap_or_default();
+        let key = checksum::of_shelf((grain.millis(), row.get(1)?), row.get(2)?);
+        let entries = shelf::read(key, shelf).unwrap_or_default();
         rollups += entries.iter().filter(|entry| entry.rollup.is_some()).count() as u64;
     }
     if shelves > 0 {
@@ -53,25 +54,27 @@ fn take_off_shelves(connection: &Connection, grain: i64, subject: i64) -> Result
     let mut series = connection.prepare_cached(include_str!("../sql/shelf_series.sql"))?;
     let mut rows = series.query((grain, i64::MIN, i64::MAX, number))?;
     while let Some(row) = rows.next()? {
+        let period = (grain, row.get(0)?);
+        let stored = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
         // A shelf that cannot be read shows nothing of any link.
-        let entries =
-            shelf::read(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).unwrap_or_default();
+        let entries = shelf::read(checksum::of_shelf(period, number), stored).unwrap_or_default();
         if shelf::find(&entries, place).is_some() {
             let mut others = Vec::new();
             entries
                 .into_iter()
                 .filter(|entry| entry.place != place)
                 .for_each(|entry| shelf::put(entry, &mut others));
-            left.push(((grain, row.get(0)?), others));
+            left.push((period, others));
         }
     }
     let mut put = connection.prepare_cached(include_str!("../sql/shelf_put.sql"))?;
     let mut delete = connection.prepare_cached(include_str!("../sql/shelf_delete.sql"))?;
-    for ((grain, start), mut others) in left {
+    for (period, mut others) in left {
+        let (grain, start) = period;
         if others.is_empty() {
             delete.execute((grain, start, number))?;
         } else {
-            shelf::finish(&mut others);
+            checksum::seal(checksum::of_shelf(period, number), &mut others);
             put.execute((grain, start, number, others))?;
         }
     }

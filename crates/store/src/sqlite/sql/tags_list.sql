@@ -1,1 +1,1 @@
-SELECT tag, links FROM tags ORDER BY tag
+SELECT tag, links FROM tags WHERE tag > ? ORDER BY tag LIMIT ?

@@ -4,6 +4,7 @@ use super::database::connect;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -50,7 +51,7 @@ impl Cluster {
 impl Server {
     fn new(folder: &Path, name: &str, settings: &[&str]) -> Server {
         let data = folder.join(name);
-        fs::create_dir(&data).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(&data).unwrap();
         if let Some(owner) = other_user() {
             // PostgreSQL does not run as root.
             for path in [folder, &data] {

@@ -1,7 +1,7 @@
 //! Starts that must not succeed, each with a message that names the setting and what to do; and starts that must.
 
 use super::cluster::Cluster;
-use super::database::{self, Database};
+use super::database::Database;
 use super::tampering;
 use crate::engine::{create, make, new_link, postgres_settings};
 use curtail_model::{Alphabet, CodeScheme};
@@ -204,35 +204,28 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
     let (certificate, key) = ("server.crt", "server.key");
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", key, "-out", certificate])
         .current_dir(cluster.primary.data())
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let owner = std::fs::metadata(cluster.primary.data().join("PG_VERSION")).unwrap();
     let owner = std::os::unix::fs::MetadataExt::uid(&owner);
-    std::os::unix::fs::chown(cluster.primary.data().join(key), Some(owner), Some(owner)).unwrap();
+    for file in [certificate, key] {
+        std::os::unix::fs::chown(cluster.primary.data().join(file), Some(owner), Some(owner)).unwrap();
+    }
     let plain = format!("postgres://curtail@localhost:{}/postgres", cluster.primary.port());
     let error = refusal_of(&format!("{plain}?sslmode=require")).await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
     cluster.primary.run("ALTER SYSTEM SET ssl = on").await;
-    cluster.primary.run("SELECT pg_reload_conf()").await;
+    cluster.primary.crash();
+    cluster.primary.start();
 
     let root = cluster.primary.data().join(certificate);
     let verified = format!("{plain}?sslmode=verify-full&sslrootcert={}", root.display());
     for url in [format!("{plain}?sslmode=require"), verified.clone()] {
-        super::until("the server has read its settings", async || {
-            database::connect(&plain).await.simple_query("SELECT 1").await.is_ok()
-        })
-        .await;
-        let store = loop {
-            match postgres::open(postgres_settings(&url)).await {
-                Ok(store) => break store,
-                // The server reads its settings anew in its own time.
-                Err(OpenError::Unreachable { error, .. }) if error.contains("TLS") => {}
-                Err(error) => panic!("{error}"),
-            }
-        };
+        let store = postgres::open(postgres_settings(&url)).await.unwrap();
         make(&*store.links, create(new_link("https://example.com/"))).await.unwrap();
         let encrypted = "SELECT bool_and(ssl)::text FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'curtail'";

@@ -1,13 +1,13 @@
 //! All routes that are not short links, on the main port and on the admin port.
 
-use super::metrics::Shown;
+use crate::metrics::Shown;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use curtail_api::{Api, Peer};
+use curtail_api::Peer;
 use curtail_redirect::{Elsewhere, pages};
 use curtail_runtime::health::Health;
 use curtail_runtime::metrics::Metrics;
@@ -18,8 +18,7 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// What answers on the main port when the path is none of a link.
-pub(crate) fn elsewhere(api: Api, health: Arc<Health>) -> Elsewhere {
-    let api = curtail_api::router(api);
+pub(crate) fn elsewhere(api: Router, health: Arc<Health>) -> Elsewhere {
     let pages = Router::new()
         .route("/", get(|| async { page(StatusCode::OK, pages::home()) }))
         .route("/livez", get(|| async { "ok\n" }))

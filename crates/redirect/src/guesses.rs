@@ -1,20 +1,15 @@
-//! Checks the passwords of links: off the cores, a few at a time, and not too often for anybody.
+//! Checks the passwords of links, and not too often for anybody who guesses.
 //!
-//! Argon2id takes tens of milliseconds and 19 MiB by design, so it runs on a blocking thread behind a semaphore. Attempts
-//! are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked at, and
-//! given back when it was right:
-//! who guesses learns nothing faster by guessing in parallel.
+//! Attempts are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked
+//! at, and given back when it was right: who guesses learns nothing faster by guessing in parallel.
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordVerifier;
-use argon2::password_hash::phc::PasswordHash;
 use curtail_model::{LinkId, Timestamp};
 use curtail_runtime::clock;
+use curtail_runtime::password::{Busy, Passwords};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use std::sync::{Mutex, PoisonError};
 
 /// Attempts for one link from one network (an IPv4 address, an IPv6 /64) in a minute.
 const PER_VISITOR: Limit = Limit { attempts: 5, window: Timestamp::MINUTE };
@@ -22,10 +17,6 @@ const PER_VISITOR: Limit = Limit { attempts: 5, window: Timestamp::MINUTE };
 const PER_LINK: Limit = Limit { attempts: 50, window: Timestamp::HOUR };
 /// Windows that are remembered; when there are more, strangers wait.
 const WINDOWS_MAX: usize = 100_000;
-/// Passwords checked at the same time.
-const CHECKS_MAX: usize = 2;
-/// Checks that may wait for their turn.
-const QUEUE_MAX: usize = 64;
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,26 +27,19 @@ pub(crate) enum Verdict {
     Busy,
 }
 
-/// Checks passwords for all cores.
-pub struct Passwords {
+/// Checks what visitors take for the passwords of links, for all cores.
+pub struct Guesses {
+    passwords: Passwords,
     per_visitor: Attempts<(LinkId, IpAddr)>,
     per_link: Attempts<LinkId>,
-    checks: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
 }
 
-impl Default for Passwords {
-    fn default() -> Passwords {
-        Passwords {
-            per_visitor: Attempts::new(PER_VISITOR),
-            per_link: Attempts::new(PER_LINK),
-            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
-            queue: Arc::new(Semaphore::new(QUEUE_MAX)),
-        }
+impl Guesses {
+    /// Nobody has guessed yet.
+    pub fn new(passwords: Passwords) -> Guesses {
+        Guesses { passwords, per_visitor: Attempts::new(PER_VISITOR), per_link: Attempts::new(PER_LINK) }
     }
-}
 
-impl Passwords {
     /// Checks a visitor's password against a PHC string.
     pub(crate) async fn check(
         &self,
@@ -72,27 +56,16 @@ impl Passwords {
         if let Err(seconds) = allowed {
             return Verdict::TooMany { seconds };
         }
-        let Ok(_waiting) = self.queue.clone().try_acquire_owned() else { return Verdict::Busy };
-        let Ok(turn) = self.checks.clone().acquire_owned().await else { return Verdict::Busy };
-        let verified = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            verify(&hash, &password)
-        });
-        match verified.await {
+        match self.passwords.is_right(hash, password).await {
             Ok(true) => {
                 self.per_visitor.give_back(&(link, network_of(visitor)));
                 self.per_link.give_back(&link);
                 Verdict::Right
             }
             Ok(false) => Verdict::Wrong,
-            Err(_) => Verdict::Busy,
+            Err(Busy) => Verdict::Busy,
         }
     }
-}
-
-fn verify(hash: &str, password: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 #[derive(Clone, Copy)]

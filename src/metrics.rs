@@ -1,7 +1,8 @@
 //! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
 
+use curtail_api::Requests;
 use curtail_cache::SharedCache;
-use curtail_clicks::pipeline::Watch;
+use curtail_clicks::pipeline::{Status, Watch};
 use curtail_redirect::Shared;
 use curtail_redirect::counters::{Counters, Outcome};
 use curtail_runtime::metrics::Metrics;
@@ -30,9 +31,10 @@ pub(crate) fn metrics(
     cache: Arc<SharedCache>,
     shared: Arc<Shared>,
     pipeline: Watch,
+    api: Arc<Requests>,
 ) -> Shown {
     let metrics = Metrics::default();
-    metrics.register(Box::new(Parts { counters, cache, shared, pipeline }));
+    metrics.register(Box::new(Parts { counters, cache, shared, pipeline, api }));
     Shown(Arc::new(metrics))
 }
 
@@ -41,6 +43,7 @@ struct Parts {
     cache: Arc<SharedCache>,
     shared: Arc<Shared>,
     pipeline: Watch,
+    api: Arc<Requests>,
 }
 
 impl fmt::Debug for Parts {
@@ -54,7 +57,8 @@ impl Collector for Parts {
         self.redirects(&mut encoder)?;
         self.connections(&mut encoder)?;
         self.cache(&mut encoder)?;
-        self.clicks(&mut encoder)
+        self.clicks(&mut encoder)?;
+        self.api(&mut encoder)
     }
 }
 
@@ -156,7 +160,13 @@ impl Parts {
             "Rollups that were forgotten for their age.",
             status.forgotten,
         )?;
-        gauge(encoder, "clicks_waiting", "Clicks that wait to be counted.", None, status.lag_clicks)?;
+        gauge(
+            encoder,
+            "clicks_waiting",
+            "Clicks of this process that wait to be counted.",
+            None,
+            status.lag_clicks,
+        )?;
         gauge(
             encoder,
             "clicks_lag_milliseconds",
@@ -164,7 +174,40 @@ impl Parts {
             None,
             status.lag_ms,
         )?;
-        gauge(encoder, "journal", "Disk that the journal takes.", Some(&Unit::Bytes), status.journal_bytes)
+        Parts::journal(&status, encoder)
+    }
+
+    fn journal(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut bytes = |name, help, value| gauge(encoder, name, help, Some(&Unit::Bytes), value);
+        bytes("journal", "Disk that the journal takes.", status.journal_bytes)?;
+        bytes(
+            "journal_waiting",
+            "Clicks that wait to be counted, files that earlier processes left included.",
+            status.waiting_bytes + status.backlog_bytes,
+        )?;
+        bytes(
+            "journal_unsynced",
+            "Clicks that the disk has not confirmed: what a power cut may lose.",
+            status.unsynced_bytes,
+        )?;
+        counter(
+            encoder,
+            "journal_sync_failures",
+            "Times that the system refused to bring the journal to the disk; each was tried again.",
+            status.sync_failures,
+        )
+    }
+
+    fn api(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let help = "Requests to the API, by route and class of status.";
+        let mut family = encoder.encode_descriptor("api_requests", help, None, kind)?;
+        for answered in self.api.answered() {
+            let labels =
+                [("method", answered.method), ("route", answered.route), ("status", answered.status)];
+            ConstCounter::new(answered.count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
 }
 

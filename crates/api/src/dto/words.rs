@@ -1,0 +1,101 @@
+//! What may be one of a few words only, as the description says it: the words come from the types that read them.
+
+use curtail_clicks::stats::GroupBy;
+use curtail_model::{ClickClass, Dimension, RedirectStatus, Scope};
+use curtail_store::Sort;
+use curtail_store::rollups::Grain;
+use serde_json::Value;
+use utoipa::openapi::schema::{Array, ArrayBuilder, SchemaType};
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+/// The word for clicks of every class.
+pub(crate) const ALL_CLASSES: &str = "all";
+
+/// The orders of links, the default first.
+pub(crate) const SORTS: [(&str, Sort); 2] = [("-created_at", Sort::Newest), ("created_at", Sort::Oldest)];
+
+/// The name of what clicks are grouped by.
+pub(crate) const fn group_name(group_by: GroupBy) -> &'static str {
+    match group_by {
+        GroupBy::Class => "class",
+        GroupBy::Dimension(dimension) => dimension.as_str(),
+    }
+}
+
+/// What clicks can be grouped by.
+pub(crate) fn group_names() -> impl Iterator<Item = &'static str> {
+    let dimensions = Dimension::ALL.into_iter().map(GroupBy::Dimension);
+    dimensions.chain([GroupBy::Class]).map(group_name)
+}
+
+/// The classes that can be asked for.
+pub(crate) fn class_names() -> impl Iterator<Item = &'static str> {
+    ClickClass::ALL.into_iter().map(ClickClass::as_str).chain([ALL_CLASSES])
+}
+
+/// One of the lengths of time that clicks are counted by.
+pub(crate) fn interval() -> Object {
+    let description =
+        "The length of each point, in UTC; `day` when nothing is said. At most 10,000 points are answered.";
+    one_of(Type::String, Grain::ALL.map(Grain::as_str)).description(Some(description)).build()
+}
+
+/// One of the things that clicks are grouped by.
+pub(crate) fn group_by() -> Object {
+    let description = "What to break the clicks down by; `reason` is why a click has its class.";
+    one_of(Type::String, group_names()).description(Some(description)).build()
+}
+
+/// The same, or null.
+pub(crate) fn group_by_or_null() -> Object {
+    let description = "What was asked for as `group_by`, and null without it.";
+    one_of_or_null(Type::String, group_names()).description(Some(description)).build()
+}
+
+/// A class of clicks, or all of them.
+pub(crate) fn class() -> Object {
+    let description = "Which clicks are counted; `all` when nothing is said.";
+    one_of(Type::String, class_names()).description(Some(description)).build()
+}
+
+/// The order of a list.
+pub(crate) fn sort() -> Object {
+    let names = one_of(Type::String, SORTS.map(|(name, _)| name)).default(Some(SORTS[0].0.into()));
+    names.description(Some("The newest first (`-created_at`) or the oldest (`created_at`).")).build()
+}
+
+/// What a key may do.
+pub(crate) fn scopes() -> Array {
+    list_of_scopes().build()
+}
+
+/// The same to ask for: a key that may do nothing is not made.
+pub(crate) fn wanted_scopes() -> Array {
+    list_of_scopes().min_items(Some(1)).build()
+}
+
+fn list_of_scopes() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(one_of(Type::String, Scope::ALL.map(Scope::as_str)))
+        .description(Some("What it may do. Each scope stands alone, except that `keys:admin` holds all."))
+}
+
+/// The status of a redirect.
+pub(crate) fn redirect_status() -> Object {
+    one_of(Type::Integer, RedirectStatus::ALL.map(RedirectStatus::code)).build()
+}
+
+/// The same to ask for; null is the default.
+pub(crate) fn redirect_status_or_null() -> Object {
+    let codes = RedirectStatus::ALL.map(RedirectStatus::code);
+    one_of_or_null(Type::Integer, codes).default(Some(RedirectStatus::default().code().into())).build()
+}
+
+fn one_of<W: Into<Value>>(kind: Type, words: impl IntoIterator<Item = W>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind).enum_values(Some(words))
+}
+
+fn one_of_or_null<W: Into<Value>>(kind: Type, words: impl IntoIterator<Item = W>) -> ObjectBuilder {
+    let words = words.into_iter().map(Into::into).chain([Value::Null]);
+    one_of(kind.clone(), words).schema_type(SchemaType::from_iter([kind, Type::Null]))
+}

@@ -1,0 +1,1 @@
+SELECT used, checksum FROM allowances WHERE link_id = ?1

@@ -1,1 +1,0 @@
-SELECT max_clicks FROM links WHERE id = ?1

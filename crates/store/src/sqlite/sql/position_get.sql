@@ -1,1 +1,0 @@
-SELECT position FROM positions WHERE stream = ?1

@@ -1,1 +1,0 @@
-INSERT INTO positions (stream, position) VALUES (?1, ?2) ON CONFLICT (stream) DO UPDATE SET position = excluded.position

@@ -1,1 +1,0 @@
-SELECT stream, position FROM positions

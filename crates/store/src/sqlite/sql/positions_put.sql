@@ -1,0 +1,1 @@
+REPLACE INTO positions (only_row, positions) VALUES (1, ?1)

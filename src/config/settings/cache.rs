@@ -1,0 +1,44 @@
+//! Settings `cache.*`: what is remembered for a while.
+
+use crate::config::memory::default_cache_bytes;
+use crate::config::number::{GIB, MIB, Size, Time, Unit, size};
+use crate::config::reader::{Default, Reader};
+use std::time::Duration;
+
+/// What is remembered for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Cache {
+    pub(crate) bytes: u64,
+    pub(crate) ttl: Duration,
+    pub(crate) negative_ttl: Duration,
+}
+
+impl Cache {
+    /// Reads them.
+    pub(super) fn read(read: &mut Reader) -> Cache {
+        let bytes = Default::Measured {
+            words: "a quarter of memory (of a cgroup's, where one limits it), at most 1GiB",
+            value: size(default_cache_bytes()),
+        };
+        Cache {
+            bytes: read.setting(
+                "cache.bytes",
+                &Size(MIB, 1024 * GIB),
+                bytes,
+                "Memory for links that are asked for often.",
+            ),
+            ttl: read.setting(
+                "cache.ttl_seconds",
+                &Time(Unit::Seconds, 1, 86_400),
+                "3600",
+                "How long a link is remembered. Changes are seen at once whatever this is.",
+            ),
+            negative_ttl: read.setting(
+                "cache.negative_ttl_seconds",
+                &Time(Unit::Seconds, 1, 3_600),
+                "30",
+                "How long it is remembered that a code leads nowhere. A new link is seen at once whatever this is.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Settings `shutdown.*`: how the server ends.
+
+use crate::config::number::{Time, Unit};
+use crate::config::reader::Reader;
+use std::time::Duration;
+
+/// How the server ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Shutdown {
+    pub(crate) grace: Duration,
+}
+
+impl Shutdown {
+    /// Reads them.
+    pub(super) fn read(read: &mut Reader) -> Shutdown {
+        Shutdown {
+            grace: read.setting(
+                "shutdown.grace_seconds",
+                &Time(Unit::Seconds, 0, 3_600),
+                "30",
+                "How long requests under way may take when the server is told to stop.",
+            ),
+        }
+    }
+}
