@@ -14,6 +14,7 @@ pub mod rollups;
 mod shape;
 mod shelf;
 pub mod sqlite;
+pub mod transfer;
 
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use links::{

@@ -12,6 +12,7 @@ mod failure;
 mod groups;
 mod identity;
 mod ids;
+mod import;
 mod keys;
 mod links;
 mod lookups;
@@ -23,6 +24,7 @@ mod row;
 mod tls;
 mod words;
 
+pub use import::Importer;
 pub use opening::OpenError;
 pub use replicas::ReplicaState;
 
@@ -131,7 +133,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     };
     let writes = pool(settings.write_connections.max(2))?;
 
-    let prepared = engine.spawn(opening::prepare(writes.clone(), primary.clone(), settings.clone()));
+    let prepared = engine.spawn(opening::prepare(writes.clone(), primary.clone(), settings.clone(), None));
     let identity = prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
     let codes = identity.codes;
 

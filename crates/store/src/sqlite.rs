@@ -9,6 +9,7 @@
 //! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may [`open`]
 //! them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
 
+mod export;
 mod failure;
 mod file;
 mod identity;
@@ -20,6 +21,8 @@ mod rollups;
 mod row;
 mod search;
 mod writer;
+
+pub use export::Exporter;
 
 use crate::{Keys, Links, Rollups};
 use curtail_model::{Alphabet, CodeScheme, Codes};

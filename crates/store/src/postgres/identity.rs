@@ -16,11 +16,18 @@ pub(super) struct Identity {
     pub(super) codes: Codes,
 }
 
-/// Reads the identity, or makes it at the first start. Of several processes that start first at once, one makes it.
-pub(super) async fn establish(session: &Session, settings: &Settings) -> Result<Identity, OpenError> {
+/// Reads the identity, or makes it at the first start, with the key of the store that moves here or a new one. Of several
+/// processes that start first at once, one makes it.
+pub(super) async fn establish(
+    session: &Session,
+    settings: &Settings,
+    moves: Option<[u8; 16]>,
+) -> Result<Identity, OpenError> {
     let (scheme, alphabet) = (settings.scheme.as_str(), settings.alphabet.as_str());
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| OpenError::Io { error: error.to_string() })?;
+    let mut key = moves.unwrap_or_default();
+    if moves.is_none() {
+        getrandom::fill(&mut key).map_err(|error| OpenError::Io { error: error.to_string() })?;
+    }
     let made = [("codes.scheme", scheme.as_bytes()), ("codes.alphabet", alphabet.as_bytes())];
     if get(session, "codes.key").await?.is_none() {
         session.command("BEGIN").await?;
@@ -43,6 +50,9 @@ pub(super) async fn establish(session: &Session, settings: &Settings) -> Result<
     }
     let key = get(session, "codes.key").await?.and_then(|key| key.try_into().ok());
     let key = key.ok_or_else(|| OpenError::Io { error: "the key of its codes is damaged".into() })?;
+    if moves.is_some_and(|moves| moves != key) {
+        return Err(OpenError::OtherStore);
+    }
     Ok(Identity { key, codes: Codes::new(settings.scheme, settings.alphabet, key) })
 }
 

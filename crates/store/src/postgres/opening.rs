@@ -155,6 +155,12 @@ pub enum OpenError {
         /// Scheme and alphabet of the settings.
         asked: (String, String),
     },
+    /// Another store is in the database than the one that is to move there.
+    #[error(
+        "database.url: there is another store in this database, with codes of its own: move to an empty database, or to one \
+         where moving this very store began"
+    )]
+    OtherStore,
     /// Something else went wrong.
     #[error("database.url: the database cannot be opened: {error}")]
     Io {
@@ -164,7 +170,12 @@ pub enum OpenError {
 }
 
 /// Checks the primary, brings its schema up to date and reads its identity.
-pub(super) async fn prepare(pool: Pool, address: Address, settings: Settings) -> Result<Identity, OpenError> {
+pub(super) async fn prepare(
+    pool: Pool,
+    address: Address,
+    settings: Settings,
+    moves: Option<[u8; 16]>,
+) -> Result<Identity, OpenError> {
     let session = pool.first(&address).await?;
     let outcome = async {
         check(&session, &address).await?;
@@ -172,7 +183,7 @@ pub(super) async fn prepare(pool: Pool, address: Address, settings: Settings) ->
             Schema::Current => {}
             Schema::Newer { found } => return Err(OpenError::Newer { found, known: migrations::KNOWN }),
         }
-        identity::establish(&session, &settings).await
+        identity::establish(&session, &settings, moves).await
     };
     let identity = outcome.await?;
     session.end::<_, Failure>(Ok(()))?;

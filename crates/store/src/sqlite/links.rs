@@ -1,7 +1,7 @@
 //! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
 //! a long list never stands before a redirect.
 
-mod allowance;
+pub(super) mod allowance;
 pub(super) mod book;
 mod change;
 mod create;

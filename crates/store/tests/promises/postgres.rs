@@ -7,6 +7,7 @@ mod messages;
 mod opening;
 mod replicas;
 mod tampering;
+mod transfer;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -28,7 +28,7 @@ pub(in super::super) fn find(connection: &Connection) -> rusqlite::Result<Option
 }
 
 /// The positions.
-pub(super) fn read(connection: &Connection) -> Result<Positions, StoreError> {
+pub(in super::super) fn read(connection: &Connection) -> Result<Positions, StoreError> {
     find(connection)?
         .ok_or_else(|| StoreError::Damaged(format!("clicks.db: {UNREADABLE}. Restore it from a backup")))
 }
