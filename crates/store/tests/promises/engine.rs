@@ -35,17 +35,22 @@ pub(crate) async fn sqlite() -> Engine {
 
 /// In a database of its own on the server that tests are given.
 pub(crate) async fn postgres() -> Engine {
-    postgres_with(|settings| settings).await
+    postgres_with(|database| postgres_settings(database.url())).await
 }
 
-/// As through a pooler in transaction mode: nothing is prepared, nothing set up for a session.
-pub(crate) async fn postgres_unprepared() -> Engine {
-    postgres_with(|settings| postgres::Settings { prepared: false, ..settings }).await
+/// The same through PgBouncer, which hands a connection on after each transaction: nothing is prepared, and nothing set
+/// up for a session.
+pub(crate) async fn postgres_through_a_pooler() -> Engine {
+    postgres_with(|database| {
+        let url = database.url_through_a_pooler();
+        postgres::Settings { prepared: false, ..postgres_settings(&url) }
+    })
+    .await
 }
 
-async fn postgres_with(change: fn(postgres::Settings) -> postgres::Settings) -> Engine {
+async fn postgres_with(settings: fn(&Database) -> postgres::Settings) -> Engine {
     let database = Database::make().await;
-    let store = postgres::open(change(postgres_settings(database.url()))).await.unwrap();
+    let store = postgres::open(settings(&database)).await.unwrap();
     let Postgres { links, keys, rollups, codes, .. } = &store;
     let (links, keys, rollups, codes) = (links.clone(), keys.clone(), rollups.clone(), codes.clone());
     Engine { links, keys, rollups, codes, _kept: Box::new((store, database)) }

@@ -36,6 +36,6 @@ lists::promises!(lists_on_postgres, crate::engine::postgres);
 keys::promises!(keys_on_postgres, crate::engine::postgres);
 rollups::promises!(rollups_on_postgres, crate::engine::postgres);
 
-links::promises!(links_on_postgres_through_a_pooler, crate::engine::postgres_unprepared);
-lists::promises!(lists_on_postgres_through_a_pooler, crate::engine::postgres_unprepared);
-rollups::promises!(rollups_on_postgres_through_a_pooler, crate::engine::postgres_unprepared);
+links::promises!(links_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);
+lists::promises!(lists_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);
+rollups::promises!(rollups_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);

@@ -5,7 +5,8 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::{Client, NoTls};
 
-const VARIABLE: &str = "CURTAIL_TEST_POSTGRES";
+const SERVER: &str = "CURTAIL_TEST_POSTGRES";
+const POOLER: &str = "CURTAIL_TEST_PGBOUNCER";
 const PREFIX: &str = "curtail_test_";
 
 static SWEPT: Once = Once::new();
@@ -20,7 +21,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn make() -> Database {
-        let server = server();
+        let server = service(SERVER);
         let client = connect(&server).await;
         let mut sweeps = false;
         SWEPT.call_once(|| sweeps = true);
@@ -35,6 +36,10 @@ impl Database {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(crate) fn url_through_a_pooler(&self) -> String {
+        with_database(&service(POOLER), &self.name)
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -58,16 +63,16 @@ impl Drop for Database {
     }
 }
 
-/// The server that tests are given: by the environment, or by what `dev/services` wrote down.
-fn server() -> String {
+/// A server that tests are given: by the environment, or by what `dev/services` wrote down.
+fn service(variable: &str) -> String {
     let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services/env");
     let read = |text: String| {
         let line =
-            text.lines().find_map(|line| line.strip_prefix(VARIABLE)?.strip_prefix('=').map(str::to_owned));
+            text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('=').map(str::to_owned));
         line.map(|url| url.trim_matches(['"', '\'']).to_owned())
     };
-    let found = std::env::var(VARIABLE).ok().or_else(|| read(std::fs::read_to_string(written).ok()?));
-    found.unwrap_or_else(|| panic!("there is no PostgreSQL to test on: run dev/services start"))
+    let found = std::env::var(variable).ok().or_else(|| read(std::fs::read_to_string(written).ok()?));
+    found.unwrap_or_else(|| panic!("there is no {variable} to test on: run dev/services start"))
 }
 
 /// The address of another database on the same server.
