@@ -23,7 +23,7 @@ mod text;
 pub(crate) use mistake::{Mistakes, Origin};
 pub(crate) use reader::Row;
 pub(crate) use secret::Secret;
-pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use settings::{LogFormat, Role, Settings};
 
 use reader::{Given, Reader};
 use std::ffi::OsString;

@@ -1,18 +1,20 @@
 //! Curtail: a URL shortener that starts as one binary and grows to a fleet.
 //!
-//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be,
+//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be, [`engines`] what stands behind it,
 //! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
 
 mod cli;
 mod clock;
 mod config;
 mod data_folder;
+mod engines;
 mod first_key;
 mod logging;
 mod metrics;
 mod roles;
 mod routes;
 
+use config::Role;
 use std::process::ExitCode;
 
 /// Faster than the system's with many small allocations of many threads: those of the API and of counting.
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(|loaded| {
         logging::start(&loaded.settings);
-        roles::all::run(&loaded.settings)
+        match loaded.settings.server.role {
+            Role::All | Role::App => roles::app::run(&loaded.settings),
+            Role::Worker => roles::worker::run(&loaded.settings),
+        }
     })
 }

@@ -1,5 +1,6 @@
 //! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
 
+use crate::engines::Second;
 use curtail_api::Requests;
 use curtail_cache::SharedCache;
 use curtail_clicks::pipeline::{Status, Watch};
@@ -25,44 +26,62 @@ impl Shown {
     }
 }
 
-/// Gathers what the parts of a single server count.
-pub(crate) fn metrics(
-    counters: Arc<[Arc<Counters>]>,
-    cache: Arc<SharedCache>,
-    shared: Arc<Shared>,
-    pipeline: Watch,
-    api: Arc<Requests>,
-) -> Shown {
+/// What a process that serves visitors counts.
+pub(crate) struct Server {
+    pub(crate) counters: Arc<[Arc<Counters>]>,
+    pub(crate) cache: Arc<SharedCache>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) second: Second,
+    pub(crate) api: Arc<Requests>,
+}
+
+/// What becomes of clicks in any process.
+struct Clicks(Watch);
+
+/// Gathers what a process counts that serves visitors.
+pub(crate) fn of_server(server: Server, clicks: Watch) -> Shown {
     let metrics = Metrics::default();
-    metrics.register(Box::new(Parts { counters, cache, shared, pipeline, api }));
+    metrics.register(Box::new(server));
+    metrics.register(Box::new(Clicks(clicks)));
     Shown(Arc::new(metrics))
 }
 
-struct Parts {
-    counters: Arc<[Arc<Counters>]>,
-    cache: Arc<SharedCache>,
-    shared: Arc<Shared>,
-    pipeline: Watch,
-    api: Arc<Requests>,
+/// Gathers what a worker counts.
+pub(crate) fn of_worker(clicks: Watch) -> Shown {
+    let metrics = Metrics::default();
+    metrics.register(Box::new(Clicks(clicks)));
+    Shown(Arc::new(metrics))
 }
 
-impl fmt::Debug for Parts {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Parts")
+        f.write_str("Server")
     }
 }
 
-impl Collector for Parts {
+impl fmt::Debug for Clicks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clicks")
+    }
+}
+
+impl Collector for Server {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.redirects(&mut encoder)?;
         self.connections(&mut encoder)?;
         self.cache(&mut encoder)?;
-        self.clicks(&mut encoder)?;
+        self.second(&mut encoder)?;
         self.api(&mut encoder)
     }
 }
 
-impl Parts {
+impl Collector for Clicks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.clicks(&mut encoder)
+    }
+}
+
+impl Server {
     fn sum(&self, of: impl Fn(&Counters) -> u64) -> u64 {
         self.counters.iter().map(|core| of(core)).sum()
     }
@@ -122,10 +141,88 @@ impl Parts {
         counter(encoder, "cache_refused_fills", "Fills that were overtaken by a change.", cache.refused)
     }
 
+    /// What is shared with other processes; nothing of it where there are none.
+    fn second(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let breaker = self.shared.resolver.breaker();
+        counter(
+            encoder,
+            "store_breaker_opened",
+            "Times that the store was left alone for a while.",
+            breaker.opened(),
+        )?;
+        if let Some(redis) = &self.second.redis {
+            let redis = redis.statistics();
+            gauge(
+                encoder,
+                "redis_connected",
+                "Whether there is a connection.",
+                None,
+                redis.connected.into(),
+            )?;
+            counter(
+                encoder,
+                "redis_breaker_opened",
+                "Times that Redis was left alone for a while.",
+                redis.breaker_opened,
+            )?;
+            let asked = [("hit", redis.hits), ("miss", redis.misses), ("away", redis.away)];
+            counters(encoder, "redis_lookups", "Look-ups in Redis, by how they ended.", "outcome", &asked)?;
+            gauge(
+                encoder,
+                "redis_debts",
+                "Changes that Redis has not heard of yet.",
+                None,
+                redis.debts as u64,
+            )?;
+        }
+        let Some(bus) = &self.second.bus else { return Ok(()) };
+        let bus = bus.statistics();
+        gauge(
+            encoder,
+            "bus_hearing",
+            "Whether this process hears of all changes: if not, it asks the store.",
+            None,
+            bus.hearing.into(),
+        )?;
+        gauge(encoder, "bus_nodes", "Processes on the bus, this one included.", None, bus.nodes as u64)?;
+        counter(
+            encoder,
+            "bus_deafened",
+            "Times that it could not be sure to hear of all changes.",
+            bus.deafened,
+        )?;
+        counter(encoder, "bus_announced", "Changes told to others.", bus.announced)?;
+        counter(encoder, "bus_heard", "Changes heard of.", bus.heard)?;
+        counter(encoder, "bus_holes", "Times that something may have been missed.", bus.holes)
+    }
+
+    fn api(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let help = "Requests to the API, by route and class of status.";
+        let mut family = encoder.encode_descriptor("api_requests", help, None, kind)?;
+        for answered in self.api.answered() {
+            let labels =
+                [("method", answered.method), ("route", answered.route), ("status", answered.status)];
+            ConstCounter::new(answered.count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Clicks {
     fn clicks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let status = self.pipeline.status();
+        let status = self.0.status();
         counter(encoder, "clicks_produced", "Clicks that were to be recorded.", status.produced)?;
+        counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
         counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
+        counter(
+            encoder,
+            "clicks_repeated",
+            "Deliveries of clicks that had been counted before.",
+            status.repeated,
+        )?;
+        let poison = status.poison.map(|(reason, count)| (reason.as_str(), count));
+        counters(encoder, "log_poison", "Records that were no clicks, by reason.", "reason", &poison)?;
         let dropped = status.dropped.map(|(reason, count)| (reason.as_str(), count));
         counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", "reason", &dropped)?;
         counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
@@ -137,6 +234,14 @@ impl Parts {
             "Commits that failed and were tried again.",
             status.commits_failed,
         )?;
+        counter(
+            encoder,
+            "rollup_commits_fenced",
+            "Commits that changed nothing because others count those clicks now.",
+            status.commits_fenced,
+        )?;
+        counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)?;
+        gauge(encoder, "log_partitions", "Partitions that this worker counts.", None, status.partitions)?;
         counter(
             encoder,
             "rollups_forgotten",
@@ -157,7 +262,7 @@ impl Parts {
             None,
             status.lag_ms,
         )?;
-        Parts::journal(&status, encoder)
+        Clicks::journal(&status, encoder)
     }
 
     fn journal(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -179,18 +284,6 @@ impl Parts {
             "Times that the system refused to bring the journal to the disk; each was tried again.",
             status.sync_failures,
         )
-    }
-
-    fn api(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let kind = ConstCounter::new(0u64).metric_type();
-        let help = "Requests to the API, by route and class of status.";
-        let mut family = encoder.encode_descriptor("api_requests", help, None, kind)?;
-        for answered in self.api.answered() {
-            let labels =
-                [("method", answered.method), ("route", answered.route), ("status", answered.status)];
-            ConstCounter::new(answered.count).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a process can be. A role is a file that only composes: it makes the parts, joins them, starts them, and takes them
-//! down in the opposite order.
+//! What a process can be. A role only composes what the crates and [`crate::engines`] offer.
 
-pub(crate) mod all;
+pub(crate) mod app;
+pub(crate) mod worker;

@@ -4,15 +4,17 @@ mod checks {
     //! What the tree promises about itself.
     mod architecture;
     mod dependencies;
+    mod deploy;
     mod source;
     mod workspace;
 }
 
 mod support {
-    //! A real server and a client for it.
+    //! A real server, a client for it, and the engines behind it.
     pub(crate) mod http;
     pub(crate) mod mmdb;
     pub(crate) mod server;
+    pub(crate) mod services;
 }
 
 mod promises {
@@ -20,6 +22,7 @@ mod promises {
     mod bulk;
     mod clicks;
     mod disk;
+    mod fleet;
     mod hostile;
     mod kills;
     mod lifecycle;

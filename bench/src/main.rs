@@ -7,13 +7,14 @@ mod machine;
 mod measure;
 mod report;
 mod server;
+mod services;
 mod settings;
 mod sqlite;
 mod workload;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use measure::{create, memory, pipeline, redirect, start, stats};
+use measure::{create, kafka, memory, pipeline, redirect, start, stats};
 use settings::Settings;
 use std::process::Command;
 
@@ -39,6 +40,8 @@ enum Measurement {
     Create(create::Options),
     /// Clicks a second from the journal to committed rollups
     Pipeline(pipeline::Options),
+    /// Clicks a second from the journal through Kafka to rollups in PostgreSQL; needs dev/services
+    Kafka(kafka::Options),
     /// Time from start to the first redirect, with millions of links on disk
     Start(start::Options),
     /// Latency of the stats of a link with 100 M clicks
@@ -63,6 +66,7 @@ fn main() -> Result<()> {
         Measurement::Redirect(options) => redirect::run(settings, options),
         Measurement::Create(options) => create::run(settings, options),
         Measurement::Pipeline(options) => pipeline::run(settings, options),
+        Measurement::Kafka(options) => kafka::run(settings, options),
         Measurement::Start(options) => start::run(settings, options),
         Measurement::All => all(),
         Measurement::Floor { listen } => server::floor::run(*listen),

@@ -99,7 +99,7 @@ pub(crate) fn kept_data() -> PathBuf {
 }
 
 /// The root of the source tree.
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 

@@ -4,10 +4,11 @@ use super::flags::PlaceFlags;
 use super::output;
 use super::table::lay_out;
 use crate::clock::now;
+use crate::engines::open_keys;
 use anyhow::{Context, bail};
 use curtail_api::keys::generate_key;
 use curtail_model::{Scopes, Timestamp};
-use curtail_store::{ApiKey, Keys, NewApiKey, sqlite};
+use curtail_store::{ApiKey, Keys, NewApiKey};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -120,14 +121,19 @@ fn revoke(id: u64, shared: &Shared) -> anyhow::Result<()> {
 }
 
 fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
-    let data = shared.place.load()?.settings.server.data;
-    if !data.is_dir() {
-        let data = data.display();
+    let settings = shared.place.load()?.settings;
+    let data = settings.server.data.display();
+    if settings.database.url.is_none() && !settings.server.data.is_dir() {
         bail!(
             "there is no data folder {data}: name it with --data, or start `curtail serve` once to make it"
         );
     }
-    sqlite::open_keys(&data).with_context(|| format!("cannot open the keys in {}", data.display()))
+    let opened =
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(open_keys(&settings));
+    opened.with_context(|| match &settings.database.url {
+        Some(_) => "cannot open the keys in PostgreSQL".to_owned(),
+        None => format!("cannot open the keys in {data}"),
+    })
 }
 
 /// Waits for the store. There is nothing else to do here meanwhile.

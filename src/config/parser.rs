@@ -75,12 +75,21 @@ impl<P: Parser> Parser for List<P> {
 
     fn parse(&self, text: &str) -> Result<Self::Value, String> {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(|item| self.0.parse(item).map_err(|wrong| format!("has {item:?}, which {wrong}"))).collect()
+        items
+            .map(|item| {
+                let shown = || if self.0.is_secret() { "one".to_owned() } else { format!("{item:?}") };
+                self.0.parse(item).map_err(|wrong| format!("has {}, which {wrong}", shown()))
+            })
+            .collect()
     }
 
     fn show(&self, value: &Self::Value) -> Option<String> {
         let items: Vec<String> = value.iter().filter_map(|item| self.0.show(item)).collect();
         Some(items.join(","))
+    }
+
+    fn is_secret(&self) -> bool {
+        self.0.is_secret()
     }
 
     fn is_list(&self) -> bool {

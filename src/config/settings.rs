@@ -7,26 +7,33 @@ mod api;
 mod cache;
 mod clicks;
 mod codes;
+mod database;
 mod geo;
+mod kafka;
 mod limits;
 mod links;
 mod log;
 mod redirect;
+mod redis;
 mod server;
 mod shutdown;
 
 pub(crate) use log::LogFormat;
+pub(crate) use server::Role;
 
 use super::reader::Reader;
 use api::Api;
 use cache::Cache;
 use clicks::Clicks;
 use codes::Codes;
+use database::Database;
 use geo::Geo;
+use kafka::Kafka;
 use limits::Limits;
 use links::Links;
 use log::Log;
 use redirect::Redirect;
+use redis::Redis;
 use server::Server;
 use shutdown::Shutdown;
 
@@ -34,6 +41,9 @@ use shutdown::Shutdown;
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) database: Database,
+    pub(crate) redis: Redis,
+    pub(crate) kafka: Kafka,
     pub(crate) cache: Cache,
     pub(crate) codes: Codes,
     pub(crate) links: Links,
@@ -51,8 +61,11 @@ impl Settings {
     pub(super) fn read(read: &mut Reader) -> Settings {
         let server = Server::read(read);
         let threads = server.threads;
-        Settings {
+        let settings = Settings {
             server,
+            database: Database::read(read),
+            redis: Redis::read(read),
+            kafka: Kafka::read(read),
             cache: Cache::read(read),
             codes: Codes::read(read),
             links: Links::read(read),
@@ -63,6 +76,28 @@ impl Settings {
             geo: Geo::read(read),
             log: Log::read(read),
             shutdown: Shutdown::read(read),
+        };
+        settings.check_role(read);
+        settings
+    }
+
+    /// A role may need what it shares with others.
+    fn check_role(&self, read: &mut Reader) {
+        let shared = self.database.url.is_some();
+        if self.server.role == Role::Worker && (!shared || self.kafka.brokers.is_empty()) {
+            read.contradiction("role", "is worker, which needs database.url and kafka.brokers");
+        }
+        if !self.kafka.brokers.is_empty() && !shared {
+            read.contradiction(
+                "kafka.brokers",
+                "needs database.url: workers count into a store that is shared",
+            );
+        }
+        if !self.redis.urls.is_empty() && !shared {
+            read.contradiction(
+                "redis.url",
+                "needs database.url: a process that is alone has nothing to share",
+            );
         }
     }
 }

@@ -29,6 +29,86 @@ pub(crate) struct AppScheme;
 /// An API key chosen by the operator.
 pub(crate) struct Key;
 
+/// The URL of a service, which may carry a password and so is a secret.
+pub(crate) struct ServiceUrl {
+    /// What it may begin with.
+    pub(crate) schemes: &'static [&'static str],
+    /// A good one.
+    pub(crate) example: &'static str,
+}
+
+/// `host:port` of a broker.
+pub(crate) struct Broker;
+
+/// The name of a topic or of a consumer group, as Kafka has them.
+pub(crate) struct Topic;
+
+impl Parser for ServiceUrl {
+    type Value = Secret;
+
+    fn kind(&self) -> String {
+        format!("URL such as {}", self.example)
+    }
+
+    fn parse(&self, text: &str) -> Result<Secret, String> {
+        let known = text.split_once("://").is_some_and(|(scheme, _)| self.schemes.contains(&scheme));
+        if known {
+            Ok(Secret::new(text))
+        } else {
+            Err(format!("is none: write one such as {}", self.example))
+        }
+    }
+
+    fn show(&self, value: &Secret) -> Option<String> {
+        Some(value.reveal().to_owned())
+    }
+
+    fn is_secret(&self) -> bool {
+        true
+    }
+}
+
+impl Parser for Broker {
+    type Value = String;
+
+    fn kind(&self) -> String {
+        "host:port".to_owned()
+    }
+
+    fn parse(&self, text: &str) -> Result<String, String> {
+        let parts =
+            text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        parts
+            .map(|_| text.to_owned())
+            .ok_or_else(|| "is no host:port: write one such as kafka-1:9092".to_owned())
+    }
+
+    fn show(&self, value: &String) -> Option<String> {
+        Some(value.clone())
+    }
+}
+
+impl Parser for Topic {
+    type Value = String;
+
+    fn kind(&self) -> String {
+        "name of letters, digits, `.`, `_` and `-`".to_owned()
+    }
+
+    fn parse(&self, text: &str) -> Result<String, String> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        if (1..=249).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(text.to_owned())
+        } else {
+            Err("may hold 1 to 249 letters, digits, `.`, `_` and `-`".to_owned())
+        }
+    }
+
+    fn show(&self, value: &String) -> Option<String> {
+        Some(value.clone())
+    }
+}
+
 impl Parser for Path {
     type Value = PathBuf;
 

@@ -34,15 +34,15 @@ pub(crate) struct Options {
     user_agents: Option<PathBuf>,
 }
 
-const QUICK_CLICKS: u32 = 100_000;
+pub(super) const QUICK_CLICKS: u32 = 100_000;
 /// The rate that the clicks seem to have come at: the one to show.
-const PER_SECOND: u32 = 300_000;
+pub(super) const PER_SECOND: u32 = 300_000;
 const SEGMENT_BYTES: u64 = 16 << 20;
 const JOURNAL_BYTES_MAX: u64 = 4 << 30;
 /// As the server has them.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
-const BATCH_CLICKS_MAX: usize = 400_000;
-const COUNTING_MAX: Duration = Duration::from_secs(120);
+pub(super) const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const BATCH_CLICKS_MAX: usize = 400_000;
+pub(super) const COUNTING_MAX: Duration = Duration::from_secs(120);
 
 /// Takes all the figures.
 pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
@@ -140,7 +140,7 @@ fn round_of_ours(settings: &Settings, folder: &Path, agents: &[String], clicks: 
 }
 
 /// Fills a journal and answers the microseconds that recording a click took, making the click up included.
-fn fill(journal: &Path, agents: &[String], clicks: u32) -> Result<f64> {
+pub(super) fn fill(journal: &Path, agents: &[String], clicks: u32) -> Result<f64> {
     let (mut recorders, _reader, mut keeper) = open(journal)?;
     let recorder = recorders.first_mut().context("a journal without streams")?;
     let mut source = Clicks::new(agents, now(), PER_SECOND);
@@ -179,7 +179,7 @@ fn record_surely(
     anyhow::bail!("the journal takes no click")
 }
 
-fn open(journal: &Path) -> Result<(Vec<curtail_clicks::recorder::Recorder>, Reader, Keeper)> {
+pub(super) fn open(journal: &Path) -> Result<(Vec<curtail_clicks::recorder::Recorder>, Reader, Keeper)> {
     let config = journal::Config {
         dir: journal.to_owned(),
         streams: 1,

@@ -70,7 +70,7 @@ pub(crate) async fn authenticate(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let spent = service.rates.spend(caller.key);
+    let spent = service.rates.spend(caller.key).await;
     let mut response = if spent.allowed {
         request.extensions_mut().insert(caller);
         next.run(request).await

@@ -2,7 +2,9 @@
 
 pub(crate) mod key;
 pub(crate) mod link;
+pub(crate) mod pipeline;
 pub(crate) mod stats;
+pub(crate) mod top;
 pub(crate) mod words;
 
 use axum::response::{IntoResponse, Response};

@@ -8,6 +8,7 @@ mod answers;
 mod auth;
 mod body;
 mod bulk;
+mod consistency;
 mod cursor;
 mod dto;
 mod idempotency;
@@ -32,9 +33,11 @@ pub use settings::Settings;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
 use curtail_runtime::password::Passwords;
-use curtail_store::{Keys, Links, Rollups};
+use curtail_runtime::rates::Rates;
+use curtail_store::{Keys, Leaders, Links, Rollups};
 use service::Service;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -50,8 +53,16 @@ pub struct Api {
     pub rollups: Arc<dyn Rollups>,
     /// What was counted, for everything else.
     pub stats: Arc<Stats>,
+    /// Which links are clicked most.
+    pub leaders: Arc<dyn Leaders>,
+    /// Rates that hold over all processes; without, each process keeps its own.
+    pub rates: Option<Arc<dyn Rates>>,
     /// Hashes the passwords of links.
     pub passwords: Passwords,
+    /// What only the store knows: tokens are signed with a key that is made of it.
+    pub secret: [u8; 16],
+    /// What becomes of clicks in this process.
+    pub pipeline: Watch,
     /// What the configuration says.
     pub settings: Settings,
 }
@@ -68,8 +79,11 @@ pub fn router(api: Api) -> (Router, Arc<Requests>) {
         .routes(routes!(routes::stats::of_link))
         .routes(routes!(routes::stats::of_everything))
         .routes(routes!(routes::stats::orphans))
+        .routes(routes!(routes::top::top))
+        .routes(routes!(routes::pipeline::pipeline))
         .routes(routes!(routes::keys::list, routes::keys::create))
         .routes(routes!(routes::keys::revoke))
+        .route_layer(from_fn_with_state(service.clone(), consistency::read_your_writes))
         .route_layer(from_fn_with_state(service.clone(), auth::authenticate));
     let open =
         OpenApiRouter::new().routes(routes!(routes::about::problem)).routes(routes!(routes::about::openapi));

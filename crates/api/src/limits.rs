@@ -1,9 +1,11 @@
 //! How often a key may ask, and how often an address may try keys that do not work.
 //!
-//! Rates are kept by GCRA: a second's worth may come at once, and what was spent comes back evenly. Clients are told by
+//! Rates are kept by GCRA: a second's worth may come at once, and what was spent comes back evenly. Where processes keep
+//! rates together, each has its own as well, for when whoever keeps them is away. Clients are told by
 //! `RateLimit-Policy` and `RateLimit` as draft-ietf-httpapi-ratelimit-headers-10 has them (`q` requests in `w` seconds;
 //! `r` remain, all are back in `t` seconds), and by `Retry-After` when they must wait.
 
+use curtail_runtime::rates::Rates;
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
@@ -12,7 +14,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Attempts with bad keys that an address may make in one [`WINDOW`].
@@ -32,6 +34,7 @@ type Limiter = RateLimiter<u64, DefaultKeyedStateStore<u64>, DefaultClock, State
 /// The rates of all keys and addresses.
 pub(crate) struct RateLimits {
     requests: Option<(NonZeroU32, Limiter)>,
+    shared: Option<Arc<dyn Rates>>,
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
@@ -54,21 +57,28 @@ struct RateState {
 }
 
 impl RateLimits {
-    /// Limits each key to so many requests a second; 0 for no limit.
-    pub(crate) fn new(per_second: u32) -> RateLimits {
+    /// Limits each key to so many requests a second, 0 for no limit; in all processes together where those are `shared`.
+    pub(crate) fn new(per_second: u32, shared: Option<Arc<dyn Rates>>) -> RateLimits {
         let requests = NonZeroU32::new(per_second);
         RateLimits {
             requests: requests
                 .map(|rate| (rate, RateLimiter::hashmap(Quota::per_second(rate)).with_middleware())),
+            shared,
             failures: Mutex::default(),
         }
     }
 
     /// Takes one request from the rate of a key.
-    pub(crate) fn spend(&self, key: u64) -> RequestSpent {
+    pub(crate) async fn spend(&self, key: u64) -> RequestSpent {
         let Some((per_second, limiter)) = &self.requests else {
             return RequestSpent { allowed: true, state: None };
         };
+        if let Some(shared) = &self.shared
+            && let Some(spent) = shared.spend(key, *per_second).await
+        {
+            let state = RateState { per_second: *per_second, remaining: spent.remaining };
+            return RequestSpent { allowed: spent.allowed, state: Some(state) };
+        }
         if limiter.len() >= REMEMBERED_MAX {
             limiter.retain_recent();
         }

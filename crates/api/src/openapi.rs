@@ -22,6 +22,9 @@ holds all. A missing or invalid key is answered with 401, a missing scope with 4
 **Rates** are told as `RateLimit-Policy: \"key\";q=50000;w=1` (requests `q` in `w` seconds) and `RateLimit: \"key\";r=49999;t=1` (`r` are \
 left) after draft-ietf-httpapi-ratelimit-headers; 429 carries `Retry-After`. A bulk is one request.
 
+**Reading what was written.** Where replicas answer reads they may be a moment behind. The answer to a write carries \
+`X-Consistency-Token` and the same in a cookie; send either with what follows within a minute, and it finds what was written.
+
 **Unknown fields and parameters** are refused, so that a misspelt one is not silently ignored. An empty parameter is as one that \
 is not given.";
 

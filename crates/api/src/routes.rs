@@ -5,7 +5,9 @@ pub(crate) mod change;
 pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod list;
+pub(crate) mod pipeline;
 pub(crate) mod stats;
+pub(crate) mod top;
 
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, RawPathParams};

@@ -3,14 +3,16 @@
 use crate::Api;
 use crate::auth::Authenticator;
 use crate::bulk::spill::Spills;
+use crate::consistency::Tokens;
 use crate::limits::RateLimits;
 use crate::origin::Origin;
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::validate::link::Rules;
+use curtail_clicks::pipeline::Watch;
 use curtail_clicks::stats::Stats;
 use curtail_runtime::password::Passwords;
-use curtail_store::{Keys, Links, Rollups};
+use curtail_store::{Keys, Leaders, Links, Rollups};
 use std::sync::Arc;
 
 /// The state of the API.
@@ -19,8 +21,11 @@ pub(crate) struct Service {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) rollups: Arc<dyn Rollups>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) leaders: Arc<dyn Leaders>,
+    pub(crate) pipeline: Watch,
     pub(crate) settings: Settings,
     pub(crate) authenticator: Authenticator,
+    pub(crate) tokens: Tokens,
     pub(crate) rates: RateLimits,
     passwords: Passwords,
     /// Where answers to bulks wait for clients who do not read yet.
@@ -33,7 +38,8 @@ impl Service {
     pub(crate) fn new(api: Api) -> Service {
         Service {
             authenticator: Authenticator::new(api.keys.clone()),
-            rates: RateLimits::new(api.settings.rate_per_second),
+            tokens: Tokens::new(&api.secret),
+            rates: RateLimits::new(api.settings.rate_per_second, api.rates),
             passwords: api.passwords,
             spills: Arc::new(Spills::new(api.settings.spill_folder.clone())),
             origin: api.settings.base_url.as_deref().map(Origin::new),
@@ -41,6 +47,8 @@ impl Service {
             keys: api.keys,
             rollups: api.rollups,
             stats: api.stats,
+            leaders: api.leaders,
+            pipeline: api.pipeline,
             settings: api.settings,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod stats;
+pub(crate) mod top;
 
 use crate::json::{self, Json, Object};
 use crate::problem::{Invalid, Problem};

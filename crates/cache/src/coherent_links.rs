@@ -1,13 +1,16 @@
-//! The store as writers in this process see it: every change is in every layer of the cache before it is acknowledged.
+//! The store as writers in this process see it: every change is in every layer of the cache before it is acknowledged,
+//! and on its way to all other processes.
 //!
 //! New links are written through, because they are about to be clicked; so are changes. A removal leaves the knowledge
 //! that there is nothing, with the version of the removal, so that a fill that read the row before it is refused.
 
+use crate::bus::Bus;
+use crate::redis::Redis;
 use crate::shared_cache::{Held, Layer};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
-    WhenMade,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused, WhenMade,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +23,17 @@ const WRITE_THROUGH_MAX: usize = 64;
 pub struct CoherentLinks {
     links: Arc<dyn Links>,
     layers: Arc<[Arc<dyn Layer>]>,
+    others: Others,
     clock: fn() -> Timestamp,
+}
+
+/// How the other processes learn of a change; a process that is alone has neither.
+#[derive(Clone, Default)]
+pub struct Others {
+    /// Tells them.
+    pub bus: Option<Arc<Bus>>,
+    /// What they find.
+    pub second: Option<Arc<Redis>>,
 }
 
 impl CoherentLinks {
@@ -30,27 +43,40 @@ impl CoherentLinks {
         layers: Arc<[Arc<dyn Layer>]>,
         clock: fn() -> Timestamp,
     ) -> CoherentLinks {
-        CoherentLinks { links, layers, clock }
+        CoherentLinks { links, layers, others: Others::default(), clock }
     }
 
-    fn remember(&self, link: &Link) {
+    /// The same with others to tell.
+    pub fn with_others(self, others: Others) -> CoherentLinks {
+        CoherentLinks { others, ..self }
+    }
+
+    fn remember(&self, link: &Link) -> Vec<u8> {
         let packed = Target::pack(link);
         for layer in &*self.layers {
             layer.put(link.code.as_str(), &packed, (self.clock)());
         }
+        packed
     }
 
     /// Writes a few new links through. Of an import only those whose code somebody asked for before: its absence must
     /// not be remembered, but the rest would push out what visitors ask for.
-    fn remember_new(&self, made: &[Result<Created, Refused>]) {
+    async fn remember_new(&self, made: &[Result<Created, Refused>]) {
         let few = made.len() <= WRITE_THROUGH_MAX;
         let mut record = Vec::new();
         for created in made.iter().flatten().filter(|created| created.when == WhenMade::Now) {
-            let code = created.link.code.as_str();
+            let (code, version) = (created.link.code.as_str(), created.link.version);
             let mut asked_for =
                 |layer: &Arc<dyn Layer>| layer.get(code, (self.clock)(), &mut record) != Held::Unknown;
-            if few || self.layers.iter().any(&mut asked_for) {
-                self.remember(&created.link);
+            if few {
+                let packed = self.remember(&created.link);
+                self.others.announce(code, version, Some(&packed));
+                self.others.put_new(code, &packed).await;
+            } else {
+                if self.layers.iter().any(&mut asked_for) {
+                    self.remember(&created.link);
+                }
+                self.others.announce(code, version, None);
             }
         }
     }
@@ -58,6 +84,32 @@ impl CoherentLinks {
     fn forget(&self, removed: &Link) {
         for layer in &*self.layers {
             layer.put_nothing(removed.code.as_str(), removed.version, (self.clock)());
+        }
+    }
+}
+
+impl Others {
+    fn announce(&self, code: &str, version: u64, record: Option<&[u8]>) {
+        if let Some(bus) = &self.bus {
+            bus.announce(code, version, record);
+        }
+    }
+
+    /// Tells of a change: `record` is what it led to, unless the link is gone. The bus first, because that only queues.
+    async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
+        self.announce(code, version, record);
+        if let Some(second) = &self.second
+            && second.strategy().announces()
+        {
+            second.change(code, version, record.filter(|_| second.strategy().writes_through())).await;
+        }
+    }
+
+    async fn put_new(&self, code: &str, record: &[u8]) {
+        if let Some(second) = &self.second
+            && second.strategy().writes_through()
+        {
+            second.put_new(code, record).await;
         }
     }
 }
@@ -78,7 +130,7 @@ impl Links for CoherentLinks {
         let this = self.clone();
         to_the_end(async move {
             let made = this.links.create(links).await?;
-            this.remember_new(&made);
+            this.remember_new(&made).await;
             Ok(made)
         })
     }
@@ -94,7 +146,8 @@ impl Links for CoherentLinks {
         to_the_end(async move {
             let updated = this.links.update(id, change, only_if, now).await?;
             if let Ok(link) = &updated {
-                this.remember(link);
+                let packed = this.remember(link);
+                this.others.change(link.code.as_str(), link.version, Some(&packed)).await;
             }
             Ok(updated)
         })
@@ -106,6 +159,7 @@ impl Links for CoherentLinks {
             let removed = this.links.delete(id, only_if).await?;
             if let Ok(link) = &removed {
                 this.forget(link);
+                this.others.change(link.code.as_str(), link.version, None).await;
             }
             Ok(removed)
         })
@@ -115,20 +169,28 @@ impl Links for CoherentLinks {
         self.links.resolve(code)
     }
 
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
-        self.links.get(id)
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.links.resolve_newest(code)
     }
 
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
-        self.links.find(code)
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+        self.links.get(id, seen)
     }
 
-    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
-        self.links.list(query)
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+        self.links.find(code, seen)
     }
 
-    fn tags(&self, after: Option<String>, limit: usize) -> Answer<'_, Vec<TagCount>> {
-        self.links.tags(after, limit)
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+        self.links.list(query, seen)
+    }
+
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
+    }
+
+    fn position(&self) -> Seen {
+        self.links.position()
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {

@@ -52,16 +52,19 @@ impl CoreCache {
     #[inline]
     pub fn look_up(&mut self, code: &[u8], now: Timestamp) -> Lookup<'_> {
         let hash = hash_of(code);
-        let now = seconds(now);
+        let second = seconds(now);
         let place = (hash >> 16) as usize % SLOTS;
         // Read before L1 is: a change that comes between makes the slot stale, not wrong.
         let generation = self.shared.generations.of(hash);
-        if self.slots[place].as_deref().is_some_and(|slot| slot.holds(hash, code, generation, now)) {
+        let is_here =
+            self.slots[place].as_deref().is_some_and(|slot| slot.holds(hash, code, generation, second));
+        if is_here && self.shared.lease.holds(now) {
             return Lookup::Link(self.slots[place].as_deref().map_or(&[], Slot::record));
         }
-        match self.shared.look(hash, code, now, &mut self.record) {
+        let (held, is_settled) = self.shared.look(hash, code, now, &mut self.record);
+        match held {
             Held::Link { expires } => {
-                if code.len() + self.record.len() <= INLINE {
+                if is_settled && code.len() + self.record.len() <= INLINE {
                     self.fill(place, hash, code, expires, generation);
                 }
                 Lookup::Link(&self.record)

@@ -32,6 +32,21 @@ impl Known<'_> {
     }
 }
 
+/// When an entry was asked for and when it expires. The first follows from the second, because lives differ by kind and
+/// by hash alone; only the part of a second is kept beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) expires: Seconds,
+    /// When in its second it was asked for, in 128ths.
+    pub(crate) fraction: u8,
+}
+
+impl Times {
+    pub(crate) const FRACTIONS: i64 = 128;
+    /// Over for ever: what has these is only there to refuse what is older.
+    pub(crate) const OVER: Times = Times { expires: 0, fraction: 0 };
+}
+
 /// How long entries may be served, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
@@ -42,14 +57,29 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// When an entry made at `now` expires. Up to a tenth sooner, by the hash of its code, so that entries made together
-    /// do not expire together.
-    pub(crate) fn expiry(&self, known: &Known<'_>, hash: u64, now: Seconds) -> Seconds {
+    /// The times of an entry whose store was asked at `asked`.
+    pub(crate) fn times(&self, known: &Known<'_>, hash: u64, asked: Timestamp) -> Times {
+        let millis = asked.millis() - asked.seconds() * Timestamp::SECOND;
+        Times {
+            expires: seconds(asked).saturating_add(self.life(known, hash)),
+            fraction: (millis * Times::FRACTIONS / Timestamp::SECOND) as u8,
+        }
+    }
+
+    /// When the store was asked for an entry with these times, to 8 ms, never later than it was.
+    pub(crate) fn asked(&self, known: &Known<'_>, hash: u64, times: Times) -> Timestamp {
+        let second = times.expires.saturating_sub(self.life(known, hash));
+        let millis = i64::from(times.fraction) * Timestamp::SECOND / Times::FRACTIONS;
+        Timestamp::from_seconds(i64::from(second)).plus_millis(millis)
+    }
+
+    /// Up to a tenth shorter, by the hash of the code, so that entries made together do not expire together.
+    fn life(&self, known: &Known<'_>, hash: u64) -> Seconds {
         let life = match known {
             Known::Link(_) => self.link,
             Known::Nothing { .. } => self.nothing,
         };
         let jitter = (u64::from(life / 10) * (hash >> 48)) >> 16;
-        now.saturating_add(life - jitter as Seconds)
+        life - jitter as Seconds
     }
 }

@@ -8,11 +8,16 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
+/// Codes that are asked about at once. A store that answers in a millisecond answers four million questions a second
+/// before this is too little; one that hangs must not collect them.
+const UNDER_WAY_MAX: usize = 4_096;
+
 /// Where the answer to a question will be found.
 type Answer<T> = watch::Receiver<Option<T>>;
 /// Questions under way, by code.
 type Board<T> = Arc<Mutex<HashMap<Box<str>, Answer<T>>>>;
 
+#[derive(Clone)]
 pub(crate) struct Flights<T> {
     under_way: Board<T>,
 }
@@ -22,24 +27,27 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         Flights { under_way: Arc::default() }
     }
 
-    /// The answer to the question about `code`: `ask` is only called when nobody else is asking. Nothing when the
-    /// question was dropped unanswered (the process is shutting down).
+    /// The answer to the question about `code`: `ask` is only called when nobody else is asking. Nothing when too many
+    /// are asking about other codes, or the question was dropped unanswered (the process is shutting down).
     pub(crate) async fn join<F>(&self, code: &str, ask: impl FnOnce() -> F) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut answer = self.take_seat(code, ask);
+        let mut answer = self.take_seat(code, ask)?;
         let answered = answer.wait_for(Option::is_some).await.ok()?;
         answered.clone()
     }
 
-    fn take_seat<F>(&self, code: &str, ask: impl FnOnce() -> F) -> Answer<T>
+    fn take_seat<F>(&self, code: &str, ask: impl FnOnce() -> F) -> Option<Answer<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut under_way = lock(&self.under_way);
         if let Some(answer) = under_way.get(code) {
-            return answer.clone();
+            return Some(answer.clone());
+        }
+        if under_way.len() >= UNDER_WAY_MAX {
+            return None;
         }
         let (tell, answer) = watch::channel(None);
         under_way.insert(code.into(), answer.clone());
@@ -52,7 +60,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             drop(landing);
             tell.send_replace(Some(answer));
         });
-        answer
+        Some(answer)
     }
 }
 

@@ -1,15 +1,23 @@
-//! What happens on a miss: the store is asked once, within a budget of time, and every layer remembers the answer.
+//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time, and every layer
+//! remembers the answer.
 
 use crate::flight::Flights;
+use crate::redis::{Asked, Redis, Second};
 use crate::shared_cache::Layer;
 use curtail_model::Timestamp;
+use curtail_runtime::breaker::{Breaker, Policy};
 use curtail_store::{Links, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
 
-/// How long a request waits for the store. An embedded store answers in microseconds; this is for a disk that hangs.
-const BUDGET: Duration = Duration::from_millis(250);
+/// Where somebody else is asking the store, L2 is looked at again after each of these, in milliseconds.
+const WAITS: [u64; 4] = [1, 2, 3, 4];
+/// What all that takes with L2, at most, beside the store's own time.
+const SECOND_BUDGET: Duration = Duration::from_millis(20);
+/// An answer that comes later than its budget is still remembered, if it comes within this.
+const LATE_MAX: Duration = Duration::from_secs(10);
 
 /// What the store said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,27 +30,62 @@ pub enum Resolution {
     Unavailable,
 }
 
-/// Asks the store and remembers.
+/// What a resolver asks and fills.
+pub struct Sources {
+    /// The store.
+    pub links: Arc<dyn Links>,
+    /// What remembers in this process.
+    pub layers: Arc<[Arc<dyn Layer>]>,
+    /// What all processes remember together.
+    pub second: Option<Arc<Redis>>,
+    /// How long a request waits for the store.
+    pub store_budget: Duration,
+}
+
+impl Sources {
+    /// A good budget of an embedded store: it answers in microseconds, so this is for a disk that hangs.
+    pub const EMBEDDED_BUDGET: Duration = Duration::from_millis(250);
+    /// A good budget of a store that is asked over the network.
+    pub const REMOTE_BUDGET: Duration = Duration::from_millis(20);
+}
+
+/// Asks and remembers.
 pub struct Resolver {
-    links: Arc<dyn Links>,
-    layers: Arc<[Arc<dyn Layer>]>,
-    flights: Flights<Resolution>,
+    shared: Arc<Shared>,
+    budget: Duration,
     failures: AtomicU64,
 }
 
+struct Shared {
+    sources: Sources,
+    flights: Flights<Resolution>,
+    breaker: Breaker,
+    /// How long the store takes: an average over about the last eight answers, in microseconds.
+    store_takes: AtomicU64,
+}
+
 impl Resolver {
-    /// A resolver that asks `links` and fills `layers`.
-    pub fn new(links: Arc<dyn Links>, layers: Arc<[Arc<dyn Layer>]>) -> Resolver {
-        Resolver { links, layers, flights: Flights::new(), failures: AtomicU64::new(0) }
+    /// A resolver that asks these.
+    pub fn new(sources: Sources) -> Resolver {
+        let seconds = if sources.second.is_some() { SECOND_BUDGET } else { Duration::ZERO };
+        let budget = sources.store_budget + seconds;
+        let seed = getrandom::u64().unwrap_or(1);
+        let shared = Shared {
+            sources,
+            flights: Flights::new(),
+            breaker: Breaker::new(Policy::NEAR, seed, Instant::now()),
+            store_takes: AtomicU64::new(0),
+        };
+        Resolver { shared: Arc::new(shared), budget, failures: AtomicU64::new(0) }
     }
 
-    /// What a code leads to, by the store's word. However many ask at once, the store is asked once.
+    /// What a code leads to. However many ask at once, it is asked once.
     pub async fn resolve(&self, code: &str, now: Timestamp) -> Resolution {
         let question = || {
-            let (links, layers, code) = (self.links.clone(), self.layers.clone(), code.to_owned());
-            async move { ask(&*links, &layers, &code, now).await }
+            let (shared, code) = (self.shared.clone(), code.to_owned());
+            async move { shared.ask(&code, now).await }
         };
-        let answer = match tokio::time::timeout(BUDGET, self.flights.join(code, question)).await {
+        let answer = match timeout(self.budget, self.shared.flights.join(code, question)).await {
             Ok(Some(answer)) => answer,
             Ok(None) | Err(_) => Resolution::Unavailable,
         };
@@ -52,30 +95,137 @@ impl Resolver {
         answer
     }
 
-    /// How many requests the store left without an answer.
+    /// How many requests were left without an answer.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
+
+    /// What stands between requests and a store that fails.
+    pub fn breaker(&self) -> &Breaker {
+        &self.shared.breaker
+    }
 }
 
-async fn ask(links: &dyn Links, layers: &[Arc<dyn Layer>], code: &str, now: Timestamp) -> Resolution {
-    match links.resolve(code).await {
-        Ok(Some(packed)) => {
-            for layer in layers {
-                layer.put(code, &packed, now);
+impl Shared {
+    async fn ask(self: &Arc<Self>, code: &str, now: Timestamp) -> Resolution {
+        let layers = &self.sources.layers;
+        let mut newest = layers.iter().any(|layer| layer.has_just_changed(code, now));
+        if let Some(second) = &self.sources.second
+            && !newest
+        {
+            match self.look(second, code, now).await {
+                Second::Link { record, refresh } => {
+                    layers.iter().for_each(|layer| {
+                        layer.fill(code, Some(&record), now);
+                    });
+                    if refresh {
+                        self.refresh(code, now);
+                    }
+                    return Resolution::Link(record.into());
+                }
+                Second::Nothing => {
+                    layers.iter().for_each(|layer| {
+                        layer.fill(code, None, now);
+                    });
+                    return Resolution::Nothing;
+                }
+                Second::Changed { .. } => newest = true,
+                Second::Unknown | Second::Wait | Second::Doubtful | Second::Away => {}
             }
-            Resolution::Link(packed.into())
         }
-        Ok(None) => {
-            for layer in layers {
-                layer.put_nothing(code, 0, now);
+        self.ask_store(code, newest, now).await
+    }
+
+    /// Asks L2; while somebody else asks the store, a few times.
+    async fn look(&self, second: &Redis, code: &str, now: Timestamp) -> Second {
+        let hears = self.sources.layers.iter().all(|layer| layer.has_lease(now));
+        let asked = if hears { Asked::Hearing } else { Asked::Deaf };
+        let store_takes = Duration::from_micros(self.store_takes.load(Ordering::Relaxed));
+        let mut found = second.look(code, asked, true, store_takes).await;
+        for wait in WAITS {
+            if found != Second::Wait {
+                break;
             }
-            Resolution::Nothing
+            sleep(Duration::from_millis(wait)).await;
+            found = second.look(code, asked, true, store_takes).await;
         }
-        Err(StoreError::Full | StoreError::Unavailable(_)) => Resolution::Unavailable,
-        Err(StoreError::Damaged(what)) => {
-            tracing::error!(code, what, "a link could not be read");
-            Resolution::Unavailable
+        found
+    }
+
+    /// Asks the store for what ends soon, while it is still being served.
+    fn refresh(self: &Arc<Self>, code: &str, now: Timestamp) {
+        let (shared, code) = (self.clone(), code.to_owned());
+        tokio::spawn(async move {
+            let question = || {
+                let (shared, code) = (shared.clone(), code.clone());
+                async move { shared.ask_store(&code, false, now).await }
+            };
+            // Nobody waits for it; what it finds is remembered.
+            let _ = shared.flights.join(&code, question).await;
+        });
+    }
+
+    async fn ask_store(self: &Arc<Self>, code: &str, newest: bool, now: Timestamp) -> Resolution {
+        let asked = Instant::now();
+        let Some(permit) = self.breaker.admit(asked) else { return Resolution::Unavailable };
+        let links = &self.sources.links;
+        let mut question = if newest { links.resolve_newest(code) } else { links.resolve(code) };
+        let in_time = timeout(self.sources.store_budget, &mut question).await;
+        let answer = match in_time {
+            Ok(answer) => {
+                self.note_time(asked.elapsed());
+                match &answer {
+                    Ok(_) | Err(StoreError::Damaged(_)) => permit.succeeded(Instant::now()),
+                    Err(StoreError::Full | StoreError::Unavailable(_)) => permit.failed(Instant::now()),
+                }
+                answer
+            }
+            Err(_) => {
+                permit.failed(Instant::now());
+                match timeout(LATE_MAX, question).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Resolution::Unavailable,
+                }
+            }
+        };
+        match answer {
+            Ok(found) => {
+                self.remember(code, found.as_deref(), asked, now);
+                found.map_or(Resolution::Nothing, |packed| Resolution::Link(packed.into()))
+            }
+            // What a replica has is not the newest: better than nothing, and not to be remembered.
+            Err(StoreError::Full | StoreError::Unavailable(_)) if newest => self.ask_replica(code).await,
+            Err(StoreError::Full | StoreError::Unavailable(_)) => Resolution::Unavailable,
+            Err(StoreError::Damaged(what)) => {
+                tracing::error!(code, what, "a link could not be read");
+                Resolution::Unavailable
+            }
         }
+    }
+
+    async fn ask_replica(&self, code: &str) -> Resolution {
+        match timeout(self.sources.store_budget, self.sources.links.resolve(code)).await {
+            Ok(Ok(Some(packed))) => Resolution::Link(packed.into()),
+            Ok(Ok(None)) => Resolution::Nothing,
+            Ok(Err(_)) | Err(_) => Resolution::Unavailable,
+        }
+    }
+
+    fn remember(&self, code: &str, found: Option<&[u8]>, asked: Instant, now: Timestamp) {
+        for layer in &*self.sources.layers {
+            layer.fill(code, found, now);
+        }
+        if let Some(second) = self.sources.second.clone() {
+            let (code, found) = (code.to_owned(), found.map(<[u8]>::to_vec));
+            // Whoever waits for the answer need not wait for L2 to have it.
+            tokio::spawn(async move { second.fill(&code, found.as_deref(), asked).await });
+        }
+    }
+
+    fn note_time(&self, took: Duration) {
+        let took = took.as_micros() as u64;
+        let before = self.store_takes.load(Ordering::Relaxed);
+        let now = if before == 0 { took } else { before - before / 8 + took / 8 };
+        self.store_takes.store(now, Ordering::Relaxed);
     }
 }

@@ -9,14 +9,15 @@
 //! |---|---|
 //! | 2 | length of the packed record; `0xffff` says that there is no link, and 8 bytes of version follow as the record |
 //! | 1 | length of the code |
-//! | 1 | whether it was read since it came, or last came round |
+//! | 1 | bit 0: whether it was read since it came, or last came round; the others: when in its second it was asked for, in 128ths |
 //! | 4 | expiry in seconds since the epoch |
 //! | n, m | the code, the record |
 
-use crate::entry::{Known, Seconds};
+use crate::entry::{Known, Times};
 
 const HEADER: usize = 8;
 const NOTHING: u16 = u16::MAX;
+const WAS_READ: u8 = 1;
 /// Room for the longest destination. Giving up one segment is what an insertion may have to wait for: microseconds.
 const SEGMENT: usize = 16 * 1024;
 
@@ -39,7 +40,7 @@ struct Segment {
 pub(crate) struct Entry<'a> {
     pub(crate) code: &'a [u8],
     pub(crate) known: Known<'a>,
-    pub(crate) expires: Seconds,
+    pub(crate) times: Times,
     pub(crate) was_read: bool,
 }
 
@@ -67,7 +68,7 @@ impl Ring {
     }
 
     /// Appends an entry and answers its offset.
-    pub(crate) fn append(&mut self, code: &[u8], known: &Known<'_>, expires: Seconds) -> u32 {
+    pub(crate) fn append(&mut self, code: &[u8], known: &Known<'_>, times: Times) -> u32 {
         let length = entry_length(code, known);
         if !self.fits_newest(length) {
             self.open_segment();
@@ -87,8 +88,8 @@ impl Ring {
         let entry = &mut segment.bytes[at..at + length];
         entry[0..2].copy_from_slice(&marker.to_le_bytes());
         entry[2] = code.len() as u8;
-        entry[3] = 0;
-        entry[4..8].copy_from_slice(&expires.to_le_bytes());
+        entry[3] = times.fraction << 1;
+        entry[4..8].copy_from_slice(&times.expires.to_le_bytes());
         entry[HEADER..HEADER + code.len()].copy_from_slice(code);
         entry[HEADER + code.len()..].copy_from_slice(record);
         (number * SEGMENT + at) as u32
@@ -122,7 +123,7 @@ impl Ring {
     /// Remembers that an entry was read.
     #[inline]
     pub(crate) fn mark_read(&mut self, offset: u32) {
-        self.segments[offset as usize / SEGMENT].bytes[offset as usize % SEGMENT + 3] = 1;
+        self.segments[offset as usize / SEGMENT].bytes[offset as usize % SEGMENT + 3] |= WAS_READ;
     }
 
     /// Calls `each` for all entries.
@@ -172,7 +173,8 @@ fn entry_at(segment: &[u8], at: usize) -> (Entry<'_>, usize) {
         _ => Known::Link(record),
     };
     let expires = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-    (Entry { code, known, expires, was_read: bytes[3] != 0 }, HEADER + code_length + record_length)
+    let times = Times { expires, fraction: bytes[3] >> 1 };
+    (Entry { code, known, times, was_read: bytes[3] & WAS_READ != 0 }, HEADER + code_length + record_length)
 }
 
 fn entry_length(code: &[u8], known: &Known<'_>) -> usize {

@@ -4,16 +4,37 @@
 //! came round last; the others are given another round. Walks over unknown codes leave entries that nobody reads again,
 //! so they push out little else.
 
-use crate::entry::{Known, Seconds};
+use crate::entry::{Known, Lifetimes, Times, seconds};
 use crate::index::Index;
 use crate::ring::{Ring, for_each_in};
+use curtail_model::Timestamp;
 
 /// The share of the bytes that the index may take: one of eight.
 const INDEX_SHARE: usize = 8;
 
+/// Replicas are left out when they are farther behind than this: what the store says of a link that was known for
+/// longer is no news from before the link.
+pub(crate) const REPLICA_LAG_MAX_MS: i64 = 1_250;
+
+/// What an entry is put in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// This process changed the link.
+    Change,
+    /// Another did. Matters only where something is known of the code.
+    News,
+    /// The store was asked. Whether it was overtaken by a change under the same hash tells only where there is nothing to
+    /// compare with.
+    Fill {
+        /// Whether it was.
+        overtaken: bool,
+    },
+}
+
 pub(crate) struct Shard {
     index: Index,
     ring: Ring,
+    lifetimes: Lifetimes,
     index_bytes_max: usize,
     hash_of: fn(&[u8]) -> u64,
     pub(crate) evicted: u64,
@@ -22,20 +43,20 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// A shard of at most `bytes_max`, index included.
-    pub(crate) fn new(bytes_max: usize, hash_of: fn(&[u8]) -> u64) -> Shard {
+    pub(crate) fn new(bytes_max: usize, lifetimes: Lifetimes, hash_of: fn(&[u8]) -> u64) -> Shard {
         let index_bytes_max = bytes_max / INDEX_SHARE;
         let ring = Ring::new(bytes_max - index_bytes_max);
-        Shard { index: Index::new(), ring, index_bytes_max, hash_of, evicted: 0, refused: 0 }
+        Shard { index: Index::new(), ring, lifetimes, index_bytes_max, hash_of, evicted: 0, refused: 0 }
     }
 
-    /// What is known of a code, and until when.
+    /// What is known of a code, since when and until when.
     #[inline]
-    pub(crate) fn get(&mut self, hash: u64, code: &[u8]) -> Option<(Known<'_>, Seconds)> {
+    pub(crate) fn get(&mut self, hash: u64, code: &[u8]) -> Option<(Known<'_>, Times)> {
         let ring = &self.ring;
         let offset = self.index.find(hash, |offset| ring.entry(offset).code == code)?;
         self.ring.mark_read(offset);
         let entry = self.ring.entry(offset);
-        Some((entry.known, entry.expires))
+        Some((entry.known, entry.times))
     }
 
     /// Remembers what is known of a code, unless something newer is. Answers whether it did.
@@ -44,26 +65,32 @@ impl Shard {
         hash: u64,
         code: &[u8],
         known: &Known<'_>,
-        expires: Seconds,
-        now: Seconds,
+        times: Times,
+        at: Timestamp,
+        reason: Reason,
     ) -> bool {
         let ring = &self.ring;
         if let Some(offset) = self.index.find(hash, |offset| ring.entry(offset).code == code) {
             let old = self.ring.entry(offset);
             // A newer version is newer for ever. That there is nothing (version 0: the store's word, of no certain time) is
-            // believed once the time of what was known before is over.
+            // believed once the time of what was known before is over, or its age beyond what a replica may be behind.
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
-            if is_older && (!is_undated || old.expires > now) {
+            let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
+            let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MS;
+            if is_older && !(is_undated && is_past) {
                 self.refused += 1;
                 return false;
             }
             self.index.remove(hash, |candidate| candidate == offset);
+        } else if let Reason::News | Reason::Fill { overtaken: true } = reason {
+            self.refused += u64::from(reason != Reason::News);
+            return false;
         }
         if !Ring::fits(code, known) {
             return false;
         }
-        self.make_room(code, known, now);
-        let offset = self.ring.append(code, known, expires);
+        self.make_room(code, known, at);
+        let offset = self.ring.append(code, known, times);
         self.index.insert(hash, offset);
         true
     }
@@ -74,7 +101,7 @@ impl Shard {
     }
 
     /// Entries get one chance for each insertion: the second segment that has to go, goes whole.
-    fn make_room(&mut self, code: &[u8], known: &Known<'_>, now: Seconds) {
+    fn make_room(&mut self, code: &[u8], known: &Known<'_>, now: Timestamp) {
         let mut keep = true;
         while !self.ring.has_room(code, known) {
             self.evict_segment(now, keep);
@@ -94,7 +121,7 @@ impl Shard {
         }
     }
 
-    fn evict_segment(&mut self, now: Seconds, keep: bool) {
+    fn evict_segment(&mut self, now: Timestamp, keep: bool) {
         let Some((first, bytes, end)) = self.ring.take_oldest() else { return };
         for_each_in(&bytes, end, |at, entry| {
             let hash = (self.hash_of)(entry.code);
@@ -103,8 +130,8 @@ impl Shard {
             if !self.index.remove(hash, |candidate| candidate == offset) {
                 return;
             }
-            if keep && entry.was_read && entry.expires > now {
-                let moved = self.ring.append(entry.code, &entry.known, entry.expires);
+            if keep && entry.was_read && entry.times.expires > seconds(now) {
+                let moved = self.ring.append(entry.code, &entry.known, entry.times);
                 self.index.insert(hash, moved);
             } else {
                 self.evicted += 1;

@@ -3,9 +3,10 @@
 //! Up to 64 shards, each under a lock that is held for one look-up or one insertion; what is found is copied out, so no
 //! reference outlives the lock. The locks are seldom contended, because the per-core caches answer for the hot codes.
 
-use crate::entry::{Known, Lifetimes, Seconds, seconds};
-use crate::generations::Generations;
-use crate::shard::Shard;
+use crate::entry::{Known, Lifetimes, Seconds, Times, seconds};
+use crate::generations::{Changes, Generations};
+use crate::lease::{Lease, RECENT_MS};
+use crate::shard::{Reason, Shard};
 use curtail_model::Timestamp;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -29,6 +30,16 @@ pub trait Layer: Send + Sync {
     /// Remembers that a code has no link: as of the change `version` that removed it, or 0 when only the absence itself
     /// is known (which any known link beats).
     fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool;
+
+    /// Remembers what the store said when it was asked at `asked`: the packed record of a code, or that there is none.
+    /// Refused as by `put`, and when a change may have come in between that nothing here tells of any more.
+    fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool;
+
+    /// Whether something may have changed about a code so lately that a copy of the store need not know.
+    fn has_just_changed(&self, code: &str, now: Timestamp) -> bool;
+
+    /// Whether what it holds may be served unchecked, because whoever fills it hears of all changes.
+    fn has_lease(&self, now: Timestamp) -> bool;
 }
 
 /// What a layer holds for a code.
@@ -64,15 +75,24 @@ pub struct Statistics {
 pub struct SharedCache {
     shards: Box<[Mutex<Shard>]>,
     lifetimes: Lifetimes,
+    changes: Changes,
     pub(crate) generations: Generations,
+    pub(crate) lease: Lease,
 }
 
 impl SharedCache {
     /// A cache of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize, lifetimes: Lifetimes) -> SharedCache {
         let count = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
-        let shards = (0..count).map(|_| Mutex::new(Shard::new(bytes_max / count, hash_of))).collect();
-        SharedCache { shards, lifetimes, generations: Generations::new() }
+        let shards =
+            (0..count).map(|_| Mutex::new(Shard::new(bytes_max / count, lifetimes, hash_of))).collect();
+        SharedCache {
+            shards,
+            lifetimes,
+            changes: Changes::new(),
+            generations: Generations::new(),
+            lease: Lease::endless(),
+        }
     }
 
     /// How full it is and what it has done.
@@ -89,28 +109,60 @@ impl SharedCache {
         })
     }
 
+    /// What is known of a code, and whether that is good for as long as the lease holds.
     #[inline]
-    pub(crate) fn look(&self, hash: u64, code: &[u8], now: Seconds, record: &mut Vec<u8>) -> Held {
+    pub(crate) fn look(&self, hash: u64, code: &[u8], now: Timestamp, record: &mut Vec<u8>) -> (Held, bool) {
         record.clear();
         let mut shard = lock(self.shard(hash));
-        match shard.get(hash, code) {
-            None => Held::Unknown,
-            Some((Known::Nothing { .. }, expires)) if expires > now => Held::Nothing,
-            Some((Known::Nothing { .. }, _)) => Held::Unknown,
-            Some((Known::Link(packed), expires)) => {
+        let Some((known, times)) = shard.get(hash, code) else { return (Held::Unknown, false) };
+        let asked = self.lifetimes.asked(&known, hash, times);
+        let is_fresh = times.expires > seconds(now) && self.lease.may_serve(asked, now);
+        let held = match known {
+            Known::Nothing { .. } if is_fresh => Held::Nothing,
+            Known::Nothing { .. } => Held::Unknown,
+            Known::Link(packed) => {
                 record.extend_from_slice(packed);
-                if expires > now { Held::Link { expires } } else { Held::StaleLink }
+                if is_fresh { Held::Link { expires: times.expires } } else { Held::StaleLink }
             }
-        }
+        };
+        (held, self.lease.is_settled(asked))
     }
 
     fn keep(&self, code: &str, known: &Known<'_>, now: Timestamp) -> bool {
         let hash = hash_of(code.as_bytes());
-        let now = seconds(now);
-        let expires = self.lifetimes.expiry(known, hash, now);
-        let kept = lock(self.shard(hash)).put(hash, code.as_bytes(), known, expires, now);
+        let times = self.lifetimes.times(known, hash, now);
+        self.changes.note(hash, now);
+        let kept = lock(self.shard(hash)).put(hash, code.as_bytes(), known, times, now, Reason::Change);
         self.generations.advance(hash);
         kept
+    }
+
+    /// Learns that another node changed a link: what it is now where that is told, else only what it is not any more.
+    pub(crate) fn learn(&self, code: &str, version: u64, record: Option<&[u8]>, now: Timestamp) {
+        let hash = hash_of(code.as_bytes());
+        let (known, times) = match record {
+            Some(packed) => {
+                let known = Known::Link(packed);
+                (known, self.lifetimes.times(&known, hash, now))
+            }
+            None => (Known::Nothing { version }, Times::OVER),
+        };
+        // The order matters: a fill that does not find this note has been put in by now, and is replaced.
+        self.changes.note(hash, now);
+        lock(self.shard(hash)).put(hash, code.as_bytes(), &known, times, now, Reason::News);
+        self.generations.advance(hash);
+    }
+
+    /// Until `until`, what is remembered may be served unchecked. In a process that hears of nobody's changes but its own
+    /// that is for ever.
+    pub(crate) fn renew_lease(&self, until: Timestamp) {
+        self.lease.renew(until);
+    }
+
+    /// Believes nothing from before `now`: something was missed.
+    pub(crate) fn suspect(&self, now: Timestamp) {
+        self.lease.suspect(now);
+        self.generations.advance_all();
     }
 
     #[inline]
@@ -121,7 +173,7 @@ impl SharedCache {
 
 impl Layer for SharedCache {
     fn get(&self, code: &str, now: Timestamp, record: &mut Vec<u8>) -> Held {
-        self.look(hash_of(code.as_bytes()), code.as_bytes(), seconds(now), record)
+        self.look(hash_of(code.as_bytes()), code.as_bytes(), now, record).0
     }
 
     fn put(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
@@ -130,6 +182,28 @@ impl Layer for SharedCache {
 
     fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool {
         self.keep(code, &Known::Nothing { version }, now)
+    }
+
+    fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool {
+        let hash = hash_of(code.as_bytes());
+        let known = found.map_or(Known::Nothing { version: 0 }, Known::Link);
+        let times = self.lifetimes.times(&known, hash, asked);
+        let mut shard = lock(self.shard(hash));
+        // Looked at under the lock: see `learn`.
+        let overtaken = self.changes.last(hash) >= asked;
+        let kept = shard.put(hash, code.as_bytes(), &known, times, asked, Reason::Fill { overtaken });
+        drop(shard);
+        self.generations.advance(hash);
+        kept
+    }
+
+    fn has_just_changed(&self, code: &str, now: Timestamp) -> bool {
+        let last = self.changes.last(hash_of(code.as_bytes()));
+        now < last.plus_millis(RECENT_MS)
+    }
+
+    fn has_lease(&self, now: Timestamp) -> bool {
+        self.lease.holds(now)
     }
 }
 

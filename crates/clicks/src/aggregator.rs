@@ -4,15 +4,18 @@
 //! plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs is counted once and written
 //! for minute, hour and day. Rows come by grain, start and subject: new rollups lie together in a store, by time.
 //!
-//! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its path.
+//! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its path. The
+//! hours and days of everything also say which links have the most clicks by people.
 
 mod counter;
+mod leaders;
 
 use crate::log::{Click, Clicked, Clicks};
 use crate::rollup::{self, Malformed, encode};
 use counter::Counter;
 use curtail_model::{ClickClass, Timestamp};
 use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject, Totals};
+use leaders::{Leaders, Named};
 use std::sync::Arc;
 
 const MINUTES_OF_HOUR: u32 = 60;
@@ -21,21 +24,25 @@ const MINUTES_OF_DAY: u32 = 24 * 60;
 /// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the clicks and
 /// changes nothing else, so it can be asked again.
 pub fn fold(clicks: &mut Clicks, merge: Merge) -> Batch {
-    clicks.clicks.sort_unstable_by_key(|click| (matches!(click.clicked, Clicked::Orphan(_)), click.minute));
+    clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
     let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
     let (on_links, orphans) = clicks.clicks.split_at_mut(links);
-    let mut rows =
-        Rows { by_grain: Default::default(), counter: Counter::new(&clicks.values), bytes: Vec::new() };
-    rows.add(Subject::Everything, on_links);
-    rows.add(Subject::Orphans, orphans);
-    on_links.sort_unstable_by_key(|click| (click.clicked, click.minute));
+    let mut of_links = Rows::new(Counter::new(&clicks.values), None);
     let mut totals = Vec::new();
     for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
         if let Clicked::Link(link) = of_link[0].clicked {
-            totals.push((link, rows.add(Subject::Link(link), of_link)));
+            totals.push((link, of_links.add(Subject::Link(link), of_link)));
         }
     }
-    Batch { rows: rows.in_order(), totals, positions: clicks.positions(), merge }
+    let Rows { by_grain: of_links, leaders, .. } = of_links;
+    let leaders = leaders.named();
+    on_links.sort_unstable_by_key(|click| click.minute);
+    orphans.sort_unstable_by_key(|click| click.minute);
+    let mut rows = Rows::new(Counter::new(&clicks.values), Some(&leaders));
+    rows.add(Subject::Everything, on_links);
+    rows.add(Subject::Orphans, orphans);
+    let rows = rows.in_order(of_links);
+    Batch { rows, totals, positions: clicks.positions(), lane: 0, claims: Vec::new(), merge }
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.
@@ -54,14 +61,24 @@ pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
 }
 
 struct Rows<'a> {
-    /// Each in order of subjects, and of time for each subject.
-    by_grain: [Vec<Row>; Grain::ALL.len()],
+    by_grain: ByGrain,
     counter: Counter<'a>,
+    /// What was counted for links.
+    leaders: Leaders,
+    /// What the rows of everything say of links.
+    named: Option<&'a Named>,
     /// Where rows are written before they are copied at their exact length.
     bytes: Vec<u8>,
 }
 
-impl Rows<'_> {
+/// Each in order of subjects, and of time for each subject.
+type ByGrain = [Vec<Row>; Grain::ALL.len()];
+
+impl<'a> Rows<'a> {
+    fn new(counter: Counter<'a>, named: Option<&'a Named>) -> Rows<'a> {
+        Rows { by_grain: ByGrain::default(), counter, leaders: Leaders::default(), named, bytes: Vec::new() }
+    }
+
     /// Adds the rows of a subject, whose clicks come by minute. Answers its totals.
     fn add(&mut self, subject: Subject, clicks: &[Click]) -> Totals {
         let mut totals = Totals::default();
@@ -93,7 +110,17 @@ impl Rows<'_> {
         if grain == Grain::Day {
             self.counter.count_visitors();
         }
-        encode(grain, self.counter.counts(), &mut self.bytes);
+        if let Subject::Link(link) = subject {
+            let by_people = self.counter.counts().clicks[ClickClass::Human as usize];
+            self.leaders.note(grain, minute, link, by_people);
+        }
+        match self.named.filter(|_| subject == Subject::Everything) {
+            Some(named) => {
+                let bytes = &mut self.bytes;
+                self.counter.with_leaders(named.of(grain, minute), |counts| encode(grain, counts, bytes));
+            }
+            None => encode(grain, self.counter.counts(), &mut self.bytes),
+        }
         let start = Timestamp::from_millis(i64::from(minute) * Timestamp::MINUTE).start_of(grain.millis());
         self.by_grain[grain as usize].push(Row {
             subject,
@@ -103,10 +130,12 @@ impl Rows<'_> {
         });
     }
 
-    /// All rows, by grain, start and subject.
-    fn in_order(self) -> Vec<Row> {
-        let mut rows = Vec::with_capacity(self.by_grain.iter().map(Vec::len).sum());
-        for mut of_grain in self.by_grain {
+    /// All rows, and those of links behind them, by grain, start and subject.
+    fn in_order(self, of_links: ByGrain) -> Vec<Row> {
+        let counts = self.by_grain.iter().chain(&of_links).map(Vec::len);
+        let mut rows = Vec::with_capacity(counts.sum());
+        for (mut of_grain, mut of_links) in self.by_grain.into_iter().zip(of_links) {
+            of_grain.append(&mut of_links);
             // The sort is stable and subjects are in order; with a single period it only looks.
             of_grain.sort_by_key(|row| row.start);
             rows.append(&mut of_grain);

@@ -1,7 +1,7 @@
 //! The journal: the node's own disk, where every click is before its redirect leaves.
 //!
 //! Each core owns one *stream*, a row of mapped segment files `DIR/<stream>/<sequence>.seg` that only its
-//! [`Recorder`] writes. One [`Reader`] follows all streams; one [`Keeper`] does what may take time: it allocates
+//! [`Recorder`] writes. No other node has the same streams (see `journal/node.rs` and [`crate::log::streams`]). One [`Reader`] follows all streams; one [`Keeper`] does what may take time: it allocates
 //! segments before they are needed, takes back what has been counted, and syncs in groups.
 //!
 //! # What it promises
@@ -35,20 +35,24 @@ mod folder;
 pub(crate) mod header;
 pub mod keeper;
 pub(crate) mod mapped;
+mod node;
 pub mod reader;
 pub(crate) mod record;
 pub(crate) mod segment;
+mod shipped;
 pub mod stream;
 
 pub use decode::decode;
 pub use keeper::Keeper;
 pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, SegmentKey, Text};
+pub use shipped::Shipped;
 pub use stream::{Counts, Meter};
 
 use crate::clock::now;
+use crate::log::streams::{CORES_MAX, of_core};
 use crate::recorder::Recorder;
 use crate::salt::Salts;
-use std::collections::BTreeMap;
+use curtail_model::Timestamp;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -98,6 +102,9 @@ pub enum JournalError {
 
 /// What segments are multiples of: whole pages, on all machines.
 const SEGMENT_STEP: u64 = 1 << 16;
+/// No process begins at a sequence below the seconds since then, 2026-01-01: positions that an older state of the folder
+/// does not know of are behind it, as long as a stream takes less than a segment a second. It lasts until 2094.
+const FIRST_SECOND: i64 = 1_767_225_600;
 /// The longest segment: positions have 32 bits for the offset, and a segment is the unit of recycling.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
@@ -113,28 +120,40 @@ pub fn open(
     fs::create_dir_all(&config.dir).map_err(|source| io_error(&config.dir, source))?;
     let salt_path = config.dir.join("salt");
     let salts = Salts::open(&salt_path, now).map_err(|source| io_error(&salt_path, source))?;
+    let node = node::number(&config.dir).map_err(|source| io_error(&config.dir, source))?;
     let mut left = folder::list(&config.dir)?;
-    let consumed: BTreeMap<u64, u64> = consumed.iter().copied().collect();
+    let mut passed = shipped::read(&config.dir);
+    for &(stream, position) in consumed {
+        let passed = passed.entry(stream).or_default();
+        *passed = (*passed).max(position);
+    }
 
-    // Streams of this process first, then those that only earlier ones had.
-    let mut numbers: Vec<u64> = (0..config.streams as u64).collect();
-    numbers.extend(left.keys().copied().filter(|&number| number >= config.streams as u64));
+    // Streams of this process first, then those that only earlier ones, or other nodes, had.
+    let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node, core)).collect();
+    let own = numbers.len();
+    let others: Vec<u64> = left.keys().copied().filter(|number| !numbers.contains(number)).collect();
+    numbers.extend(others);
     let mut shared = Shared::default();
     let mut cursors = Vec::with_capacity(numbers.len());
     let mut old = Vec::new();
-    let mut sequences = Vec::with_capacity(config.streams);
-    for number in numbers {
-        let position = consumed.get(&number).copied().unwrap_or(0);
-        let stream = Arc::new(Stream::new(number, position));
+    let mut sequences = Vec::with_capacity(numbers.len());
+    for (index, number) in numbers.into_iter().enumerate() {
+        let position = passed.get(&number).copied().unwrap_or(0);
         let files = left.remove(&number).unwrap_or_default();
         let last = files.last().map_or(0, |file| u64::from(file.sequence));
-        sequences.push(last.max(sequence_of(position)) + 1);
         let (done, waiting): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| u64::from(file.sequence) < sequence_of(position));
         // Counted, but the process died before it could take them back.
         for file in done {
             fs::remove_file(&file.path).map_err(|source| io_error(&file.path, source))?;
         }
+        if index >= own && waiting.is_empty() {
+            // It goes when it is empty, and is in nobody's way if something else is in it.
+            let _ = fs::remove_dir(config.dir.join(number.to_string()));
+            continue;
+        }
+        sequences.push(last.max(sequence_of(position)).max(first_sequence(now)) + 1);
+        let stream = Arc::new(Stream::new(number, position));
         shared.backlog_bytes.fetch_add(waiting.iter().map(|file| file.length).sum(), Ordering::Relaxed);
         old.extend(waiting.iter().map(|file| (Arc::clone(&stream), file.clone())));
         cursors.push((Arc::clone(&stream), waiting));
@@ -144,13 +163,18 @@ pub fn open(
 
     let shared = Arc::new(shared);
     let salts = Arc::new(salts);
-    let reader = Reader::new(cursors, Arc::clone(&shared));
+    let reader = Reader::new(cursors, own, Arc::clone(&shared));
     let streams = &shared.streams[..config.streams];
     let recorders =
         streams.iter().map(|stream| Recorder::new(Arc::clone(stream), Arc::clone(&salts))).collect();
     let mut keeper = Keeper::new(config, Arc::clone(&shared), old, &sequences, salts)?;
     keeper.begin(now)?;
     Ok((recorders, reader, keeper))
+}
+
+/// The sequence that stands for this time.
+fn first_sequence(now: Timestamp) -> u64 {
+    u64::try_from(now.millis() / 1000 - FIRST_SECOND).unwrap_or(0)
 }
 
 /// The position of a byte in a segment.
@@ -175,6 +199,12 @@ fn io_error(path: &Path, source: io::Error) -> JournalError {
 fn checked(mut config: Config) -> Result<Config, JournalError> {
     if config.streams == 0 {
         return Err(JournalError::Config("the journal needs at least one stream".into()));
+    }
+    if config.streams > CORES_MAX {
+        return Err(JournalError::Config(format!(
+            "the journal has at most {CORES_MAX} streams, not {}",
+            config.streams
+        )));
     }
     if config.segment_bytes == 0 || config.segment_bytes > SEGMENT_BYTES_MAX {
         return Err(JournalError::Config(format!(

@@ -9,6 +9,8 @@ pub mod classify;
 mod clock;
 pub mod geo;
 pub mod journal;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log;
 pub mod pipeline;
 pub mod recorder;

@@ -1,22 +1,29 @@
 //! The log: what carries enriched clicks to the aggregator.
 //!
-//! This is the seam behind which Kafka will stand. The embedded log is the node's own journal, read through the
-//! [`Shipper`]. Whatever the log is, it promises (one suite, `tests/count_log.rs`):
+//! Two engines stand behind it. The embedded log is the node's own journal, read through the [`Shipper`]; Kafka, with the
+//! feature `kafka`, is what many nodes write and many workers read. Whatever the log is, it promises (one suite,
+//! `tests/count/log.rs`):
 //!
 //! - what is read comes with the positions to store together with what was counted;
 //! - a log opened at stored positions goes on there: nothing before them comes again, nothing after them is missing,
 //!   whenever the consumer died;
 //! - it keeps what was read until [`Log::committed`] says that it has been counted for good;
-//! - what cannot be read is reported once, and never stands in the way of what follows.
+//! - what cannot be read is reported once, and never stands in the way of what follows;
+//! - a consumer that others have taken over from counts nothing: it commits in the name of [`Log::claims`].
 
+pub(crate) mod claims;
 mod click;
+mod embedded;
+pub mod record;
+pub mod streams;
+pub(crate) mod tally;
 mod values;
 
 pub use click::{Click, Clicked};
+pub use embedded::EmbeddedLog;
 pub use values::{AgentId, AgentValues, CampaignId, CampaignValues, PlaceId, PlaceValues, ValueId, Values};
 
-use crate::journal::{Damage, Reader};
-use crate::shipper::Shipper;
+use crate::journal::Damage;
 use curtail_model::Timestamp;
 use curtail_store::rollups::Positions;
 use std::collections::BTreeMap;
@@ -26,9 +33,9 @@ const VALUES_BYTES_MAX: usize = 32 << 20;
 
 /// What carries clicks. One consumer owns it; calls hand over batches, never single clicks.
 pub trait Log: Send {
-    /// Adds up to `limit` clicks that have not been read yet, and moves the positions past them. Answers how many; it
-    /// does not wait for any.
-    fn read(&mut self, limit: usize, into: &mut Clicks) -> usize;
+    /// Reads up to `limit` clicks on, adds those that have not been counted yet, and moves the positions past them. Answers
+    /// how many it read; it does not wait for any. What is not committed by the next call may be taken out again.
+    fn read(&mut self, limit: usize, into: &mut Clicks) -> Result<usize, Unavailable>;
 
     /// Everything before these positions has been counted for good.
     fn committed(&mut self, positions: &Positions);
@@ -38,7 +45,25 @@ pub trait Log: Send {
 
     /// What could not be read, since the last call.
     fn take_damage(&mut self) -> Vec<Damage>;
+
+    /// The lane to commit in, so as not to wait for other consumers.
+    fn lane(&self) -> u16;
+
+    /// The streams that this consumer has claimed, with their epochs: a commit names those that it moves.
+    fn claims(&self) -> &[(u64, u64)];
+
+    /// A commit was fenced: others count some of these streams. What was read since the last commit is forgotten and comes
+    /// again, unless they have counted it.
+    fn fenced(&mut self);
+
+    /// Whether others count what is left when this consumer ends.
+    fn is_shared(&self) -> bool;
 }
+
+/// A log cannot be read just now; it is to be tried again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
 
 /// Clicks that have been read and not been counted yet.
 #[derive(Debug, Default)]
@@ -76,42 +101,5 @@ impl Clicks {
         self.clicks.clear();
         self.positions.clear();
         self.values.forget_if_many();
-    }
-}
-
-/// The log of a single node: its journal, enriched while it is read.
-pub struct EmbeddedLog {
-    reader: Reader,
-    shipper: Shipper,
-}
-
-impl EmbeddedLog {
-    /// The log over this journal.
-    pub fn new(reader: Reader, shipper: Shipper) -> EmbeddedLog {
-        EmbeddedLog { reader, shipper }
-    }
-}
-
-impl Log for EmbeddedLog {
-    fn read(&mut self, limit: usize, into: &mut Clicks) -> usize {
-        let Clicks { clicks, values, .. } = into;
-        self.shipper.prepare(values);
-        let progress = self.reader.read(limit, &mut |segment, entry| {
-            clicks.push(self.shipper.enrich(segment, entry, values));
-        });
-        progress.positions.iter().for_each(|(stream, position)| into.moved(*stream, *position));
-        progress.clicks
-    }
-
-    fn committed(&mut self, positions: &Positions) {
-        self.reader.committed(positions);
-    }
-
-    fn oldest_waiting(&mut self) -> Option<Timestamp> {
-        self.reader.oldest_waiting()
-    }
-
-    fn take_damage(&mut self) -> Vec<Damage> {
-        self.reader.take_damage()
     }
 }

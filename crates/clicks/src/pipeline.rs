@@ -1,18 +1,26 @@
 //! The pipeline: the threads that count what recorders put into the journal.
 //!
-//! The shipper thread wakes a few times a second, reads what has come, folds it and commits rollups, totals and
+//! The counting thread wakes a few times a second, reads what has come, folds it and commits rollups, totals and
 //! positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and leaves the rest
-//! in the journal. A commit whose answer was lost is not repeated blindly: the stored positions say whether it happened.
+//! in the log. A commit whose answer was lost is not repeated blindly: the stored positions say whether it happened.
 //!
 //! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are too old.
+//!
+//! With Kafka between them, a node has the keeper and ships ([`ship`]), and a worker counts and forgets ([`work`]).
 
 mod counting;
 mod courtesy;
+#[cfg(feature = "kafka")]
+mod nodes;
 mod retention;
+#[cfg(feature = "kafka")]
+mod shipping;
 mod status;
 
+#[cfg(feature = "kafka")]
+pub use nodes::{ShipConfig, WorkConfig, ship, work};
 pub use retention::Retention;
-pub use status::Status;
+pub use status::{Part, Status};
 
 use crate::geo::{Geo, GeoError};
 use crate::journal::{Keeper, Meter, Reader};
@@ -57,76 +65,112 @@ pub enum StartError {
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// The client of Kafka does not start.
+    #[cfg(feature = "kafka")]
+    #[error("kafka.brokers: Kafka's client does not start: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// How far the journal is shipped cannot be noted.
+    #[error("the journal's folder cannot be written: {0}")]
+    Shipped(std::io::Error),
 }
 
 /// The running threads. Dropping it leaves them running until the process ends; [`Pipeline::drain`] ends them in order.
 pub struct Pipeline {
     watch: Watch,
-    counting: JoinHandle<()>,
-    counting_ended: mpsc::Receiver<()>,
-    keeper: JoinHandle<()>,
-    stop_keeper: mpsc::Sender<()>,
-    stop_retention: mpsc::Sender<()>,
+    main: JoinHandle<()>,
+    main_ended: mpsc::Receiver<()>,
+    keeper: Option<Helper>,
+    retention: Option<Helper>,
+}
+
+/// A thread that works until its sender is gone.
+struct Helper {
+    thread: JoinHandle<()>,
+    stop: mpsc::Sender<()>,
 }
 
 /// Looks at a pipeline from another thread, for metrics.
 #[derive(Clone)]
 pub struct Watch {
     shared: Arc<Shared>,
-    meter: Meter,
+    /// Nothing where nobody records.
+    meter: Option<Meter>,
 }
 
 impl Watch {
     /// How far counting is.
     pub fn status(&self) -> Status {
-        self.shared.status(&self.meter.counts())
+        let journal = self.meter.as_ref().map(Meter::counts).unwrap_or_default();
+        self.shared.status(&journal)
     }
 }
 
-/// Starts counting.
+/// Starts counting what this process records.
 pub fn start(
     config: Config,
     reader: Reader,
-    mut keeper: Keeper,
+    keeper: Keeper,
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
     let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max } = config;
-    let geo = geo_path.map(|path| Geo::open(&path)).transpose()?;
-    let log = EmbeddedLog::new(reader, Shipper::new(geo));
-    let shared = Arc::new(Shared::default());
+    let shipper = Shipper::new(open_geo(geo_path)?);
+    let log = EmbeddedLog::new(reader, shipper, Arc::clone(&rollups));
+    let shared = Arc::new(Shared::of(Part::Alone));
     let meter = keeper.meter();
-
-    let (stop_keeper, keeper_stopped) = mpsc::channel();
-    let keeper = named("journal-keeper", move || keeper.run(&keeper_stopped))?;
-    let (stop_retention, retention_stopped) = mpsc::channel();
-    let forgetting = (Arc::clone(&rollups), Arc::clone(&shared));
-    named("rollup-retention", move || {
-        retention::run(retention, &*forgetting.0, &forgetting.1, &retention_stopped);
-    })?;
-    let (ended, counting_ended) = mpsc::channel();
     let courtesy = Courtesy::new(meter.clone(), waiting_clicks_max);
+    let retention = forget(retention, Arc::clone(&rollups), &shared)?;
     let mut counting = Counting::new(
         Box::new(log),
         rollups,
         Arc::clone(&shared),
         commit_interval,
         batch_clicks_max,
-        courtesy,
+        Some(courtesy),
     );
-    let counting = named("shipper", move || {
-        // Where the system refuses it, all that is lost is courtesy.
-        let _ = rustix::process::nice(NICENESS);
+    let (main, main_ended) = main_thread("counting", move || {
+        step_back();
         counting.run();
-        drop(ended);
     })?;
-    Ok(Pipeline {
-        watch: Watch { shared, meter },
-        counting,
-        counting_ended,
-        keeper,
-        stop_keeper,
-        stop_retention,
-    })
+    let watch = Watch { shared, meter: Some(meter) };
+    Ok(Pipeline { watch, main, main_ended, keeper: Some(keep(keeper)?), retention: Some(retention) })
+}
+
+fn open_geo(path: Option<PathBuf>) -> Result<Option<Geo>, GeoError> {
+    path.map(|path| Geo::open(&path)).transpose()
+}
+
+/// Lets redirects go first on this thread's core. Where the system refuses it, all that is lost is courtesy.
+fn step_back() {
+    let _ = rustix::process::nice(NICENESS);
+}
+
+fn keep(mut keeper: Keeper) -> Result<Helper, StartError> {
+    let (stop, stopped) = mpsc::channel();
+    Ok(Helper { thread: named("journal-keeper", move || keeper.run(&stopped))?, stop })
+}
+
+fn forget(
+    retention: Retention,
+    rollups: Arc<dyn Rollups>,
+    shared: &Arc<Shared>,
+) -> Result<Helper, StartError> {
+    let (stop, stopped) = mpsc::channel();
+    let shared = Arc::clone(shared);
+    let work = move || retention::run(retention, &*rollups, &shared, &stopped);
+    Ok(Helper { thread: named("rollup-retention", work)?, stop })
+}
+
+/// Starts the thread that everything else is for. What is received says when its work has ended.
+fn main_thread(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<(JoinHandle<()>, mpsc::Receiver<()>), StartError> {
+    let (ends, ended) = mpsc::channel();
+    let thread = named(name, move || {
+        work();
+        drop::<mpsc::Sender<()>>(ends);
+    })?;
+    Ok((thread, ended))
 }
 
 fn named(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
@@ -144,22 +188,24 @@ impl Pipeline {
         self.watch.clone()
     }
 
-    /// Counts what is in the journal, commits it and ends the threads; to be called when nothing records any more.
-    /// What is not counted by the deadline stays in the journal, and is counted after the next start. Answers the
-    /// status at the end.
+    /// Counts what is in the journal and commits it, or hands it on; ends the threads. To be called when nothing records
+    /// any more. What is not done by the deadline stays in the journal, and is done after the next start. A worker
+    /// commits what it has read and leaves the rest to others. Answers the status at the end.
     pub fn drain(self, deadline: Duration) -> Status {
         let began = Instant::now();
         self.watch.shared.stop(began + deadline);
-        self.counting.thread().unpark();
+        self.main.thread().unpark();
         // The deadline binds the waiting too: a store that never answers must not hold up the end.
-        let _ = self.counting_ended.recv_timeout(deadline + LAST_ATTEMPT);
-        if self.counting.is_finished() {
-            let _ = self.counting.join();
+        let _ = self.main_ended.recv_timeout(deadline + LAST_ATTEMPT);
+        if self.main.is_finished() {
+            let _ = self.main.join();
         }
-        drop(self.stop_retention);
-        drop(self.stop_keeper);
-        // The keeper's last work is to sync, which is what makes the rest safe from a power cut.
-        let _ = self.keeper.join();
+        drop(self.retention.map(|retention| retention.stop));
+        if let Some(keeper) = self.keeper {
+            drop(keeper.stop);
+            // The keeper's last work is to sync, which is what makes the rest safe from a power cut.
+            let _ = keeper.thread.join();
+        }
         self.watch.status()
     }
 }

@@ -20,7 +20,8 @@
 //!             length: of what follows it in the section, if n >= 16
 //! ```
 //!
-//! A section is a [`Dimension`](curtail_model::Dimension) (by its place in `ALL`) or the paths of orphan clicks. A click that has no
+//! A section is a [`Dimension`](curtail_model::Dimension) (by its place in `ALL`) the paths of orphan clicks, or the
+//! links that everything is made of. A click that has no
 //! value for a dimension is written nowhere: what a section lacks to the class's clicks is the clicks without a value.
 //! Common values are named by a number, so one click costs about 40 bytes.
 //!

@@ -11,6 +11,7 @@
 //!   day and class, and has a standard error of about 1.6 % beyond.
 
 mod groups;
+mod leaders;
 mod pieces;
 
 use crate::rollup::{Malformed, Rollup, Section};

@@ -1,5 +1,7 @@
 //! The promises of counting: from what recorders put into the journal to what stats answer.
 
+#[path = "count/copies.rs"]
+mod copies;
 #[path = "count/fold.rs"]
 mod fold;
 #[path = "count/kill.rs"]
@@ -10,6 +12,8 @@ mod log;
 mod memory;
 #[path = "count/pipeline.rs"]
 mod pipeline;
+#[path = "count/record.rs"]
+mod record;
 #[path = "count/rollup.rs"]
 mod rollup;
 #[path = "count/sample.rs"]

@@ -2,8 +2,12 @@
 
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/node.rs"]
+mod node;
 #[path = "journal/recovery.rs"]
 mod recovery;
+#[path = "journal/rewind.rs"]
+mod rewind;
 #[path = "journal/room.rs"]
 mod room;
 #[path = "journal/speed.rs"]

@@ -13,7 +13,7 @@ use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Gone, Link, LinkId, Target, Timestamp, code, decide, destination};
 use curtail_runtime::clock;
-use curtail_store::{Links, Spent, StoreError};
+use curtail_store::{Links, Seen, Spent, StoreError};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -221,7 +221,7 @@ impl Redirector {
     /// What a link leads to, shown instead of followed. Whatever hides the destination from visitors hides it here too.
     async fn preview(&self, code: &str) -> Answer {
         self.counters.count(Outcome::Preview);
-        let link = match self.shared.links.find(code).await {
+        let link = match self.shared.links.find(code, Seen::ANYTHING).await {
             Ok(Some(link)) => link,
             Ok(None) => return Answer::page(404, pages::not_found()),
             Err(_) => return self.unavailable(),

@@ -1,6 +1,8 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, metrics, networks, passwords. Knows no links.
+//! What any service needs: listeners, one runtime per core, shutdown, health, breakers, rates, metrics, networks, passwords. Knows no
+//! links.
 
 pub mod acceptor;
+pub mod breaker;
 pub mod clock;
 pub mod cores;
 pub mod health;
@@ -8,4 +10,5 @@ pub mod listener;
 pub mod metrics;
 pub mod network;
 pub mod password;
+pub mod rates;
 pub mod shutdown;

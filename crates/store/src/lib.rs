@@ -1,19 +1,29 @@
 //! What is remembered: links, API keys and rollups.
 //!
 //! Each kind of memory is a trait with one suite of promises (`tests/`), which every engine passes. SQLite is
-//! the embedded engine, a real one that also serves in tests; PostgreSQL will stand beside it. Callers hold
-//! `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
+//! the embedded engine, a real one that also serves in tests; PostgreSQL is for many processes on many machines.
+//! Callers hold `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
 
+mod checksum;
 pub mod keys;
+pub mod leaders;
 pub mod links;
+pub mod notifications;
+mod packed;
+pub mod postgres;
 pub mod rollups;
+mod shape;
+mod shelf;
 pub mod sqlite;
+pub mod transfer;
 
 pub use keys::{ApiKey, Keys, NewApiKey};
+pub use leaders::Leaders;
 pub use links::{
-    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Sort, Spent, TagCount, UpdateRefused,
-    WhenMade,
+    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Seen, Sort, Spent, TagCount,
+    UpdateRefused, WhenMade,
 };
+pub use notifications::{Notice, Notifications};
 pub use rollups::Rollups;
 
 use std::future::Future;

@@ -5,17 +5,22 @@ use curtail_model::{Change, Link, LinkId, NewLink, Timestamp};
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
-    /// The packed [`curtail_model::Target`] that a code leads to, or nothing.
+    /// The packed [`curtail_model::Target`] that a code leads to, or nothing; maybe as it was a moment ago.
     fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+
+    /// The same as it is now, for who has just heard that it changed.
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.resolve(code)
+    }
 
     /// Makes links, in order, each on its own: one refused leaves the others untouched. All that is answered is durable.
     fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>>;
 
     /// The link with this id.
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>>;
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>>;
 
     /// The link with this code.
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>>;
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>>;
 
     /// Changes a link, if it still has the version in `only_if` (where given).
     fn update(
@@ -31,11 +36,11 @@ pub trait Links: Send + Sync {
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>>;
 
     /// A page of links.
-    fn list(&self, query: ListQuery) -> Answer<'_, Page>;
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page>;
 
     /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes (whatever
     /// order an engine has for texts), those that come after `after`, or the first ones.
-    fn tags(&self, after: Option<String>, limit: usize) -> Answer<'_, Vec<TagCount>>;
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>>;
 
     /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
     /// ask at once and whatever dies, no more are granted than the link has.
@@ -43,6 +48,33 @@ pub trait Links: Send + Sync {
 
     /// What [`Links::spend`] would answer now; takes nothing.
     fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
+
+    /// Whoever has seen this sees everything that was answered to a write so far.
+    fn position(&self) -> Seen {
+        Seen::ANYTHING
+    }
+}
+
+/// How much of what was written a reader has seen, and must find again: a position in the log of whatever copies what is
+/// written to where it is read. A store that is read where it is written has only one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen(u64);
+
+impl Seen {
+    /// Nothing yet: any state will do.
+    pub const ANYTHING: Seen = Seen(0);
+    /// Only the newest state will do.
+    pub const NEWEST: Seen = Seen(u64::MAX);
+
+    /// From what [`Links::position`] gave.
+    pub const fn at(position: u64) -> Seen {
+        Seen(position)
+    }
+
+    /// The position, to be carried elsewhere.
+    pub const fn position(self) -> u64 {
+        self.0
+    }
 }
 
 /// A link to make.

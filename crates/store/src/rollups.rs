@@ -13,10 +13,15 @@ pub trait Rollups: Send + Sync {
     /// Up to where each stream of the log has been counted.
     fn positions(&self) -> Answer<'_, Positions>;
 
-    /// Merges a batch into what is stored and moves the positions, all or nothing.
-    fn commit(&self, batch: Batch) -> Answer<'_, ()>;
+    /// Takes streams over from whoever counts them: from now on only commits with the epochs that are answered here
+    /// move them. Durable before it answers.
+    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>>;
 
-    /// The rollups of one subject and grain with `from <= start < until`, in order of time.
+    /// Merges a batch into what is stored and moves the positions, all or nothing.
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed>;
+
+    /// The rollups of one subject and grain with `from <= start < until`, in order of time. One that was counted in
+    /// several lanes comes in as many pieces, one after the other, for whoever knows how to merge them.
     fn series(
         &self,
         subject: Subject,
@@ -39,6 +44,26 @@ pub trait Rollups: Send + Sync {
 /// named has not been counted at all.
 pub type Positions = Vec<(u64, u64)>;
 
+/// A stream that was taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which.
+    pub stream: u64,
+    /// Up to where it has been counted, if at all.
+    pub position: Option<u64>,
+    /// What a commit has to claim it by.
+    pub epoch: u64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is stored.
+    Done,
+    /// Somebody else has taken over one of the streams that it claims: nothing has changed.
+    Fenced,
+}
+
 /// How two rollups become one: `merge(stored, new)`; `stored` is `None` for the first. An error is a stored rollup that
 /// cannot be read.
 pub type Merge = Arc<dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
@@ -51,6 +76,11 @@ pub struct Batch {
     pub totals: Vec<(LinkId, Totals)>,
     /// The new positions of the streams that moved.
     pub positions: Positions,
+    /// Batches of different lanes never wait for each other; those of one lane may. Where there is one writer anyway,
+    /// it says nothing.
+    pub lane: u16,
+    /// Streams and the epochs that they must still have.
+    pub claims: Vec<(u64, u64)>,
     /// How rows merge with what is stored.
     pub merge: Merge,
 }

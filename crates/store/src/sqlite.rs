@@ -9,6 +9,7 @@
 //! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may [`open`]
 //! them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
 
+mod export;
 mod failure;
 mod file;
 mod identity;
@@ -20,6 +21,8 @@ mod rollups;
 mod row;
 mod search;
 mod writer;
+
+pub use export::Exporter;
 
 use crate::{Keys, Links, Rollups};
 use curtail_model::{Alphabet, CodeScheme, Codes};
@@ -67,6 +70,8 @@ pub struct Sqlite {
     pub rollups: Arc<dyn Rollups>,
     /// The codes of this store.
     pub codes: Codes,
+    /// What only this store knows, to make keys of.
+    pub secret: [u8; 16],
     parts: Parts,
 }
 
@@ -158,7 +163,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
         readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
     });
     let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };
-    Ok(Sqlite { links, keys, rollups, codes: identity.codes, parts })
+    Ok(Sqlite { links, keys, rollups, codes: identity.codes, secret: identity.key, parts })
 }
 
 /// Opens the API keys of a store that exists, also while another process has it open.

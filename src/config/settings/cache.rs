@@ -2,8 +2,16 @@
 
 use crate::config::memory::default_cache_bytes;
 use crate::config::number::{GIB, MIB, Size, Time, Unit, size};
+use crate::config::parser::Choice;
 use crate::config::reader::{Default, Reader};
+use curtail_cache::Strategy;
 use std::time::Duration;
+
+const STRATEGIES: Choice<Strategy> = Choice(&[
+    (Strategy::CacheAside.as_str(), Strategy::CacheAside),
+    (Strategy::WriteThrough.as_str(), Strategy::WriteThrough),
+    (Strategy::TtlOnly.as_str(), Strategy::TtlOnly),
+]);
 
 /// What is remembered for a while.
 #[derive(Clone, Debug)]
@@ -11,6 +19,7 @@ pub(crate) struct Cache {
     pub(crate) bytes: u64,
     pub(crate) ttl: Duration,
     pub(crate) negative_ttl: Duration,
+    pub(crate) strategy: Strategy,
 }
 
 impl Cache {
@@ -38,6 +47,12 @@ impl Cache {
                 &Time(Unit::Seconds, 1, 3_600),
                 "30",
                 "How long it is remembered that a code leads nowhere. A new link is seen at once whatever this is.",
+            ),
+            strategy: read.setting(
+                "cache.strategy",
+                &STRATEGIES,
+                "cache-aside",
+                "What a change leaves for other servers: a marker and word of it, the record too, or nothing before the ttl.",
             ),
         }
     }

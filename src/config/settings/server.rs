@@ -1,7 +1,7 @@
 //! Settings without a section: where the server is, on what it runs, and who it is to the world.
 
 use crate::config::number::Threads;
-use crate::config::parser::{List, Optional};
+use crate::config::parser::{Choice, List, Optional};
 use crate::config::reader::Reader;
 use crate::config::secret::Secret;
 use crate::config::text::{Address, BaseUrl, Block, Key, Path};
@@ -9,9 +9,23 @@ use curtail_runtime::network::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+const ROLES: Choice<Role> = Choice(&[("all", Role::All), ("app", Role::App), ("worker", Role::Worker)]);
+
+/// What a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Everything.
+    All,
+    /// It serves visitors and the API; where Kafka is set, workers count.
+    App,
+    /// It counts what Kafka carries.
+    Worker,
+}
+
 /// What a server needs to be at all.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
+    pub(crate) role: Role,
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) admin_listen: Option<SocketAddr>,
@@ -27,6 +41,12 @@ impl Server {
     /// Reads them.
     pub(super) fn read(read: &mut Reader) -> Server {
         let server = Server {
+            role: read.setting(
+                "role",
+                &ROLES,
+                "all",
+                "What this process is: everything, a server whose clicks are counted by workers, or a worker.",
+            ),
             data: read.setting(
                 "data",
                 &Path,

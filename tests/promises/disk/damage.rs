@@ -196,7 +196,7 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
             assert_eq!(client.get(&format!("/c{}", n % 10)).status, 302);
         }
         server.kill();
-        let segment = newest_segment(&data.path().join("journal/0"));
+        let segment = newest_segment(&data.path().join("journal"));
         let used = fs::read(&segment).unwrap().iter().rposition(|&byte| byte != 0).unwrap() as u64;
         match damage {
             "flip" => (1..20).for_each(|part| flip(&segment, used / 20 * part + part)),
@@ -213,7 +213,7 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
         server.client().get("/c0");
         let logged = server.eventually(Duration::from_secs(10), |server| {
             let lines = server.logged();
-            lines.into_iter().find(|line| line.contains("journal") && line.contains("lost"))
+            lines.into_iter().find(|line| line.contains("cannot be read") && line.contains("lost"))
         });
         let said: Value = serde_json::from_str(&logged).unwrap();
         assert!(said["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{damage}: {logged}");
@@ -231,9 +231,11 @@ fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_
     }
 }
 
-fn newest_segment(folder: &Path) -> PathBuf {
-    let mut segments: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// The segment that was written to last, in the folder of the only stream.
+fn newest_segment(journal: &Path) -> PathBuf {
+    let inside = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let stream = inside(journal).find(|path| path.is_dir()).unwrap();
+    let mut segments: Vec<PathBuf> = inside(&stream).collect();
     segments.sort();
     // The newest is the spare one that nothing has been written to.
     segments

@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use curtail_model::{Change, Field, Link, LinkId, Scope};
-use curtail_store::UpdateRefused;
+use curtail_store::{Seen, UpdateRefused};
 use http::StatusCode;
 use http::header::HeaderMap;
 use std::sync::Arc;
@@ -110,8 +110,9 @@ async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatc
     Err(Problem::new(Kind::Unavailable, "The link is being changed all the time. Trying again may help."))
 }
 
+/// What a condition is about is the link as it is now, not as a replica has it.
 async fn current(service: &Service, id: LinkId) -> Result<Link, Problem> {
-    service.links.get(id).await?.ok_or_else(Problem::no_such_link)
+    service.links.get(id, Seen::NEWEST).await?.ok_or_else(Problem::no_such_link)
 }
 
 /// The version of a link, if it is one of those that a request allows.

@@ -3,6 +3,7 @@
 use crate::auth::Caller;
 use crate::body;
 use crate::bulk::Bulk;
+use crate::consistency::HasSeen;
 use crate::dto::answer;
 use crate::dto::link::{LinkJson, NewLinkBody, total};
 use crate::idempotency::IdempotencyKey;
@@ -122,12 +123,13 @@ pub(crate) async fn bulk(
 pub(crate) async fn get(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     origin: Origin,
     PathId(id): PathLinkId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
-    let link = service.links.get(id).await?.ok_or_else(Problem::no_such_link)?;
+    let link = service.links.get(id, seen).await?.ok_or_else(Problem::no_such_link)?;
     read(&service, &link, &origin, &headers).await
 }
 
@@ -142,6 +144,7 @@ pub(crate) async fn get(
 pub(crate) async fn by_code(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     origin: Origin,
     params: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
     headers: HeaderMap,
@@ -151,7 +154,7 @@ pub(crate) async fn by_code(
     let params = params.map_err(|_| Problem::no_such_link())?;
     let code = params.iter().find(|&(name, _)| name == "code").and_then(|(_, code)| Code::custom(code).ok());
     let code = code.ok_or_else(Problem::no_such_link)?;
-    let link = service.links.find(code.as_str()).await?.ok_or_else(Problem::no_such_link)?;
+    let link = service.links.find(code.as_str(), seen).await?.ok_or_else(Problem::no_such_link)?;
     read(&service, &link, &origin, &headers).await
 }
 

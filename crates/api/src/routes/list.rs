@@ -1,6 +1,7 @@
 //! List links and tags.
 
 use crate::auth::Caller;
+use crate::consistency::HasSeen;
 use crate::cursor;
 use crate::dto::answer;
 use crate::dto::link::{LinkJson, LinksJson, TagJson, TagsJson};
@@ -56,12 +57,13 @@ struct Order {
 pub(crate) async fn list(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     origin: Origin,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
     let query = wanted_page(query.as_deref())?;
-    let page = service.links.list(query.clone()).await?;
+    let page = service.links.list(query.clone(), seen).await?;
     let totals = match page.links.is_empty() {
         true => Vec::new(),
         false => service.rollups.totals(page.links.iter().map(|link| link.id).collect()).await?,
@@ -84,12 +86,13 @@ pub(crate) async fn list(
 pub(crate) async fn tags(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksRead)?;
     let (after, limit) = wanted_tags(query.as_deref())?;
     // One more than asked for tells whether there is more.
-    let mut tags = service.links.tags(after, limit + 1).await?;
+    let mut tags = service.links.tags(after, limit + 1, seen).await?;
     let more = tags.len() > limit;
     tags.truncate(limit);
     let next_cursor = tags.last().filter(|_| more).map(|last| cursor::write_tag(&last.tag));

@@ -1,6 +1,7 @@
 //! What was counted: for a link, for all of them, and for what is not a link.
 
 use crate::auth::Caller;
+use crate::consistency::HasSeen;
 use crate::dto::answer;
 use crate::dto::stats::{OrphansJson, StatsJson, groups, orphans as orphans_json, series};
 use crate::dto::words;
@@ -26,11 +27,12 @@ use std::sync::Arc;
 pub(crate) async fn of_link(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    HasSeen(seen): HasSeen,
     PathId(id): PathLinkId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::StatsRead)?;
-    if service.links.get(id).await?.is_none() {
+    if service.links.get(id, seen).await?.is_none() {
         return Err(Problem::no_such_link());
     }
     report(&service, Subject::Link(id), query.as_deref()).await

@@ -3,8 +3,12 @@
 use crate::server::{Answer, Server, settings};
 use axum::body::Body;
 use curtail_api::{Peer, Settings};
+use curtail_runtime::rates::{Rates, Spending, Spent};
 use http::Request;
 use serde_json::json;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
@@ -100,6 +104,29 @@ async fn a_rate_is_kept_and_told() {
     }
     last.problem(429, "too-many-requests");
     assert_eq!((last.header("retry-after"), last.header("ratelimit")), ("1", "\"key\";r=0;t=1"));
+}
+
+/// Rates that other processes have used up, as long as whoever keeps them answers.
+#[derive(Default)]
+struct UsedUpElsewhere(AtomicBool);
+
+impl Rates for UsedUpElsewhere {
+    fn spend(&self, _: u64, _: NonZeroU32) -> Spending<'_> {
+        let spent = Spent { allowed: false, remaining: 0 };
+        let answer = (!self.0.load(Ordering::SeqCst)).then_some(spent);
+        Box::pin(async move { answer })
+    }
+}
+
+#[tokio::test]
+async fn rates_hold_over_all_processes_and_each_keeps_its_own_while_those_are_away() {
+    let elsewhere = Arc::new(UsedUpElsewhere::default());
+    let settings = Settings { rate_per_second: 1_000, ..settings() };
+    let server = Server::with_rates(settings, Some(elsewhere.clone())).await;
+    server.get("/api/v1/tags").await.problem(429, "too-many-requests");
+    elsewhere.0.store(true, Ordering::SeqCst);
+    let alone = server.get("/api/v1/tags").await;
+    assert_eq!((alone.status.as_u16(), alone.header("ratelimit")), (200, "\"key\";r=999;t=1"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::server::{Server, settings};
 use axum::body::Body;
+use curtail_store::Seen;
 use serde_json::json;
 
 #[tokio::test]
@@ -27,7 +28,7 @@ async fn a_link_is_answered_with_all_that_it_is() {
     });
     assert_eq!(link, expected);
     assert!(!made.text().contains("secret") && !made.text().contains("argon2"));
-    let stored = server.store.links.get(id.parse().unwrap()).await.unwrap().unwrap();
+    let stored = server.store.links.get(id.parse().unwrap(), Seen::ANYTHING).await.unwrap().unwrap();
     assert!(stored.password_hash.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     let paths = [
         format!("/api/v1/links/{id}"),

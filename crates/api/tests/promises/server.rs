@@ -4,16 +4,21 @@ use axum::Router;
 use axum::body::Body;
 use curtail_api::keys::generate_key;
 use curtail_api::{Api, Requests, Settings, router};
-use curtail_clicks::pipeline::Retention;
+use curtail_clicks::journal;
+use curtail_clicks::pipeline::{self, Pipeline, Retention};
+use curtail_clicks::recorder::Recorder;
 use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
 use curtail_runtime::password::Passwords;
+use curtail_runtime::rates::Rates;
 use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -23,6 +28,9 @@ pub(crate) struct Server {
     pub(crate) requests: Arc<Requests>,
     /// A key with every scope.
     pub(crate) key: String,
+    /// What counts clicks, and what records them.
+    pub(crate) pipeline: Pipeline,
+    pub(crate) recorder: Recorder,
     _directory: TempDir,
 }
 
@@ -49,12 +57,36 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
+fn start_pipeline(folder: &Path, store: &Sqlite) -> (Recorder, Pipeline) {
+    let config = journal::Config {
+        dir: folder.join("journal"),
+        streams: 1,
+        segment_bytes: 64 << 10,
+        bytes_max: 1 << 20,
+        sync_interval: Duration::from_millis(20),
+    };
+    let (mut recorders, reader, keeper) = journal::open(config, &[]).unwrap();
+    let config = pipeline::Config {
+        geo_path: None,
+        retention: settings().retention,
+        commit_interval: Duration::from_millis(20),
+        batch_clicks_max: 1_000,
+        waiting_clicks_max: 0,
+    };
+    let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone()).unwrap();
+    (recorders.pop().unwrap(), pipeline)
+}
+
 impl Server {
     pub(crate) async fn start() -> Server {
         Server::with(settings()).await
     }
 
     pub(crate) async fn with(settings: Settings) -> Server {
+        Server::with_rates(settings, None).await
+    }
+
+    pub(crate) async fn with_rates(settings: Settings, rates: Option<Arc<dyn Rates>>) -> Server {
         let directory = tempfile::tempdir().unwrap();
         let store = sqlite::open(
             directory.path(),
@@ -66,16 +98,23 @@ impl Server {
             },
         )
         .unwrap();
+        let stats = Arc::new(Stats::new(store.rollups.clone()));
+        let (recorder, pipeline) = start_pipeline(directory.path(), &store);
         let api = Api {
+            secret: store.secret,
             links: store.links.clone(),
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
-            stats: Arc::new(Stats::new(store.rollups.clone())),
+            stats: stats.clone(),
+            leaders: stats,
+            pipeline: pipeline.watch(),
+            rates,
             passwords: Passwords::default(),
             settings,
         };
         let (router, requests) = router(api);
-        let mut server = Server { router, store, requests, key: String::new(), _directory: directory };
+        let key = String::new();
+        let mut server = Server { router, store, requests, key, pipeline, recorder, _directory: directory };
         server.key = server.add_key("keys:admin").await;
         server
     }

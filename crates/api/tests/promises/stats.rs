@@ -1,6 +1,8 @@
 //! Questions about clicks are answered in full or refused with what to ask instead.
 
 use crate::server::Server;
+use curtail_clicks::recorder::{Clicked, RawClick, Recorded};
+use curtail_model::{LinkId, Timestamp};
 
 #[tokio::test]
 async fn stats_default_to_the_last_thirty_days() {
@@ -61,4 +63,50 @@ async fn questions_that_cannot_be_answered_say_what_to_ask_instead() {
         "{}",
         fine.text()
     );
+}
+
+#[tokio::test]
+async fn leaders_are_asked_for_by_hour_or_day() {
+    let server = Server::start().await;
+    let top = server.get("/api/v1/top").await.json();
+    assert_eq!((&top["period"], &top["links"]), (&"day".into(), &serde_json::json!([])));
+    assert_eq!(server.get("/api/v1/top?period=hour&limit=100").await.json()["period"], "hour");
+    let wrong = server.get("/api/v1/top?period=minute&limit=101&x=1").await;
+    let mut fields = wrong.problem(422, "invalid-fields");
+    fields.sort();
+    assert_eq!(fields, ["limit", "period", "x"]);
+}
+
+#[tokio::test]
+async fn the_pipeline_says_what_was_produced_counted_and_dropped() {
+    let mut server = Server::start().await;
+    let click = RawClick {
+        at: Timestamp::from_millis(0),
+        clicked: Clicked::Link(LinkId::new(1).unwrap()),
+        address: [192, 0, 2, 1].into(),
+        head: false,
+        prefetch: false,
+        user_agent: b"",
+        referrer: b"",
+        language: b"",
+        query: b"",
+    };
+    let mut kept = 0;
+    while kept < 5_000 {
+        kept += u64::from(server.recorder.record(&click) == Recorded::Kept);
+    }
+    while server.pipeline.status().counted < kept {
+        tokio::task::yield_now().await;
+    }
+    let answer = server.get("/api/v1/pipeline").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let pipeline = answer.json();
+    let dropped: u64 =
+        pipeline["dropped"].as_object().unwrap().values().map(|clicks| clicks.as_u64().unwrap()).sum();
+    assert_eq!(pipeline["counted"], kept);
+    assert_eq!(pipeline["produced"], kept + dropped);
+    assert_eq!((&pipeline["part"], &pipeline["healthy"]), (&"alone".into(), &true.into()));
+    assert_eq!((&pipeline["lag"]["clicks"], &pipeline["poison"]["malformed"]), (&0.into(), &0.into()));
+    assert!(pipeline["commits"]["made"].as_u64() > Some(0));
+    server.get("/api/v1/pipeline?x=1").await.problem(422, "invalid-fields");
 }

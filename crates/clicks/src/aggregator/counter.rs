@@ -1,7 +1,7 @@
 //! Counts the clicks of one rollup with plain arrays.
 
 use crate::log::{Click, Clicked, ValueId, Values};
-use crate::rollup::{Counted, Counts};
+use crate::rollup::{Counted, Counts, Section};
 use curtail_model::ClickClass;
 
 const CLASSES: usize = ClickClass::ALL.len();
@@ -32,6 +32,18 @@ impl<'a> Counter<'a> {
     /// What the last run came to.
     pub(super) fn counts(&self) -> &Counts<'a> {
         &self.counts
+    }
+
+    /// What the last run came to, with leaders added for as long as `write` works.
+    pub(super) fn with_leaders(
+        &mut self,
+        leaders: impl Iterator<Item = Counted<'a>>,
+        write: impl FnOnce(&Counts<'a>),
+    ) {
+        self.counts.values.extend(leaders);
+        self.counts.values.sort_unstable();
+        write(&self.counts);
+        self.counts.values.retain(|value| value.section != Section::LINK);
     }
 
     /// Counts a run, in place of the one before.

@@ -42,6 +42,8 @@ pub(crate) struct Decoder {
     pub(crate) epoch: u64,
     /// What could not be read, in order.
     pub(crate) damage: Vec<Damage>,
+    /// How many clicks its process had recorded in the stream where reading is.
+    pub(crate) clicks: u64,
     seed: u32,
     offset: usize,
     /// Clicks before this offset have been counted by an earlier process.
@@ -68,6 +70,7 @@ impl Decoder {
             key: SegmentKey { stream: header.stream, sequence: header.sequence.into() },
             epoch: header.epoch,
             damage: Vec::new(),
+            clicks: 0,
             seed: header.seed(),
             offset: HEADER_BYTES,
             counted: offset_of(counted) as usize,
@@ -114,13 +117,19 @@ impl Decoder {
             self.offset += length;
             match record {
                 Record::Text { id, bytes: text } => self.define(id, start, text.len()),
-                Record::Begin { clicks } => self.account(clicks as u16),
+                Record::Begin { clicks } => {
+                    self.account(clicks as u16);
+                    self.clicks = clicks;
+                }
                 Record::Seal { clicks } => {
                     self.account(clicks as u16);
+                    self.clicks = clicks;
                     self.is_finished = true;
                 }
                 Record::Click(click) => {
                     self.account(click.ordinal);
+                    // The ordinal is the lowest bits of the number of clicks before it.
+                    self.clicks += u64::from(click.ordinal.wrapping_sub(self.clicks as u16)) + 1;
                     self.expected = Some(click.ordinal.wrapping_add(1));
                     if start < self.counted {
                         continue;
@@ -233,6 +242,7 @@ impl Decoder {
 
     fn entry<'a>(&self, click: &Click, bytes: &'a [u8]) -> Option<Entry<'a>> {
         Some(Entry {
+            position: self.position(),
             at: click.at,
             clicked: match click.on {
                 On::Link(id) => EntryClicked::Link(id),

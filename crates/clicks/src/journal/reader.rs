@@ -22,6 +22,8 @@ pub struct SegmentKey {
 /// A click as the journal keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
+    /// Where the stream goes on behind it; no other click of the stream has the same, ever.
+    pub position: u64,
     /// When.
     pub at: Timestamp,
     /// On what.
@@ -97,6 +99,8 @@ pub enum DamageKind {
     Header,
     /// A whole segment that cannot be read, or the end of one.
     Segment,
+    /// Records that the log between nodes had forgotten before they were counted.
+    Expired,
 }
 
 /// Follows all streams, the live ones and those that earlier processes left.
@@ -110,8 +114,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(streams: Vec<(Arc<Stream>, Vec<OldSegment>)>, shared: Arc<Shared>) -> Reader {
-        let cursors = streams.into_iter().map(|(stream, old)| Cursor::new(stream, old)).collect();
+    /// Follows these streams, of which this process records the first few.
+    pub(crate) fn new(
+        streams: Vec<(Arc<Stream>, Vec<OldSegment>)>,
+        own: usize,
+        shared: Arc<Shared>,
+    ) -> Reader {
+        let streams = streams.into_iter().enumerate();
+        let cursors = streams.map(|(place, (stream, old))| Cursor::new(stream, place < own, old)).collect();
         Reader { cursors, shared, damage: Vec::new(), turn: 0 }
     }
 
@@ -123,10 +133,10 @@ impl Reader {
         self.turn = (self.turn + 1) % self.cursors.len().max(1);
         let (later, first) = self.cursors.split_at_mut(self.turn);
         for cursor in first.iter_mut().chain(later) {
-            let before = cursor.position;
+            let before = cursor.stored();
             progress.clicks += cursor.read(limit - progress.clicks, &self.shared, &mut self.damage, each);
-            if cursor.position != before {
-                progress.positions.push((cursor.stream.number, cursor.position));
+            if cursor.stored() != before {
+                progress.positions.push((cursor.stream.number, cursor.stored()));
             }
         }
         progress
@@ -139,6 +149,20 @@ impl Reader {
                 cursor.committed(position);
             }
         }
+    }
+
+    /// Goes back to what has been counted for good, or on to these positions if others have counted more: everything
+    /// behind them is handed out again.
+    pub fn rewind(&mut self, positions: &[(u64, u64)]) {
+        for cursor in &mut self.cursors {
+            let counted = positions.iter().find(|(stream, _)| *stream == cursor.stream.number);
+            cursor.rewind(counted.map(|(_, position)| *position), &self.shared);
+        }
+    }
+
+    /// The streams that it follows.
+    pub fn streams(&self) -> Vec<u64> {
+        self.cursors.iter().map(|cursor| cursor.stream.number).collect()
     }
 
     /// When the oldest click happened that has not been read yet.

@@ -168,7 +168,7 @@ impl Values {
     }
 
     /// Forgets everything if it has become many. Only when no click names any of it.
-    pub(super) fn forget_if_many(&mut self) {
+    pub(crate) fn forget_if_many(&mut self) {
         let sets = self.agents.sets.len() + self.campaigns.sets.len() + self.places.sets.len();
         if self.bytes > BYTES_MAX || sets > SETS_MAX {
             *self = Values::of_generation(self.generation + 1);

@@ -1,10 +1,10 @@
-//! The shipper thread: read, fold, commit, wait.
+//! The counting thread: read, fold, commit, wait.
 
 use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
-use crate::log::{Clicks, Log};
-use curtail_store::rollups::{Merge, Positions};
+use crate::log::{Clicks, Log, Unavailable};
+use curtail_store::rollups::{Batch, Committed, Merge, Positions};
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,12 +24,15 @@ pub(super) struct Counting {
     shared: Arc<Shared>,
     commit_interval: Duration,
     batch_clicks_max: usize,
-    courtesy: Courtesy,
+    /// Nothing where nobody redirects beside.
+    courtesy: Option<Courtesy>,
     merge: Merge,
     executor: Runtime,
     clicks: Clicks,
     /// The pause after a failed commit; none while all is well.
     backoff: Option<Duration>,
+    /// Whether the log could be read when it was last tried.
+    is_readable: bool,
 }
 
 impl Counting {
@@ -39,7 +42,7 @@ impl Counting {
         shared: Arc<Shared>,
         commit_interval: Duration,
         batch_clicks_max: usize,
-        courtesy: Courtesy,
+        courtesy: Option<Courtesy>,
     ) -> Counting {
         let told = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
@@ -60,10 +63,12 @@ impl Counting {
             executor,
             clicks: Clicks::default(),
             backoff: None,
+            is_readable: true,
         }
     }
 
-    /// Counts until the end is asked for and all is counted, or its deadline is over.
+    /// Counts until the end is asked for and all is counted, or its deadline is over. What others can count is left to
+    /// them then.
     pub(super) fn run(&mut self) {
         let mut full = false;
         loop {
@@ -74,14 +79,14 @@ impl Counting {
                 return;
             }
             // Whoever has begun on a backlog ends it: the time that it takes itself is no reason to wait.
-            if !full && stop.is_none() && self.backoff.is_none() && self.courtesy.should_wait() {
+            if !full && stop.is_none() && self.backoff.is_none() && self.should_wait() {
                 self.shared.set_oldest(self.log.oldest_waiting());
                 thread::park_timeout(self.commit_interval);
                 continue;
             }
             full = self.turn();
             let caught_up = self.clicks.is_empty() && !full;
-            if stop.is_some() && caught_up {
+            if stop.is_some() && (caught_up || self.log.is_shared()) {
                 return;
             }
             let pause = match self.backoff {
@@ -94,12 +99,17 @@ impl Counting {
         }
     }
 
+    fn should_wait(&mut self) -> bool {
+        self.courtesy.as_mut().is_some_and(Courtesy::should_wait)
+    }
+
     /// Reads what has come and commits it. Answers whether there was more than one commit takes.
     fn turn(&mut self) -> bool {
         // What a commit failed with is committed as it was: its positions tell whether it happened after all.
         if self.backoff.is_none() {
             self.shared.set_oldest(self.log.oldest_waiting());
-            self.read();
+            let read = self.read();
+            self.note(read);
         }
         let full = self.clicks.is_full(self.batch_clicks_max);
         if !self.clicks.is_empty() {
@@ -108,12 +118,17 @@ impl Counting {
         full
     }
 
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), Unavailable> {
+        let mut outcome = Ok(());
         while !self.clicks.is_full(self.batch_clicks_max) {
             let room = self.batch_clicks_max - self.clicks.clicks.len();
             let limit = room.min(READ_CLICKS);
-            if self.log.read(limit, &mut self.clicks) < limit {
-                break;
+            match self.log.read(limit, &mut self.clicks) {
+                Ok(read) if read == limit => {}
+                read => {
+                    outcome = read.map(|_| ());
+                    break;
+                }
             }
         }
         self.shared.folding.store(self.clicks.clicks.len() as u64, Ordering::Relaxed);
@@ -121,24 +136,52 @@ impl Counting {
             self.shared.damaged.fetch_add(damage.clicks, Ordering::Relaxed);
             tracing::error!(
                 stream = damage.stream, position = damage.position, bytes = damage.bytes, clicks = damage.clicks,
-                kind = ?damage.kind, "a part of the journal cannot be read; its clicks are lost"
+                kind = ?damage.kind, "a part of the log cannot be read; its clicks are lost"
             );
+        }
+        outcome
+    }
+
+    /// Says when the log becomes unreadable, and when it is readable again.
+    fn note(&mut self, read: Result<(), Unavailable>) {
+        let was_readable = std::mem::replace(&mut self.is_readable, read.is_ok());
+        match read {
+            Ok(()) if was_readable => {}
+            Ok(()) => {
+                self.shared.set_error(None);
+                tracing::info!("clicks can be read again");
+            }
+            Err(error) => {
+                if was_readable {
+                    tracing::warn!(%error, "clicks cannot be read just now; they wait where they are");
+                }
+                self.shared.set_error(Some(error.to_string()));
+            }
         }
     }
 
     fn commit(&mut self) {
         let positions = self.clicks.positions();
         let outcome = match self.backoff {
-            Some(_) if self.is_stored(&positions) => Ok(()),
-            _ => wait(
-                &self.executor,
-                self.rollups.commit(aggregator::fold(&mut self.clicks, Arc::clone(&self.merge))),
-            ),
+            Some(_) if self.is_stored(&positions) => Ok(Committed::Done),
+            _ => {
+                let batch = self.batch(&positions);
+                wait(&self.executor, self.rollups.commit(batch))
+            }
         };
         match outcome {
-            Ok(()) => self.committed(&positions),
+            Ok(Committed::Done) => self.committed(&positions),
+            Ok(Committed::Fenced) => self.fenced(),
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// What was read, folded, in the name of the streams that it moves.
+    fn batch(&mut self, positions: &Positions) -> Batch {
+        let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
+        let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
+        let lane = self.log.lane();
+        Batch { lane, claims, ..aggregator::fold(&mut self.clicks, Arc::clone(&self.merge)) }
     }
 
     /// Whether an earlier attempt was made durable although its answer was an error.
@@ -149,11 +192,25 @@ impl Counting {
 
     fn committed(&mut self, positions: &Positions) {
         self.log.committed(positions);
-        self.shared.counted.fetch_add(self.clicks.clicks.len() as u64, Ordering::Relaxed);
-        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        // In this order: whoever sees them counted does not see them waiting too.
         self.shared.folding.store(0, Ordering::Relaxed);
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        self.shared.counted.fetch_add(self.clicks.clicks.len() as u64, Ordering::Release);
         self.shared.set_oldest(self.log.oldest_waiting());
         self.clicks.clear();
+        self.store_is_well();
+    }
+
+    /// Others count what was read here. It is dropped, and what of it they have not counted comes again.
+    fn fenced(&mut self) {
+        self.shared.commits_fenced.fetch_add(1, Ordering::Relaxed);
+        self.shared.folding.store(0, Ordering::Relaxed);
+        self.clicks.clear();
+        self.log.fenced();
+        self.store_is_well();
+    }
+
+    fn store_is_well(&mut self) {
         if self.backoff.take().is_some() {
             self.shared.set_error(None);
             tracing::info!("the store takes clicks again");
@@ -164,7 +221,7 @@ impl Counting {
         self.shared.commits_failed.fetch_add(1, Ordering::Relaxed);
         self.shared.set_error(Some(error.to_string()));
         if self.backoff.is_none() {
-            tracing::warn!(%error, "clicks cannot be counted just now; they wait in the journal");
+            tracing::warn!(%error, "clicks cannot be counted just now; they wait in the log");
         }
         self.backoff =
             Some(self.backoff.map_or(self.commit_interval, |backoff| (backoff * 2).min(BACKOFF_MAX)));

@@ -2,26 +2,36 @@
 
 use crate::clock::now;
 use crate::journal::Counts;
+use crate::log::record::Poison;
+use crate::log::tally::Tally;
 use crate::recorder::DropReason;
 use curtail_model::Timestamp;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// How far counting is. Counts are since the process started.
+/// How far counting is, in this process. Counts are since it started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// What the process does with clicks.
+    pub part: Part,
     /// Clicks that recorders were given.
     pub produced: u64,
-    /// Clicks in committed rollups; those that earlier processes left in the journal count here too.
+    /// Clicks that brokers have acknowledged.
+    pub shipped: u64,
+    /// Clicks in committed rollups; those that earlier processes left count here too.
     pub counted: u64,
+    /// Records that came again and had been counted before.
+    pub repeated: u64,
     /// Clicks that were not kept, for each reason.
     pub dropped: [(DropReason, u64); DropReason::ALL.len()],
-    /// Clicks that were in the journal and could not be read.
+    /// Records that were no clicks, for each reason; they were set aside.
+    pub poison: [(Poison, u64); Poison::ALL.len()],
+    /// Clicks that were in the journal or the log and could not be read.
     pub damaged: u64,
     /// Rollups that the store could not give back as they were; their counts were lost.
     pub rollups_damaged: u64,
-    /// Clicks that wait to be counted.
+    /// Clicks that wait here to be counted, or to be handed on.
     pub lag_clicks: u64,
     /// The age of the oldest of them, in milliseconds.
     pub lag_ms: u64,
@@ -35,19 +45,50 @@ pub struct Status {
     pub unsynced_bytes: u64,
     /// Times that the system refused to sync the journal.
     pub sync_failures: u64,
+    /// Partitions that this worker counts.
+    pub partitions: u64,
     /// Commits that were made.
     pub commits: u64,
     /// Commits that failed; each was tried again.
     pub commits_failed: u64,
+    /// Commits that changed nothing because others count the streams now.
+    pub commits_fenced: u64,
+    /// Errors of brokers, or of the way to them, that were reported.
+    pub broker_errors: u64,
     /// Rollups that were forgotten for their age.
     pub forgotten: u64,
     /// What is wrong just now.
     pub last_error: Option<String>,
 }
 
+/// What a process does with clicks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Part {
+    /// It counts what it records.
+    #[default]
+    Alone,
+    /// It hands what it records to the log between nodes.
+    Node,
+    /// It counts what nodes have handed to the log.
+    Worker,
+}
+
+impl Part {
+    /// The name that the API and metrics use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Part::Alone => "alone",
+            Part::Node => "node",
+            Part::Worker => "worker",
+        }
+    }
+}
+
 /// What the threads write and [`Status`] reads.
 #[derive(Default)]
 pub(super) struct Shared {
+    pub(super) part: Part,
+    pub(super) tally: Arc<Tally>,
     pub(super) counted: AtomicU64,
     /// Clicks that are in memory.
     pub(super) folding: AtomicU64,
@@ -55,6 +96,7 @@ pub(super) struct Shared {
     pub(super) rollups_damaged: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) commits_failed: AtomicU64,
+    pub(super) commits_fenced: AtomicU64,
     pub(super) forgotten: AtomicU64,
     /// When the oldest uncounted click happened, in milliseconds; 0 for none.
     oldest: AtomicI64,
@@ -63,27 +105,38 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    pub(super) fn of(part: Part) -> Shared {
+        Shared { part, ..Shared::default() }
+    }
+
     pub(super) fn status(&self, journal: &Counts) -> Status {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let oldest = self.oldest.load(Ordering::Relaxed);
         let age = if oldest == 0 { 0 } else { now().millis() - oldest };
         Status {
+            part: self.part,
             produced: journal.produced,
-            counted: read(&self.counted),
+            shipped: read(&self.tally.shipped),
+            counted: self.counted.load(Ordering::Acquire),
+            repeated: read(&self.tally.repeated),
             dropped: std::array::from_fn(|reason| (DropReason::ALL[reason], journal.dropped[reason])),
+            poison: self.tally.poison(),
             damaged: read(&self.damaged),
             rollups_damaged: read(&self.rollups_damaged),
-            lag_clicks: journal.waiting + read(&self.folding),
+            lag_clicks: journal.waiting + read(&self.folding) + read(&self.tally.waiting),
             lag_ms: age.max(0) as u64,
             backlog_bytes: journal.backlog_bytes,
             waiting_bytes: journal.waiting_bytes,
             journal_bytes: journal.bytes,
             unsynced_bytes: journal.unsynced_bytes,
             sync_failures: journal.sync_failures,
+            partitions: read(&self.tally.partitions),
             commits: read(&self.commits),
             commits_failed: read(&self.commits_failed),
+            commits_fenced: read(&self.commits_fenced),
+            broker_errors: self.tally.broker_errors(),
             forgotten: read(&self.forgotten),
-            last_error: self.error().or_else(|| journal.last_error.clone()),
+            last_error: self.error().or_else(|| self.tally.trouble()).or_else(|| journal.last_error.clone()),
         }
     }
 

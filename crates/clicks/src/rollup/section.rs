@@ -15,9 +15,12 @@ pub struct Section(u8);
 
 impl Section {
     /// How many there can be.
-    pub const COUNT: usize = Dimension::ALL.len() + 1;
+    pub const COUNT: usize = Dimension::ALL.len() + 2;
     /// The paths that orphan clicks asked for.
     pub const PATH: Section = Section(Dimension::ALL.len() as u8);
+
+    /// The links that people clicked most, by their ids: only in hours and days of everything.
+    pub const LINK: Section = Section(Dimension::ALL.len() as u8 + 1);
 
     /// The section of a dimension.
     pub fn of(dimension: Dimension) -> Section {
@@ -36,6 +39,7 @@ impl Section {
             Some(Dimension::Referrer) => "direct",
             Some(Dimension::Source | Dimension::Medium | Dimension::Campaign | Dimension::Reason) => "(none)",
             Some(Dimension::Browser | Dimension::Os | Dimension::Device | Dimension::Language) => "unknown",
+            None if self == Section::LINK => "(other)",
             None => "/",
         }
     }

@@ -1,7 +1,7 @@
 //! Which rollups make up a range exactly.
 
 use super::Stats;
-use crate::rollup::{Malformed, Rollup};
+use crate::rollup::{self, Malformed, Rollup};
 use curtail_model::Timestamp;
 use curtail_store::StoreError;
 use curtail_store::rollups::{Grain, Subject};
@@ -111,7 +111,18 @@ impl Stats {
             return Ok(Vec::new());
         }
         let rows = self.rollups.series(subject, grain, from, until).await?;
-        Ok(rows.into_iter().map(|(start, bytes)| Piece { start, subject, grain, bytes }).collect())
+        let mut pieces: Vec<Piece> = Vec::with_capacity(rows.len());
+        for (start, bytes) in rows {
+            // What was counted in several lanes comes one after the other.
+            match pieces.last_mut().filter(|piece| piece.start == start) {
+                Some(piece) => {
+                    let merged = rollup::merge(Some(&piece.bytes), &bytes);
+                    piece.bytes = merged.map_err(|malformed| piece.unreadable(malformed))?;
+                }
+                None => pieces.push(Piece { start, subject, grain, bytes }),
+            }
+        }
+        Ok(pieces)
     }
 
     /// The rollups that a range is made of. `days` are those of the days it touches.

@@ -1,7 +1,7 @@
 //! Rollups in memory, which can be told to fail: what engines promise, without a disk.
 
 use curtail_model::{LinkId, Timestamp};
-use curtail_store::rollups::{Batch, Grain, Positions, Rollups, Subject, Totals};
+use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Rollups, Subject, Totals};
 use curtail_store::{Answer, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -28,6 +28,7 @@ pub(crate) struct State {
     pub(crate) rows: BTreeMap<(Subject, Grain, Timestamp), Vec<u8>>,
     pub(crate) totals: BTreeMap<LinkId, Totals>,
     pub(crate) positions: BTreeMap<u64, u64>,
+    pub(crate) epochs: BTreeMap<u64, u64>,
     pub(crate) attempts: u64,
 }
 
@@ -75,13 +76,28 @@ impl Rollups for Memory {
         })
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, ()> {
+    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+        let mut state = self.state.lock().unwrap();
+        let claimed = streams.into_iter().map(|stream| {
+            let epoch = *state.epochs.entry(stream).and_modify(|epoch| *epoch += 1).or_insert(1);
+            Claimed { stream, position: state.positions.get(&stream).copied(), epoch }
+        });
+        answer(Ok(claimed.collect()))
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
         let mut state = self.state.lock().unwrap();
         state.attempts += 1;
+        if batch.claims.iter().any(|(stream, epoch)| state.epochs.get(stream) != Some(epoch)) {
+            return answer(Ok(Committed::Fenced));
+        }
         if state.mood != Mood::Away {
             state.apply(batch);
         }
-        answer(if state.mood == Mood::Well { Ok(()) } else { Err(StoreError::Unavailable("away".into())) })
+        answer(match state.mood {
+            Mood::Well => Ok(Committed::Done),
+            Mood::Away | Mood::AnswersLost => Err(StoreError::Unavailable("away".into())),
+        })
     }
 
     fn series(

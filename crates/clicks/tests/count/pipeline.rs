@@ -45,7 +45,7 @@ fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
 }
 
 /// Looks until it is so; a pipeline that never gets there fails the test.
-fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
+pub(crate) fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let status = pipeline.status();
@@ -58,7 +58,7 @@ fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
 }
 
 /// All clicks on links, as the days' rollups say.
-fn counted(store: &Memory) -> u64 {
+pub(crate) fn counted(store: &Memory) -> u64 {
     let rows = store.state().rows;
     let of_days = rows
         .iter()

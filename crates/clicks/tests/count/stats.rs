@@ -3,9 +3,9 @@
 use crate::memory::Memory;
 use crate::sample::{FIRST_MINUTE, Sample, count, link, sample, time};
 use curtail_clicks::stats::{GroupBy, OTHER, Query, Report, SERIES_MAX, Stats};
-use curtail_model::{ClickClass, Dimension, Timestamp};
+use curtail_model::{ClickClass, Dimension, LinkId, Timestamp};
 use curtail_store::rollups::{Grain, Rollups, Subject};
-use curtail_store::{Answer, StoreError};
+use curtail_store::{Answer, Leaders, StoreError};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -177,7 +177,13 @@ fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
         fn positions(&self) -> Answer<'_, curtail_store::rollups::Positions> {
             self.0.positions()
         }
-        fn commit(&self, batch: curtail_store::rollups::Batch) -> Answer<'_, ()> {
+        fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<curtail_store::rollups::Claimed>> {
+            self.0.claim(streams)
+        }
+        fn commit(
+            &self,
+            batch: curtail_store::rollups::Batch,
+        ) -> Answer<'_, curtail_store::rollups::Committed> {
             self.0.commit(batch)
         }
         fn totals(
@@ -198,4 +204,53 @@ fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
     let answer = wait(stats.report(&everything(FIRST_MINUTE, FIRST_MINUTE + 60, Grain::Hour)));
     let Err(StoreError::Damaged(said)) = answer else { panic!("{answer:?}") };
     assert!(said.contains("Everything, day from "), "{said}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_leaders_of_an_hour_and_a_day_are_those_that_people_clicked_most_however_they_were_counted(
+        samples in proptest::collection::vec(sample(), 0..150),
+        cut in 1..150_usize,
+    ) {
+        let store = Arc::new(Memory::default());
+        samples.chunks(cut).for_each(|batch| count(batch, &store));
+        let stats = Stats::new(store);
+        for grain in [Grain::Hour, Grain::Day] {
+            for number in 0..2 {
+                let start = time(FIRST_MINUTE).plus_millis(number * grain.millis());
+                let until = start.plus_millis(grain.millis());
+                let mut expected: Vec<(LinkId, u64)> = (0..4)
+                    .map(|number| {
+                        let clicks = samples.iter().filter(|sample| {
+                            sample.link == Some(number)
+                                && sample.class == ClickClass::Human
+                                && (start..until).contains(&time(sample.minute))
+                        });
+                        (link(number), clicks.count() as u64)
+                    })
+                    .filter(|(_, clicks)| *clicks > 0)
+                    .collect();
+                expected.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+                expected.truncate(3);
+                prop_assert_eq!(wait(stats.top(grain, start, 3)).unwrap(), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn leaders_stay_bounded_and_right_at_the_top_with_more_links_than_a_rollup_has_room_for() {
+    let store = Arc::new(Memory::default());
+    let click = |number| Sample { link: Some(number), ..one(FIRST_MINUTE) };
+    for batch in 0..3_u64 {
+        let rare = (0..2_000).map(|number| click(1_000 + batch * 2_000 + number));
+        let often = (0..10).flat_map(|number| (0..=number).map(move |_| click(number)));
+        count(&rare.chain(often).collect::<Vec<_>>(), &store);
+    }
+    let stats = Stats::new(store);
+    let top = wait(stats.top(Grain::Day, time(FIRST_MINUTE), 5)).unwrap();
+    assert_eq!(top, [9, 8, 7, 6, 5].map(|number| (link(number), 3 * (number + 1))));
+    assert_eq!(wait(stats.top(Grain::Day, time(FIRST_MINUTE), 10_000)).unwrap().len(), 100);
 }

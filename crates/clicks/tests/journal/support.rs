@@ -152,10 +152,19 @@ pub(crate) fn record_all(recorder: &mut Recorder, keeper: &mut Keeper, clicks: &
     }
 }
 
-/// The segment files of stream 0, in order.
-pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
+/// The folders of the streams, in order.
+pub(crate) fn streams(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(dir.join("0")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    paths
+}
+
+/// The segment files of all streams, in order.
+pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
+    let files = |stream: PathBuf| std::fs::read_dir(stream).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = streams(dir).into_iter().flat_map(files).collect();
     paths.sort();
     paths
 }

@@ -36,7 +36,7 @@ pub(super) const LINKS: File = File {
 
 pub(super) const CLICKS: File = File {
     name: "clicks.db",
-    migrations: &[include_str!("migrations/clicks-0001.sql")],
+    migrations: &[include_str!("migrations/clicks-0001.sql"), include_str!("migrations/clicks-0002.sql")],
     synchronous: "FULL",
     // A page holds several shelves of rollups whole; on smaller ones a full shelf would go on to a page of its own, on
     // larger ones a single click would write more.

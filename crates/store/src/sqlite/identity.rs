@@ -18,27 +18,45 @@ pub(super) fn establish(
     directory: &Path,
     settings: &Settings,
 ) -> Result<Identity, OpenError> {
+    if let Some(identity) = known(connection, directory, settings.scheme, settings.alphabet)? {
+        return Ok(identity);
+    }
     let path = LINKS.path(directory);
-    let explain = |error| explain(&path, &error);
-    let (scheme, alphabet) = (settings.scheme.as_str(), settings.alphabet.as_str());
-    let stored = read(connection).map_err(explain)?;
-    let key = match stored {
-        Some((_, made_scheme, made_alphabet)) if (&*made_scheme, &*made_alphabet) != (scheme, alphabet) => {
-            return Err(OpenError::MadeDifferently {
-                made: (made_scheme, made_alphabet),
-                asked: (scheme.to_owned(), alphabet.to_owned()),
-            });
-        }
-        Some((key, ..)) => key,
-        None => {
-            let mut key = [0; 16];
-            getrandom::fill(&mut key)
-                .map_err(|error| OpenError::Io { path: path.clone(), error: error.to_string() })?;
-            write(connection, key, settings.scheme, settings.alphabet).map_err(explain)?;
-            key
-        }
-    };
+    let mut key = [0; 16];
+    getrandom::fill(&mut key)
+        .map_err(|error| OpenError::Io { path: path.clone(), error: error.to_string() })?;
+    write(connection, key, settings.scheme, settings.alphabet).map_err(|error| explain(&path, &error))?;
     Ok(Identity { key, codes: Codes::new(settings.scheme, settings.alphabet, key) })
+}
+
+/// The identity of a store that must have one.
+pub(super) fn find(
+    connection: &Connection,
+    directory: &Path,
+    scheme: CodeScheme,
+    alphabet: Alphabet,
+) -> Result<Identity, OpenError> {
+    known(connection, directory, scheme, alphabet)?.ok_or_else(|| OpenError::Damaged {
+        path: LINKS.path(directory),
+        error: "it does not say what its codes were made with".into(),
+    })
+}
+
+/// The identity, if there is one yet; it must be by these settings.
+fn known(
+    connection: &Connection,
+    directory: &Path,
+    scheme: CodeScheme,
+    alphabet: Alphabet,
+) -> Result<Option<Identity>, OpenError> {
+    let stored = read(connection).map_err(|error| explain(&LINKS.path(directory), &error))?;
+    let Some((key, made_scheme, made_alphabet)) = stored else { return Ok(None) };
+    let asked = (scheme.as_str().to_owned(), alphabet.as_str().to_owned());
+    let made = (made_scheme, made_alphabet);
+    if made != asked {
+        return Err(OpenError::MadeDifferently { made, asked });
+    }
+    Ok(Some(Identity { key, codes: Codes::new(scheme, alphabet, key) }))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<Option<([u8; 16], String, String)>> {

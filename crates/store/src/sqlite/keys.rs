@@ -74,7 +74,8 @@ impl<B: Book> Keys for SqliteKeys<B> {
     }
 }
 
-fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+/// Reads a key from the columns that `key_find.sql` and its siblings select.
+pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     Ok(ApiKey {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         name: row.get(1)?,

@@ -1,7 +1,7 @@
 //! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
 //! a long list never stands before a redirect.
 
-mod allowance;
+pub(super) mod allowance;
 pub(super) mod book;
 mod change;
 mod create;
@@ -14,7 +14,8 @@ use super::readers::Readers;
 use super::search::Search;
 use super::writer::Writer;
 use crate::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Spent, StoreError, TagCount, UpdateRefused,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused,
 };
 use book::LinkBook;
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
@@ -39,12 +40,12 @@ impl Links for SqliteLinks {
         self.writer.submit(links.len(), move |book| create::create(book, links))
     }
 
-    fn get(&self, id: LinkId) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
         let codes = self.codes.clone();
         self.lookups.read(move |connection| book::get(connection, &codes, id))
     }
 
-    fn find<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
         self.look_up(code, |link| link)
     }
 
@@ -62,7 +63,7 @@ impl Links for SqliteLinks {
         self.writer.submit(1, move |book| change::delete(book, id, only_if))
     }
 
-    fn list(&self, query: ListQuery) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, _: Seen) -> Answer<'_, Page> {
         if query.words.as_deref().is_some_and(|words| !words.trim().is_empty()) {
             return self.search.list(query);
         }
@@ -70,7 +71,7 @@ impl Links for SqliteLinks {
         self.lists.read(move |connection| list::list(connection, &codes, &query))
     }
 
-    fn tags(&self, after: Option<String>, limit: usize) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, _: Seen) -> Answer<'_, Vec<TagCount>> {
         self.lists.read(move |connection| tags(connection, after.as_deref(), limit))
     }
 

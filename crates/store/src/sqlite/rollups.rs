@@ -1,24 +1,22 @@
 //! The trait [`Rollups`] on SQLite, in `clicks.db`.
 //!
-//! Rollups of links stand on shelves ([`shelf`]), large ones and those of no link in rows of their own. A link's totals
-//! are kept like a rollup of its whole lifetime. Each row has a [`checksum`].
+//! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own. A link's totals
+//! are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]).
 
 mod adding;
-mod checksum;
+mod claiming;
 mod forgetting;
 pub(super) mod positions;
-mod shelf;
 
 use super::readers::Readers;
 use super::row::id_column;
 use super::writer::{Book, Writer};
-use crate::rollups::{Batch, Grain, Positions, Row, Subject, Totals};
-use crate::{Answer, Rollups, StoreError};
+use crate::checksum::Period;
+use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
+use crate::{Answer, Rollups, StoreError, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
 
-/// Length and start of a period, in milliseconds.
-type Period = (i64, i64);
 /// The period that totals are of.
 const LIFETIME: Period = (0, 0);
 
@@ -36,8 +34,18 @@ impl Rollups for SqliteRollups {
         self.readers.read(|connection| positions::read(connection))
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, ()> {
-        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |book| adding::add(&book.0, batch))
+    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+        self.writer.submit(streams.len(), move |book| claiming::claim(&book.0, &streams))
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |book| {
+            if !claiming::holds(&book.0, &batch.claims)? {
+                return Ok(Committed::Fenced);
+            }
+            adding::add(&book.0, batch)?;
+            Ok(Committed::Done)
+        })
     }
 
     fn series(
@@ -164,36 +172,11 @@ fn totals_of(connection: &Connection, link: LinkId) -> Result<Totals, StoreError
     let damaged = || damaged_shelf(LIFETIME, number);
     let entries = shelf::read(checksum::of_shelf(LIFETIME, number), shelf).ok_or_else(damaged)?;
     let Some(entry) = shelf::find(&entries, place) else { return Ok(Totals::default()) };
-    entry.rollup.and_then(read_totals).ok_or_else(damaged)
+    entry.rollup.and_then(shelf::read_totals).ok_or_else(damaged)
 }
 
 fn damaged_shelf((grain, start): Period, number: i64) -> StoreError {
     StoreError::Damaged(format!("shelf {number} of clicks.db, period of {grain} ms from {start}"))
-}
-
-/// Totals as three varints: human, bot, other.
-fn write_totals(totals: &Totals) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(8);
-    [totals.human, totals.bot, totals.other]
-        .into_iter()
-        .for_each(|clicks| shelf::put_number(clicks, &mut bytes));
-    bytes
-}
-
-fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
-    let mut number = || shelf::number(&mut bytes);
-    Some(Totals { human: number()?, bot: number()?, other: number()? })
-}
-
-/// Adds totals up. Bytes that are no totals are never shown to it: a shelf that cannot be read is left out before.
-fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
-    let (stored, new) =
-        (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
-    Ok(write_totals(&Totals {
-        human: stored.human + new.human,
-        bot: stored.bot + new.bot,
-        other: stored.other + new.other,
-    }))
 }
 
 fn row_key(row: &Row) -> (i64, i64, i64) {

@@ -1,5 +1,6 @@
 //! Rows of links and their columns.
 
+use crate::packed;
 use curtail_model::{Code, Codes, Link, LinkId, RedirectStatus, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
@@ -92,50 +93,17 @@ pub(super) fn id_column(id: LinkId) -> i64 {
     id.get().cast_signed()
 }
 
-/// Several words in one column: each as its length in bytes, a colon and itself. Whatever is in them, they come back.
+/// Several words in one column.
 pub(super) fn words_column(words: &[String]) -> Option<String> {
-    if words.is_empty() {
-        return None;
-    }
-    Some(words.iter().map(|word| format!("{}:{word}", word.len())).collect())
+    packed::pack(words)
 }
 
 /// What [`words_column`] wrote.
 pub(super) fn words(row: &Row<'_>, column: usize) -> Result<Vec<String>> {
     let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(Vec::new()) };
-    split_words(text).ok_or_else(|| wrong(column, Type::Text, "not a list of words"))
-}
-
-fn split_words(mut text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    while !text.is_empty() {
-        let (length, rest) = text.split_once(':')?;
-        let (word, rest) = rest.split_at_checked(length.parse().ok()?)?;
-        words.push(word.to_owned());
-        text = rest;
-    }
-    Some(words)
+    packed::unpack(text).ok_or_else(|| wrong(column, Type::Text, "not a list of words"))
 }
 
 fn wrong(column: usize, kind: Type, what: &'static str) -> Error {
     Error::FromSqlConversionFailure(column, kind, what.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn words_come_back_as_they_were(words in proptest::collection::vec("\\PC{0,8}|[0-9:]{0,4}", 0..5)) {
-            let column = words_column(&words);
-            prop_assert_eq!(split_words(column.as_deref().unwrap_or_default()), Some(words));
-        }
-
-        #[test]
-        fn no_column_makes_it_panic(text: String) {
-            let _ = split_words(&text);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use crate::engine::{at, create, id, make, new_link, open};
 use curtail_model::{NewLink, Timestamp};
 use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject};
 use curtail_store::sqlite::Sqlite;
-use curtail_store::{Create, Spent};
+use curtail_store::{Create, Seen, Spent};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -93,6 +93,8 @@ async fn count_for_ever(store: Sqlite) {
             rows: rows.collect(),
             totals: Vec::new(),
             positions: vec![(1, position)],
+            lane: 0,
+            claims: Vec::new(),
             merge: adding(),
         };
         store.rollups.commit(batch).await.unwrap();
@@ -123,7 +125,7 @@ async fn an_acknowledged_link_survives_kill() {
     assert!(told.len() >= 9_000);
     for line in &told {
         let (code, url) = line.split_once(' ').unwrap();
-        let found = store.links.find(code).await.unwrap();
+        let found = store.links.find(code, Seen::ANYTHING).await.unwrap();
         assert_eq!(found.map(|link| link.url).as_deref(), Some(url), "{code}");
     }
     let codes: std::collections::HashSet<_> =

@@ -1,8 +1,10 @@
 //! Engines to run the suites on, and what the promises need to make links.
 
+use crate::postgres::database::Database;
 use curtail_model::{
     Alphabet, Code, CodeScheme, Codes, Destination, LinkId, NewLink, RedirectStatus, Timestamp,
 };
+use curtail_store::postgres::{self, Postgres};
 use curtail_store::sqlite::{self, Settings, Sqlite};
 use curtail_store::{Create, Created, Keys, Links, Refused, Rollups};
 use std::any::Any;
@@ -29,6 +31,33 @@ pub(crate) async fn sqlite() -> Engine {
     let directory = tempfile::tempdir().unwrap();
     let Sqlite { links, keys, rollups, codes, .. } = open(directory.path());
     Engine { links, keys, rollups, codes, _kept: Box::new(directory) }
+}
+
+/// In a database of its own on the server that tests are given.
+pub(crate) async fn postgres() -> Engine {
+    postgres_with(|database| postgres_settings(database.url())).await
+}
+
+/// The same through PgBouncer, which hands a connection on after each transaction: nothing is prepared, and nothing set
+/// up for a session.
+pub(crate) async fn postgres_through_a_pooler() -> Engine {
+    postgres_with(|database| {
+        let url = database.url_through_a_pooler();
+        postgres::Settings { prepared: false, ..postgres_settings(&url) }
+    })
+    .await
+}
+
+async fn postgres_with(settings: fn(&Database) -> postgres::Settings) -> Engine {
+    let database = Database::make().await;
+    let store = postgres::open(settings(&database)).await.unwrap();
+    let Postgres { links, keys, rollups, codes, .. } = &store;
+    let (links, keys, rollups, codes) = (links.clone(), keys.clone(), rollups.clone(), codes.clone());
+    Engine { links, keys, rollups, codes, _kept: Box::new((store, database)) }
+}
+
+pub(crate) fn postgres_settings(url: &str) -> postgres::Settings {
+    postgres::Settings::of(url.to_owned(), SETTINGS.scheme, SETTINGS.alphabet)
 }
 
 pub(crate) fn open(directory: &Path) -> Sqlite {

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, at, create, destination, id, make, new_link, with_code};
 use curtail_model::offensive::is_offensive;
 use curtail_model::{Change, Field, Link, NewLink, RedirectStatus, Target};
-use curtail_store::{Create, Created, Idempotency, Refused, Spent, UpdateRefused, WhenMade};
+use curtail_store::{Create, Created, Idempotency, Refused, Seen, Spent, UpdateRefused, WhenMade};
 use std::collections::HashSet;
 
 macro_rules! promises {
@@ -59,12 +59,12 @@ pub(crate) async fn a_link_is_given_back_as_it_was_made(engine: Engine) {
         assert_eq!(link.url, "https://example.com/ä b");
         assert_eq!(link.tags, ["1:2", "größe"]);
         assert_eq!(link.id.bucket(), engine.codes.bucket_of(0, link.code.as_str().as_bytes()));
-        assert_eq!(engine.links.get(link.id).await.unwrap().as_ref(), Some(&link));
-        assert_eq!(engine.links.find(link.code.as_str()).await.unwrap(), Some(link));
+        assert_eq!(engine.links.get(link.id, Seen::ANYTHING).await.unwrap().as_ref(), Some(&link));
+        assert_eq!(engine.links.find(link.code.as_str(), Seen::ANYTHING).await.unwrap(), Some(link));
     }
-    assert_eq!(engine.links.find("nothing-here").await.unwrap(), None);
-    assert_eq!(engine.links.find("zzzzzz").await.unwrap(), None);
-    assert_eq!(engine.links.get(id(12_345_678)).await.unwrap(), None);
+    assert_eq!(engine.links.find("nothing-here", Seen::ANYTHING).await.unwrap(), None);
+    assert_eq!(engine.links.find("zzzzzz", Seen::ANYTHING).await.unwrap(), None);
+    assert_eq!(engine.links.get(id(12_345_678), Seen::ANYTHING).await.unwrap(), None);
 }
 
 pub(crate) async fn a_code_leads_to_its_packed_target(engine: Engine) {
@@ -89,7 +89,7 @@ pub(crate) async fn two_creates_of_one_code_give_one_link(engine: Engine) {
             }
         }
         assert_eq!(made.len(), 1);
-        assert_eq!(engine.links.find(code).await.unwrap(), made.pop());
+        assert_eq!(engine.links.find(code, Seen::ANYTHING).await.unwrap(), made.pop());
     }
 }
 
@@ -122,7 +122,10 @@ pub(crate) async fn the_generator_steps_over_chosen_codes(engine: Engine) {
     }
     let next = make(&*engine.links, create(new_link("https://example.com/"))).await.unwrap().link;
     assert!(!ahead.contains(&next.code.to_string()));
-    assert_eq!(engine.links.find(&ahead[0]).await.unwrap().unwrap().url, "https://chosen.example/");
+    assert_eq!(
+        engine.links.find(&ahead[0], Seen::ANYTHING).await.unwrap().unwrap().url,
+        "https://chosen.example/"
+    );
 }
 
 pub(crate) async fn many_links_step_over_chosen_codes_and_keep_what_they_were_given(engine: Engine) {
@@ -144,7 +147,7 @@ pub(crate) async fn many_links_step_over_chosen_codes_and_keep_what_they_were_gi
         assert_eq!((created.when, created.link.url.as_str()), (WhenMade::Now, wanted.destination.as_given()));
         assert_eq!(created.link.tags, wanted.tags);
         assert_eq!(
-            engine.links.find(created.link.code.as_str()).await.unwrap().as_ref(),
+            engine.links.find(created.link.code.as_str(), Seen::ANYTHING).await.unwrap().as_ref(),
             Some(&created.link)
         );
     }
@@ -165,9 +168,12 @@ pub(crate) async fn a_generated_code_is_never_given_again_and_a_custom_one_is_fr
         let gone = engine.links.delete(custom.id, None).await.unwrap().unwrap();
         assert!(gone.version > custom.version);
         assert_eq!(gone, Link { version: gone.version, ..custom });
-        assert_eq!(engine.links.find(code).await.unwrap(), None);
+        assert_eq!(engine.links.find(code, Seen::ANYTHING).await.unwrap(), None);
         make(&*engine.links, create(with_code("https://two.example/", code))).await.unwrap();
-        assert_eq!(engine.links.find(code).await.unwrap().unwrap().url, "https://two.example/");
+        assert_eq!(
+            engine.links.find(code, Seen::ANYTHING).await.unwrap().unwrap().url,
+            "https://two.example/"
+        );
     }
     assert_eq!(engine.links.delete(generated.id, None).await.unwrap(), Err(UpdateRefused::Missing));
 }
@@ -264,7 +270,7 @@ pub(crate) async fn a_link_changes_only_from_the_expected_version(engine: Engine
         ..made.clone()
     };
     assert_eq!(changed, expected);
-    assert_eq!(engine.links.get(made.id).await.unwrap(), Some(expected));
+    assert_eq!(engine.links.get(made.id, Seen::ANYTHING).await.unwrap(), Some(expected));
     let stale = engine.links.delete(made.id, Some(made.version)).await.unwrap();
     assert_eq!(stale, Err(UpdateRefused::Changed(Box::new(changed))));
     assert_eq!(engine.links.update(id(77), change, None, at(5)).await.unwrap(), Err(UpdateRefused::Missing));

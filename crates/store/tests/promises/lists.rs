@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, at, create, make, new_link, with_code};
 use curtail_model::{Change, Field, Link, LinkId, NewLink};
-use curtail_store::{Create, Links, ListQuery, Sort, TagCount};
+use curtail_store::{Create, Links, ListQuery, Seen, Sort, TagCount};
 use std::collections::HashSet;
 
 macro_rules! promises {
@@ -31,13 +31,13 @@ fn words(text: &str) -> ListQuery {
 }
 
 async fn urls(links: &dyn Links, query: ListQuery) -> Vec<String> {
-    links.list(query).await.unwrap().links.into_iter().map(|link| link.url).collect()
+    links.list(query, Seen::ANYTHING).await.unwrap().links.into_iter().map(|link| link.url).collect()
 }
 
 async fn walk(links: &dyn Links, mut query: ListQuery) -> Vec<Link> {
     let mut all = Vec::new();
     loop {
-        let page = links.list(query.clone()).await.unwrap();
+        let page = links.list(query.clone(), Seen::ANYTHING).await.unwrap();
         assert!(page.links.len() <= query.limit);
         assert!(!page.more || page.links.len() == query.limit);
         all.extend(page.links);
@@ -80,7 +80,7 @@ pub(crate) async fn pages_show_every_link_once_while_links_are_added(engine: Eng
             walk(&*engine.links, query.clone()).await.into_iter().map(|link| link.id).collect();
         let mut seen = Vec::new();
         loop {
-            let page = engine.links.list(query.clone()).await.unwrap();
+            let page = engine.links.list(query.clone(), Seen::ANYTHING).await.unwrap();
             seen.extend(page.links.into_iter().map(|link| (link.created_at, link.id)));
             if !page.more {
                 break;
@@ -151,7 +151,7 @@ pub(crate) async fn tags_are_counted_through_every_change(engine: Engine) {
     let made = engine.links.create(links).await.unwrap();
     let ids: Vec<_> = made.into_iter().map(|made| made.unwrap().link.id).collect();
     let tags = async || {
-        let tags = engine.links.tags(None, 10).await.unwrap();
+        let tags = engine.links.tags(None, 10, Seen::ANYTHING).await.unwrap();
         tags.into_iter().map(|TagCount { tag, links }| (tag, links)).collect::<Vec<_>>()
     };
     assert_eq!(tags().await, [("a".into(), 1), ("b".into(), 2), ("c".into(), 1)]);
@@ -170,7 +170,7 @@ pub(crate) async fn pages_of_tags_hold_every_tag_once_in_the_order_of_their_byte
     for limit in [1, 2, 4, 9, 10] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = engine.links.tags(after.clone(), limit).await.unwrap();
+            let page = engine.links.tags(after.clone(), limit, Seen::ANYTHING).await.unwrap();
             assert!(page.len() <= limit);
             let Some(last) = page.last() else { break };
             after = Some(last.tag.clone());
@@ -178,7 +178,7 @@ pub(crate) async fn pages_of_tags_hold_every_tag_once_in_the_order_of_their_byte
         }
         assert_eq!(seen, names, "{limit} at a time");
     }
-    assert_eq!(engine.links.tags(Some("bz".into()), 1).await.unwrap()[0].tag, "z");
+    assert_eq!(engine.links.tags(Some("bz".into()), 1, Seen::ANYTHING).await.unwrap()[0].tag, "z");
 }
 
 pub(crate) async fn a_link_is_found_by_the_beginnings_of_its_words(engine: Engine) {
@@ -249,7 +249,7 @@ pub(crate) async fn whatever_is_looked_for_is_text(engine: Engine) {
         for archived in [None, Some(true), Some(false)] {
             let query = ListQuery { archived, tag: Some("\"x".into()), ..words(trick) };
             assert_eq!(urls(&*engine.links, query).await, Vec::<String>::new(), "{trick:?}");
-            engine.links.list(ListQuery { archived, ..words(trick) }).await.unwrap();
+            engine.links.list(ListQuery { archived, ..words(trick) }, Seen::ANYTHING).await.unwrap();
         }
     }
     let long = "example ".repeat(10_000);

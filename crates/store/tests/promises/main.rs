@@ -1,5 +1,5 @@
-//! What every engine promises, one suite for each trait, and what only the embedded engine does. An engine is added by
-//! one line for each suite.
+//! What every engine promises, one suite for each trait, and what each does beside. An engine is added by one line for each
+//! suite.
 
 mod crash;
 mod damage;
@@ -7,6 +7,7 @@ mod engine;
 mod keys;
 mod links;
 mod lists;
+mod postgres;
 mod rollups;
 mod sqlite;
 
@@ -29,3 +30,12 @@ links::promises!(links_on_sqlite, crate::engine::sqlite);
 lists::promises!(lists_on_sqlite, crate::engine::sqlite);
 keys::promises!(keys_on_sqlite, crate::engine::sqlite);
 rollups::promises!(rollups_on_sqlite, crate::engine::sqlite);
+
+links::promises!(links_on_postgres, crate::engine::postgres);
+lists::promises!(lists_on_postgres, crate::engine::postgres);
+keys::promises!(keys_on_postgres, crate::engine::postgres);
+rollups::promises!(rollups_on_postgres, crate::engine::postgres);
+
+links::promises!(links_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);
+lists::promises!(lists_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);
+rollups::promises!(rollups_on_postgres_through_a_pooler, crate::engine::postgres_through_a_pooler);

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, id};
 use curtail_model::Timestamp;
 use curtail_store::StoreError;
-use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject, Totals};
+use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Merge, Row, Subject, Totals};
 use std::sync::Arc;
 
 macro_rules! promises {
@@ -16,6 +16,9 @@ macro_rules! promises {
             what_is_old_is_forgotten_and_nothing_else,
             a_forgotten_link_leaves_no_trace,
             a_rollup_may_grow_large_beside_small_ones,
+            what_was_counted_in_several_lanes_adds_up,
+            a_claim_tells_how_far_a_stream_is_and_ends_the_claims_before_it,
+            of_two_who_count_one_stream_only_the_last_to_claim_it_counts,
         );
     };
 }
@@ -35,13 +38,22 @@ pub(crate) fn row(subject: Subject, grain: Grain, period: i64, count: u8) -> Row
 }
 
 pub(crate) fn batch(rows: Vec<Row>, position: u64) -> Batch {
-    Batch { rows, totals: Vec::new(), positions: vec![(u64::MAX, position)], merge: adding() }
+    let positions = vec![(u64::MAX, position)];
+    Batch { rows, totals: Vec::new(), positions, lane: 0, claims: Vec::new(), merge: adding() }
 }
 
 async fn series(engine: &Engine, subject: Subject, grain: Grain) -> Vec<(i64, u8)> {
     let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
     let series = engine.rollups.series(subject, grain, from, until).await.unwrap();
-    series.into_iter().map(|(start, rollup)| (start.millis() / grain.millis(), rollup[0])).collect()
+    let mut merged: Vec<(i64, u8)> = Vec::new();
+    for (start, rollup) in series {
+        let period = start.millis() / grain.millis();
+        match merged.last_mut().filter(|last| last.0 == period) {
+            Some(last) => last.1 += rollup[0],
+            None => merged.push((period, rollup[0])),
+        }
+    }
+    merged
 }
 
 pub(crate) async fn rows_merge_and_positions_move_together(engine: Engine) {
@@ -135,6 +147,71 @@ pub(crate) async fn a_forgotten_link_leaves_no_trace(engine: Engine) {
     }
     let totals = engine.rollups.totals(vec![gone, kept]).await.unwrap();
     assert_eq!((totals[0], totals[1].human), (Totals::default(), 1));
+}
+
+pub(crate) async fn what_was_counted_in_several_lanes_adds_up(engine: Engine) {
+    let (one, two) = (Subject::Link(id(1)), Subject::Link(id(2)));
+    for lane in [7, u16::MAX, 0, 7] {
+        let rows = vec![
+            row(one, Grain::Day, 1, 1),
+            row(one, Grain::Day, 2, 2),
+            row(Subject::Everything, Grain::Day, 1, 3),
+        ];
+        let totals = vec![(id(1), Totals { human: 1, bot: 0, other: 2 })];
+        engine.rollups.commit(Batch { lane, totals, ..batch(rows, 1) }).await.unwrap();
+    }
+    engine.rollups.commit(Batch { lane: 3, ..batch(vec![row(two, Grain::Day, 1, 9)], 1) }).await.unwrap();
+    assert_eq!(series(&engine, one, Grain::Day).await, [(1, 4), (2, 8)]);
+    assert_eq!(series(&engine, two, Grain::Day).await, [(1, 9)]);
+    assert_eq!(series(&engine, Subject::Everything, Grain::Day).await, [(1, 12)]);
+    let totals = engine.rollups.totals(vec![id(1), id(2)]).await.unwrap();
+    assert_eq!(totals, [Totals { human: 4, bot: 0, other: 8 }, Totals::default()]);
+    engine.rollups.forget_link(id(1)).await.unwrap();
+    assert_eq!(series(&engine, one, Grain::Day).await, []);
+    assert_eq!(engine.rollups.totals(vec![id(1)]).await.unwrap(), [Totals::default()]);
+    let later = Timestamp::from_millis(9 * Timestamp::DAY);
+    engine.rollups.forget_before(Grain::Day, later).await.unwrap();
+    assert_eq!(series(&engine, Subject::Everything, Grain::Day).await, []);
+    assert_eq!(series(&engine, two, Grain::Day).await, []);
+}
+
+pub(crate) async fn a_claim_tells_how_far_a_stream_is_and_ends_the_claims_before_it(engine: Engine) {
+    engine
+        .rollups
+        .commit(Batch { positions: vec![(5, 50), (u64::MAX, 9)], ..batch(Vec::new(), 0) })
+        .await
+        .unwrap();
+    let claimed = engine.rollups.claim(vec![u64::MAX, 7]).await.unwrap();
+    let expected = [(u64::MAX, Some(9)), (7, None)];
+    assert_eq!(
+        claimed.iter().map(|claimed| (claimed.stream, claimed.position)).collect::<Vec<_>>(),
+        expected
+    );
+    let again = engine.rollups.claim(vec![u64::MAX]).await.unwrap();
+    assert!(again[0].epoch > claimed[0].epoch);
+    // A stream that was claimed and never counted has no position.
+    assert_eq!(engine.rollups.positions().await.unwrap().len(), 2);
+}
+
+pub(crate) async fn of_two_who_count_one_stream_only_the_last_to_claim_it_counts(engine: Engine) {
+    let link = Subject::Link(id(1));
+    let claim = async || engine.rollups.claim(vec![1, 2]).await.unwrap();
+    let counted = |claims: &[Claimed], position| Batch {
+        positions: vec![(1, position)],
+        claims: claims.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
+        ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
+    };
+    let one = claim().await;
+    assert_eq!(engine.rollups.commit(counted(&one, 10)).await, Ok(Committed::Done));
+    let two = claim().await;
+    assert_eq!(engine.rollups.commit(counted(&one, 20)).await, Ok(Committed::Fenced));
+    assert_eq!(engine.rollups.commit(counted(&two, 20)).await, Ok(Committed::Done));
+    assert_eq!(engine.rollups.commit(counted(&one[1..], 30)).await, Ok(Committed::Fenced));
+    // Who never claimed a stream cannot have its epoch.
+    let never = Batch { claims: vec![(99, 0)], ..batch(vec![row(link, Grain::Day, 1, 1)], 9) };
+    assert_eq!(engine.rollups.commit(never).await, Ok(Committed::Fenced));
+    assert_eq!(series(&engine, link, Grain::Day).await, [(1, 2)]);
+    assert_eq!(engine.rollups.positions().await.unwrap(), [(1, 20)]);
 }
 
 /// Rollups that grow by each other's bytes.

@@ -5,7 +5,7 @@ use crate::rollups::{batch, row};
 use curtail_model::{Alphabet, Change, CodeScheme, Field, Timestamp};
 use curtail_store::rollups::{Grain, Subject};
 use curtail_store::sqlite::{self, OpenError, Settings, Sqlite};
-use curtail_store::{ListQuery, NewApiKey, Page, Sort, StoreError};
+use curtail_store::{ListQuery, NewApiKey, Page, Seen, Sort, StoreError};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +30,7 @@ async fn store_with_links(directory: &Path) {
     let store = open(directory);
     let links = (0..5_000).map(|n| create(new_link(&format!("https://example.com/page{n}")))).collect();
     store.links.create(links).await.unwrap();
-    assert_eq!(store.links.list(query("page4321")).await.unwrap().links.len(), 1);
+    assert_eq!(store.links.list(query("page4321"), Seen::ANYTHING).await.unwrap().links.len(), 1);
     store.close();
 }
 
@@ -38,7 +38,7 @@ async fn store_with_links(directory: &Path) {
 async fn found_in_the_end(store: &Sqlite, words: &str) -> Page {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        match store.links.list(query(words)).await {
+        match store.links.list(query(words), Seen::ANYTHING).await {
             Ok(page) if !page.links.is_empty() => return page,
             Ok(_) | Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
                 tokio::task::yield_now().await;
@@ -108,7 +108,7 @@ async fn a_lost_or_damaged_search_index_is_made_anew() {
         found_in_the_end(&store, "page4321").await;
         found_in_the_end(&store, "afterwards").await;
         store.links.delete(made.link.id, None).await.unwrap().unwrap();
-        assert_eq!(store.links.list(query("afterwards")).await.unwrap().links, []);
+        assert_eq!(store.links.list(query("afterwards"), Seen::ANYTHING).await.unwrap().links, []);
         store.close();
     }
 }
@@ -127,14 +127,14 @@ async fn closing_finishes_what_was_asked_for_and_refuses_the_rest() {
     for answer in asked {
         assert!(answer.await.unwrap()[0].is_ok());
     }
-    assert!(matches!(links.find("code-1").await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(links.list(query("code")).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(links.find("code-1", Seen::ANYTHING).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(links.list(query("code"), Seen::ANYTHING).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(keys.list().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(rollups.commit(batch(Vec::new(), 1)).await, Err(StoreError::Unavailable(_))));
     assert!(!directory.path().join("links.db-wal").exists());
     let store = open(directory.path());
     for code in ["code-0", "code-49", "dropped"] {
-        assert!(store.links.find(code).await.unwrap().is_some(), "{code}");
+        assert!(store.links.find(code, Seen::ANYTHING).await.unwrap().is_some(), "{code}");
     }
 }
 
@@ -164,7 +164,7 @@ async fn sequential_codes_count_up_and_hide_no_page_of_ours() {
         store.links.create((0..5).map(|_| create(new_link("https://example.com/"))).collect()).await.unwrap();
     let codes: Vec<_> = made.into_iter().map(|made| made.unwrap().link.code.to_string()).collect();
     assert_eq!(codes, ["0", "1", "2", "4", "5"]);
-    assert_eq!(store.links.find("3").await.unwrap(), Some(taken));
+    assert_eq!(store.links.find("3", Seen::ANYTHING).await.unwrap(), Some(taken));
     // Every code of up to three characters, and so "api".
     let all = (0..62 * 62 * 62).map(|_| create(new_link("https://example.com/"))).collect();
     let made = store.links.create(all).await.unwrap();
@@ -224,7 +224,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     store.close();
     let store = open(disk.0.path());
     for link in made {
-        assert_eq!(store.links.get(link.id).await.unwrap(), Some(link));
+        assert_eq!(store.links.get(link.id, Seen::ANYTHING).await.unwrap(), Some(link));
     }
 }
 

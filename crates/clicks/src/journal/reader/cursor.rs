@@ -17,8 +17,10 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) stream: Arc<Stream>,
+    /// Whether this process records the stream. If not, another node may go on recording what this one has a copy of.
+    is_own: bool,
     /// Everything before it has been read.
-    pub(super) position: u64,
+    position: u64,
     old: VecDeque<OldSegment>,
     current: Option<(Source, Decoder)>,
     /// Where the next segment of this process appears.
@@ -27,6 +29,27 @@ pub(super) struct Cursor {
     previous: Option<Decoder>,
     /// The position after the last click that was handed out.
     handed: u64,
+    /// The segments that were entered and have not been counted to their end.
+    entered: VecDeque<Entered>,
+    /// Clicks of this process that were read and not counted: how many before which position.
+    unsettled: VecDeque<(u64, u64)>,
+}
+
+/// How to come back to a segment.
+#[derive(Debug)]
+enum Entered {
+    Old(OldSegment),
+    /// Its sequence, and the link that leads to it: the segment itself may be taken back as soon as it is counted.
+    Live(u64, Arc<Link>),
+}
+
+impl Entered {
+    fn sequence(&self) -> u64 {
+        match self {
+            Entered::Old(segment) => segment.sequence.into(),
+            Entered::Live(sequence, _) => *sequence,
+        }
+    }
 }
 
 /// Where the bytes of a segment are.
@@ -38,10 +61,21 @@ enum Source {
 }
 
 impl Cursor {
-    pub(super) fn new(stream: Arc<Stream>, old: Vec<OldSegment>) -> Cursor {
+    pub(super) fn new(stream: Arc<Stream>, is_own: bool, old: Vec<OldSegment>) -> Cursor {
         let position = stream.consumed.load(Ordering::Relaxed);
         let next = Arc::clone(&stream.head);
-        Cursor { stream, position, old: old.into(), current: None, next, previous: None, handed: position }
+        Cursor {
+            stream,
+            is_own,
+            position,
+            old: old.into(),
+            current: None,
+            next,
+            previous: None,
+            handed: position,
+            entered: VecDeque::new(),
+            unsettled: VecDeque::new(),
+        }
     }
 
     /// Hands out up to `limit` clicks and tells how many.
@@ -61,10 +95,10 @@ impl Cursor {
             if handed > 0 {
                 self.handed = self.position;
             }
-            let lost = decoder.damage.iter().map(|damage| damage.clicks).sum::<u64>();
             damage.append(&mut decoder.damage);
             if matches!(source, Source::Live(_)) {
-                self.stream.read.fetch_add(handed as u64 + lost, Ordering::Release);
+                let before = self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
+                self.unsettled.push_back((self.position, decoder.clicks.saturating_sub(before)));
             }
             if !ends {
                 break;
@@ -74,10 +108,53 @@ impl Cursor {
         clicks
     }
 
+    /// Up to where it has been read, to be stored. In a stream of another node that is the last click, not the end of its
+    /// segment: behind a copy's end the original may have more.
+    pub(super) fn stored(&self) -> u64 {
+        if self.is_own { self.position } else { self.handed }
+    }
+
     /// Everything before `position` has been counted.
     pub(super) fn committed(&mut self, position: u64) {
         // Between the last click and the end of its segment there is nothing that could be lost.
         let position = if position >= self.handed { position.max(self.position) } else { position };
+        let consumed = self.stream.consumed.fetch_max(position, Ordering::Release).max(position);
+        while self.unsettled.pop_front_if(|(before, _)| *before <= consumed).is_some() {}
+        while self.entered.pop_front_if(|entered| entered.sequence() < sequence_of(consumed)).is_some() {}
+    }
+
+    /// Goes back to what has been counted; or on to `position`, if others have counted more.
+    pub(super) fn rewind(&mut self, position: Option<u64>, shared: &Shared) {
+        let consumed = self.stream.consumed.load(Ordering::Relaxed);
+        let position = position.map_or(consumed, |position| position.max(consumed));
+        // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way to the next.
+        let _current = self.current.take();
+        self.previous = None;
+        let unsettled = self.unsettled.drain(..).map(|(_, clicks)| clicks).sum();
+        self.stream.read.fetch_sub(unsettled, Ordering::Release);
+        while let Some(entered) = self.entered.pop_back() {
+            match entered {
+                Entered::Old(segment) => {
+                    shared.backlog_bytes.fetch_add(segment.length, Ordering::Relaxed);
+                    self.old.push_front(segment);
+                }
+                Entered::Live(_, link) => self.next = link,
+            }
+        }
+        while let Some(counted) = self.old.pop_front_if(|old| u64::from(old.sequence) < sequence_of(position))
+        {
+            shared.backlog_bytes.fetch_sub(counted.length, Ordering::Relaxed);
+        }
+        while let Some(counted) = self.next.get().and_then(Weak::upgrade) {
+            if u64::from(counted.header.sequence) >= sequence_of(position) {
+                break;
+            }
+            let mut decoder = Decoder::new(&counted.header, position_of(0, u64::from(u32::MAX)));
+            while decoder.next(counted.published(), Ending::Published).is_some() {}
+            self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
+            self.next = Arc::clone(&counted.next);
+        }
+        (self.position, self.handed) = (position, position);
         self.stream.consumed.fetch_max(position, Ordering::Release);
     }
 
@@ -95,13 +172,21 @@ impl Cursor {
             if let Some(old) = self.old.pop_front() {
                 shared.backlog_bytes.fetch_sub(old.length, Ordering::Relaxed);
                 self.load(&old, damage);
+                self.entered.push_back(Entered::Old(old));
                 continue;
             }
             let Some(segment) = self.next.get().and_then(Weak::upgrade) else { return false };
-            let decoder = Decoder::new(&segment.header, 0);
+            let sequence = segment.header.sequence.into();
+            let decoder = Decoder::new(&segment.header, self.counted_of(sequence));
+            self.entered.push_back(Entered::Live(sequence, Arc::clone(&self.next)));
             self.enter(Source::Live(segment), decoder, damage);
         }
         true
+    }
+
+    /// The position up to which a segment was counted, if it is the one where counting stopped.
+    fn counted_of(&self, sequence: u64) -> u64 {
+        if sequence_of(self.position) == sequence { self.position } else { 0 }
     }
 
     fn load(&mut self, old: &OldSegment, damage: &mut Vec<Damage>) {
@@ -123,8 +208,7 @@ impl Cursor {
                     self.pass(sequence);
                     return;
                 }
-                let counted = if sequence_of(self.position) == sequence { self.position } else { 0 };
-                let mut decoder = Decoder::new(&header, counted);
+                let mut decoder = Decoder::new(&header, self.counted_of(sequence));
                 if !is_whole {
                     decoder.header_is_damaged();
                 }

@@ -52,18 +52,29 @@ impl Allowance {
 fn read(connection: &Connection, codes: &Codes, id: LinkId) -> Result<Result<Allowance, Spent>, StoreError> {
     let Some(link) = book::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
     let Some(max) = link.max_clicks else { return Ok(Err(Spent::Unlimited)) };
+    match used(connection, id)? {
+        Some(used) => Ok(Ok(Allowance { max, used })),
+        None => Err(unknown(id)),
+    }
+}
+
+/// How many of its clicks a link has given, if it ever had a limit.
+pub(in super::super) fn used(connection: &Connection, id: LinkId) -> Result<Option<u64>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("../sql/allowance_get.sql"))?;
     let row: Option<(i64, i64)> =
         statement.query_row([id_column(id)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match row {
-        Some((used, found)) if found == checksum(id, used) => {
-            Ok(Ok(Allowance { max, used: used.cast_unsigned() }))
-        }
-        Some(_) | None => Err(StoreError::Damaged(format!(
-            "how many of its clicks the link {id} has given is not known any more, and it may not give too many: make \
-             another link, or set its max_clicks to null"
-        ))),
+        Some((used, found)) if found == checksum(id, used) => Ok(Some(used.cast_unsigned())),
+        Some(_) => Err(unknown(id)),
+        None => Ok(None),
     }
+}
+
+fn unknown(id: LinkId) -> StoreError {
+    StoreError::Damaged(format!(
+        "how many of its clicks the link {id} has given is not known any more, and it may not give too many: make \
+         another link, or set its max_clicks to null"
+    ))
 }
 
 fn put(connection: &Connection, sql: &str, id: LinkId, used: u64) -> Result<(), StoreError> {

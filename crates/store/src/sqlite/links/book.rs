@@ -31,8 +31,8 @@ pub(in super::super) struct LinkBook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Counters {
     pub(in super::super) version: u64,
-    pub(super) next_generated: u64,
-    pub(super) next_custom: u64,
+    pub(in super::super) next_generated: u64,
+    pub(in super::super) next_custom: u64,
     pub(in super::super) trimmed: u64,
 }
 

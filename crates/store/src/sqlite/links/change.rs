@@ -3,6 +3,7 @@
 use super::super::row::{self, id_column, words_column};
 use super::allowance;
 use super::book::LinkBook;
+use crate::shape;
 use crate::{StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
 
@@ -22,7 +23,7 @@ pub(super) fn update(
         Field::Keep => None,
         Field::Set(destination) => Some(destination.fingerprint()),
     };
-    let mut link = apply(old.clone(), change);
+    let mut link = shape::changed(old.clone(), change);
     link.updated_at = now;
     link.version = book.next_version();
     if let Some(fingerprint) = fingerprint {
@@ -133,31 +134,4 @@ fn expect(
         }
         Some(link) => Ok(link),
     })
-}
-
-fn apply(link: Link, change: Change) -> Link {
-    fn pick<T>(field: Field<T>, kept: T) -> T {
-        match field {
-            Field::Keep => kept,
-            Field::Set(value) => value,
-        }
-    }
-    Link {
-        url: match change.destination {
-            Field::Keep => link.url,
-            Field::Set(destination) => destination.into_given(),
-        },
-        title: pick(change.title, link.title),
-        notes: pick(change.notes, link.notes),
-        tags: pick(change.tags, link.tags),
-        starts_at: pick(change.starts_at, link.starts_at),
-        expires_at: pick(change.expires_at, link.expires_at),
-        max_clicks: pick(change.max_clicks, link.max_clicks),
-        redirect_status: pick(change.redirect_status, link.redirect_status),
-        forward_query: pick(change.forward_query, link.forward_query),
-        password_hash: pick(change.password_hash, link.password_hash),
-        archived: pick(change.archived, link.archived),
-        expired_url: pick(change.expired_url, link.expired_url),
-        ..link
-    }
 }

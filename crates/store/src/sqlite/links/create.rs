@@ -4,6 +4,7 @@ use super::super::row::{self, id_column};
 use super::allowance;
 use super::book::LinkBook;
 use super::insert::{self, LINKS_AT_ONCE, Row};
+use crate::shape;
 use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
@@ -87,7 +88,7 @@ fn create_many(
     drop(rows);
     for ((free, (id, version, code)), (link, now)) in free.into_iter().zip(identities).zip(links.drain(..)) {
         outcomes.push(if free {
-            let link = whole(link, id, Code::known(code), version, now);
+            let link = shape::made(link, id, Code::known(code), version, now);
             complete(book, &link)?;
             Ok(new(link))
         } else {
@@ -215,7 +216,7 @@ fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
         Err(refused) => return Ok(Err(refused)),
     };
     book.changed(id);
-    let link = whole(link, id, code, version, now);
+    let link = shape::made(link, id, code, version, now);
     complete(book, &link)?;
     Ok(Ok(link))
 }
@@ -284,26 +285,4 @@ fn complete(book: &mut LinkBook, link: &Link) -> Result<(), StoreError> {
         allowance::begin(&book.connection, link.id)?;
     }
     book.tag(link)
-}
-
-fn whole(link: NewLink, id: LinkId, code: Code, version: u64, now: Timestamp) -> Link {
-    Link {
-        id,
-        code,
-        url: link.destination.into_given(),
-        title: link.title,
-        notes: link.notes,
-        tags: link.tags,
-        created_at: now,
-        updated_at: now,
-        version,
-        starts_at: link.starts_at,
-        expires_at: link.expires_at,
-        max_clicks: link.max_clicks,
-        redirect_status: link.redirect_status,
-        forward_query: link.forward_query,
-        password_hash: link.password_hash,
-        archived: false,
-        expired_url: link.expired_url,
-    }
 }

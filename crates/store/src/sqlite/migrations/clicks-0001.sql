@@ -2,7 +2,7 @@
 -- checksum, see sqlite/rollups/checksum.rs.
 
 -- The small rollups of neighbouring links together, and with grain 0 their totals. The format is told in
--- sqlite/rollups/shelf.rs. Time comes before the links, so that what is counted now lies on few pages and what is
+-- shelf.rs. Time comes before the links, so that what is counted now lies on few pages and what is
 -- forgotten lies together.
 CREATE TABLE shelves (
     grain  INTEGER NOT NULL, -- length of the period in milliseconds; 0 for the lifetime

@@ -1,11 +1,10 @@
 //! Adds what was counted to what is stored, inside the writer's transaction.
 
-use super::shelf::{self, ALONE_BYTES, Entry};
-use super::{
-    LIFETIME, Period, checksum, id_column, merge_totals, positions, row_key, subject_column, write_totals,
-};
+use super::{LIFETIME, Period, id_column, positions, row_key, subject_column};
 use crate::StoreError;
+use crate::checksum;
 use crate::rollups::{Batch, Row};
+use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
 use tracing::error;
 
@@ -32,7 +31,7 @@ struct Alone<'c> {
 
 /// Adds a batch: rollups, totals and positions.
 pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
-    let Batch { mut rows, mut totals, positions: moved, merge } = batch;
+    let Batch { mut rows, mut totals, positions: moved, merge, .. } = batch;
     // First: when it is not known what has been counted, nothing may be.
     let counted = positions::read(connection)?;
     let mut adding = Adding::new(connection)?;

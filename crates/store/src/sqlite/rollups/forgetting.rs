@@ -1,8 +1,9 @@
 //! Forgets rollups, inside the writer's transaction.
 
-use super::{LIFETIME, Period, checksum, shelf, subject_column};
+use super::{LIFETIME, Period, subject_column};
 use crate::StoreError;
 use crate::rollups::{Grain, Subject};
+use crate::{checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
 

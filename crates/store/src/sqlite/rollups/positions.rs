@@ -10,8 +10,8 @@
 //! positions := n x ( stream:u64le  position:u64le )  checksum      ascending by stream
 //! ```
 
-use super::checksum::{self, OF_POSITIONS};
 use crate::StoreError;
+use crate::checksum::{self, OF_POSITIONS};
 use crate::rollups::Positions;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(in super::super) fn find(connection: &Connection) -> rusqlite::Result<Option
 }
 
 /// The positions.
-pub(super) fn read(connection: &Connection) -> Result<Positions, StoreError> {
+pub(in super::super) fn read(connection: &Connection) -> Result<Positions, StoreError> {
     find(connection)?
         .ok_or_else(|| StoreError::Damaged(format!("clicks.db: {UNREADABLE}. Restore it from a backup")))
 }

@@ -1,8 +1,8 @@
-//! A shelf: the small rollups of neighbouring links in one row.
+//! A shelf: the small rollups of neighbouring links in one row, in every engine.
 //!
 //! Most links are clicked now and then, and what that leaves in a minute, an hour or a day is a few dozen bytes. Finding
-//! and writing a row costs SQLite more than that, so the rollups of 32 links with neighbouring ids share one. A rollup that
-//! has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
+//! and writing a row costs an engine more than that, so the rollups of 32 links with neighbouring ids share one. A rollup
+//! that has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
 //!
 //! # Format
 //!
@@ -11,35 +11,41 @@
 //! entry := place:u8  length varint  bytes         length is that of the bytes plus 1; 0 for a rollup that stands alone
 //! ```
 //!
-//! With the checksum ([`super::checksum`]), a flipped bit cannot move clicks from one link to another.
+//! With the checksum ([`crate::checksum`]), a flipped bit cannot move clicks from one link to another.
 
-use super::checksum::{self, Key};
+use crate::checksum::{self, Key};
+use crate::rollups::Totals;
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
-pub(super) const ALONE_BYTES: usize = 512;
+pub(crate) const ALONE_BYTES: usize = 512;
 
 /// What a shelf has of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
-    pub(super) place: u8,
+pub(crate) struct Entry<'a> {
+    pub(crate) place: u8,
     /// Nothing when it stands alone.
-    pub(super) rollup: Option<&'a [u8]>,
+    pub(crate) rollup: Option<&'a [u8]>,
 }
 
 /// The shelf of a link, which for other subjects means nothing.
-pub(super) fn number_of(subject: i64) -> i64 {
+pub(crate) fn number_of(subject: i64) -> i64 {
     subject >> PLACE_BITS
 }
 
 /// Where on its shelf a link is.
-pub(super) fn place_of(subject: i64) -> u8 {
+pub(crate) fn place_of(subject: i64) -> u8 {
     (subject & ((1 << PLACE_BITS) - 1)) as u8
 }
 
+/// The link at a place of a shelf.
+pub(crate) fn subject_of(number: i64, place: u8) -> i64 {
+    (number << PLACE_BITS) | i64::from(place)
+}
+
 /// The entries in order; nothing when this is not what was written.
-pub(super) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
+pub(crate) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
     let mut rest = checksum::unseal(key, shelf)?;
     let mut entries = Vec::with_capacity(1 << PLACE_BITS);
     while let Some((&place, after)) = rest.split_first() {
@@ -59,13 +65,13 @@ pub(super) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
 }
 
 /// What a shelf has of the link at a place.
-pub(super) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
+pub(crate) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
     let found = entries.binary_search_by_key(&place, |entry| entry.place).ok()?;
     Some(entries[found])
 }
 
 /// Appends an entry, which must come after those that are there.
-pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
+pub(crate) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
     shelf.push(entry.place);
     match entry.rollup {
         None => put_number(0, shelf),
@@ -77,7 +83,7 @@ pub(super) fn put(entry: Entry<'_>, shelf: &mut Vec<u8>) {
 }
 
 /// Appends a LEB128 varint.
-pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+fn put_number(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -86,7 +92,7 @@ pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// Takes a varint off the front.
-pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
+fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
@@ -97,6 +103,30 @@ pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Totals as three varints: human, bot, other.
+pub(crate) fn write_totals(totals: &Totals) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8);
+    [totals.human, totals.bot, totals.other].into_iter().for_each(|clicks| put_number(clicks, &mut bytes));
+    bytes
+}
+
+/// What [`write_totals`] wrote.
+pub(crate) fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
+    let mut number = || number(&mut bytes);
+    Some(Totals { human: number()?, bot: number()?, other: number()? })
+}
+
+/// Adds totals up. Bytes that are no totals are never shown to it: a shelf that cannot be read is left out before.
+pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
+    let (stored, new) =
+        (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
+    Ok(write_totals(&Totals {
+        human: stored.human + new.human,
+        bot: stored.bot + new.bot,
+        other: stored.other + new.other,
+    }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The checksum that ends every row of `clicks.db`: the low half of XXH3-64, 4 bytes, little-endian.
+//! The checksum that ends every row of counted clicks, in every engine: the low half of XXH3-64, 4 bytes, little-endian.
 //!
-//! It covers the row's table and key as well as what stands before it: SQLite does not notice a changed byte, and neither
+//! It covers the row's table and key as well as what stands before it: engines need not notice a changed byte, and neither
 //! may clicks move from one link, time or table to another.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -9,29 +9,32 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 const BYTES: usize = 4;
 
 /// Which row: a number for its table, and the columns of its key.
-pub(super) type Key = [i64; 4];
+pub(crate) type Key = [i64; 4];
+
+/// Length and start of a period, in milliseconds.
+pub(crate) type Period = (i64, i64);
 
 /// The key of a shelf: its period and number.
-pub(super) fn of_shelf((grain, start): super::Period, number: i64) -> Key {
+pub(crate) fn of_shelf((grain, start): Period, number: i64) -> Key {
     [1, grain, start, number]
 }
 
 /// The key of a rollup that stands alone: its period and subject.
-pub(super) fn of_rollup((grain, start): super::Period, subject: i64) -> Key {
+pub(crate) fn of_rollup((grain, start): Period, subject: i64) -> Key {
     [2, grain, start, subject]
 }
 
 /// The key of the only row of positions.
-pub(super) const OF_POSITIONS: Key = [3, 0, 0, 0];
+pub(crate) const OF_POSITIONS: Key = [3, 0, 0, 0];
 
 /// Ends a row.
-pub(super) fn seal(key: Key, row: &mut Vec<u8>) {
+pub(crate) fn seal(key: Key, row: &mut Vec<u8>) {
     let checksum = checksum(key, row);
     row.extend_from_slice(&checksum);
 }
 
 /// What was written to a row; nothing when this is not it.
-pub(super) fn unseal(key: Key, row: &[u8]) -> Option<&[u8]> {
+pub(crate) fn unseal(key: Key, row: &[u8]) -> Option<&[u8]> {
     let (content, found) = row.split_last_chunk::<BYTES>()?;
     (checksum(key, content) == *found).then_some(content)
 }

@@ -1,18 +1,19 @@
-//! The role of a single server: everything in one process, nothing else installed.
+//! The roles that serve visitors: `all`, which does everything in one process, and `app`, which leaves counting to workers
+//! where Kafka is set. Any request may go to any such process, and one may vanish at any moment.
 //!
 //! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
-//! answer what is under way, the pipeline counts what they recorded, the store closes.
+//! answer what is under way, the bus is left, the pipeline counts or ships what they recorded, the store closes.
 
 use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
+use crate::engines::{self, Pipelines, Recording, Second, Store};
 use crate::{first_key, metrics, routes};
 use anyhow::Context;
 use curtail_api::Api;
-use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache};
-use curtail_clicks::pipeline::{self, Pipeline};
+use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache, Sources};
 use curtail_clicks::recorder::Recorder;
-use curtail_clicks::{journal, stats::Stats};
+use curtail_clicks::stats::Stats;
 use curtail_redirect::counters::Counters;
 use curtail_redirect::server::{self, Core};
 use curtail_redirect::{Elsewhere, Guesses, Redirector, Shared, TrustedProxies};
@@ -20,22 +21,15 @@ use curtail_runtime::health::Health;
 use curtail_runtime::password::Passwords;
 use curtail_runtime::shutdown::{Shutdown, StopSignals, shutdown};
 use curtail_runtime::{cores, listener};
-use curtail_store::sqlite::{self, Sqlite};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
-const BATCH_CLICKS_MAX: usize = 250_000;
 /// Files that are open beside connections: databases, journal, listeners.
 const OUR_FILES: usize = 256;
-/// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
-const CLICK_BYTES: u64 = 48;
-/// Memory for pages of the databases. Links that are asked for are in the cache, so this is for misses and lists.
-const PAGE_CACHE_BYTES: usize = 64 << 20;
 
-/// Runs a single server until it is told to stop.
+/// Runs a server until it is told to stop.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(settings))
@@ -47,26 +41,37 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let listeners = listener::listen(settings.server.listen, settings.server.threads)?;
     let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
 
-    let store = open_store(settings, &folder)?;
+    let store = Store::open(settings, folder.path()).await?;
     let new_key =
         first_key::ensure(&*store.keys, settings.server.admin_key.as_ref(), folder.path(), now()).await?;
-    let (recorders, pipeline) = start_pipeline(settings, &folder, &store).await?;
+    let Recording { recorders, pipelines } = Recording::start(settings, folder.path(), &store).await?;
 
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
     let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+    let second = Second::open(settings, &store, &cache).await?;
     let passwords = Passwords::default();
     let shared = Arc::new(Shared {
-        resolver: Resolver::new(store.links.clone(), layers.clone()),
+        resolver: Resolver::new(Sources {
+            links: store.links.clone(),
+            layers: layers.clone(),
+            second: second.redis.clone(),
+            store_budget: store.budget,
+        }),
         links: store.links.clone(),
         guesses: Guesses::new(passwords.clone()),
         not_found_url: settings.redirect.not_found_url.clone(),
     });
     let health = Arc::new(Health::default());
+    let stats = Arc::new(Stats::new(store.rollups.clone()));
     let (api, api_requests) = curtail_api::router(Api {
-        links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now)),
+        secret: store.secret,
+        links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now).with_others(second.others())),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
-        stats: Arc::new(Stats::new(store.rollups.clone())),
+        stats: stats.clone(),
+        leaders: second.leaders(stats),
+        pipeline: pipelines.watch(),
+        rates: second.rates(),
         passwords,
         settings: api_settings(settings),
     });
@@ -78,7 +83,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin_address = admin.iter().flatten().next().map(TcpListener::local_addr).transpose()?;
     let cores = start_cores(settings, listeners, recorders, &cache, &shared, &elsewhere, &counters, &told)?;
     if let Some(admin) = admin.into_iter().flatten().next() {
-        let shown = metrics::metrics(counters, cache, shared.clone(), pipeline.watch(), api_requests);
+        let server = metrics::Server {
+            counters,
+            cache,
+            shared: shared.clone(),
+            second: second.clone(),
+            api: api_requests,
+        };
+        let shown = metrics::of_server(server, pipelines.watch());
         tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
     }
     health.serving();
@@ -90,44 +102,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     stop.now();
     join(cores).await;
     drop(shared);
-    finish(settings, pipeline, store).await;
+    second.leave().await;
+    finish(settings, pipelines, store).await;
     Ok(())
-}
-
-fn open_store(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Sqlite> {
-    let options = sqlite::Settings {
-        scheme: settings.codes.scheme,
-        alphabet: settings.codes.alphabet,
-        readers: settings.server.threads.clamp(1, 4),
-        page_cache_bytes: PAGE_CACHE_BYTES,
-    };
-    Ok(sqlite::open(folder.path(), options)?)
-}
-
-async fn start_pipeline(
-    settings: &Settings,
-    folder: &DataFolder,
-    store: &Sqlite,
-) -> anyhow::Result<(Vec<Recorder>, Pipeline)> {
-    let clicks = &settings.clicks;
-    let counted = store.rollups.positions().await?;
-    let config = journal::Config {
-        dir: folder.path().join("journal"),
-        streams: settings.server.threads,
-        segment_bytes: clicks.segment_bytes,
-        bytes_max: clicks.journal_bytes,
-        sync_interval: clicks.sync_interval,
-    };
-    let (recorders, reader, keeper) = journal::open(config, &counted)?;
-    let config = pipeline::Config {
-        geo_path: settings.geo.path.clone(),
-        retention: retention(settings),
-        commit_interval: clicks.commit_interval,
-        batch_clicks_max: BATCH_CLICKS_MAX,
-        waiting_clicks_max: clicks.journal_bytes / CLICK_BYTES / 4,
-    };
-    let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone())?;
-    Ok((recorders, pipeline))
 }
 
 #[expect(clippy::too_many_arguments, reason = "it hands each core its share of what was made above")]
@@ -194,7 +171,7 @@ fn api_settings(settings: &Settings) -> curtail_api::Settings {
         body_bytes_max: settings.api.body_bytes as usize,
         body_timeout: settings.limits.body_timeout,
         rate_per_second: settings.api.rate_per_second,
-        retention: retention(settings),
+        retention: engines::retention(settings),
         spill_folder: settings.server.data.clone(),
     }
 }
@@ -211,14 +188,6 @@ fn own_hosts(settings: &Settings) -> Vec<String> {
         own.push(format!("{host}:{port}"));
     }
     own
-}
-
-fn retention(settings: &Settings) -> pipeline::Retention {
-    pipeline::Retention {
-        minutes_kept_ms: millis(settings.clicks.minute_retention),
-        hours_kept_ms: millis(settings.clicks.hour_retention),
-        days_kept_ms: settings.clicks.day_retention.map(millis),
-    }
 }
 
 fn lifetimes(settings: &Settings) -> Lifetimes {
@@ -248,21 +217,14 @@ async fn join(cores: Vec<JoinHandle<()>>) {
     }
 }
 
-async fn finish(settings: &Settings, pipeline: Pipeline, store: Sqlite) {
+async fn finish(settings: &Settings, pipelines: Pipelines, store: Store) {
     let grace = settings.shutdown.grace;
-    let closed = tokio::task::spawn_blocking(move || {
-        let status = pipeline.drain(grace);
-        store.close();
-        status
-    });
-    match closed.await {
+    let drained = tokio::task::spawn_blocking(move || pipelines.drain(grace)).await;
+    store.close().await;
+    match drained {
         Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
         Err(_) => {
             tracing::warn!("stopped; clicks that are left in the journal are counted after the next start");
         }
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,100 @@
+//! How far counting is, in JSON.
+
+use curtail_clicks::pipeline::Status;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How far counting is in the process that answers. Counts are since it started.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pipeline)]
+pub(crate) struct PipelineJson {
+    /// What it does with clicks: `alone` counts what it records; `node` hands it to the log between nodes; `worker` counts
+    /// what nodes have handed on.
+    #[schema(example = "alone")]
+    part: &'static str,
+    /// Whether nothing keeps it from its work just now. What does is in its log.
+    healthy: bool,
+    /// Clicks that were to be recorded: those that were kept, and those that were dropped.
+    #[schema(example = 120_400)]
+    produced: u64,
+    /// Clicks that the log between nodes has acknowledged.
+    shipped: u64,
+    /// Clicks in the stats; those that earlier processes left count here too.
+    #[schema(example = 120_395)]
+    counted: u64,
+    /// Deliveries that came again and had been counted before.
+    repeated: u64,
+    /// Clicks that were not kept, by reason.
+    #[schema(example = json!({"disk_full": 0}))]
+    dropped: BTreeMap<&'static str, u64>,
+    /// Records that were no clicks and were set aside, by reason.
+    #[schema(example = json!({"malformed": 0}))]
+    poison: BTreeMap<&'static str, u64>,
+    /// Clicks that could not be read back.
+    damaged: u64,
+    /// What waits in this process.
+    lag: LagJson,
+    /// Disk that the journal takes.
+    journal_bytes: u64,
+    /// Partitions of the log that this worker counts.
+    partitions: u64,
+    /// Commits to the store.
+    commits: CommitsJson,
+    /// Errors of brokers, or of the way to them.
+    broker_errors: u64,
+}
+
+/// What waits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lag)]
+struct LagJson {
+    /// Clicks that wait to be counted, or to be handed on.
+    #[schema(example = 5)]
+    clicks: u64,
+    /// The age of the oldest.
+    #[schema(example = 120)]
+    milliseconds: u64,
+    /// Journal of earlier processes that has not been read; its clicks are not in `clicks`.
+    backlog_bytes: u64,
+}
+
+/// Commits by how they ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Commits)]
+struct CommitsJson {
+    made: u64,
+    /// Each was tried again.
+    failed: u64,
+    /// They changed nothing, because others count those clicks now.
+    fenced: u64,
+}
+
+impl From<&Status> for PipelineJson {
+    fn from(status: &Status) -> PipelineJson {
+        PipelineJson {
+            part: status.part.as_str(),
+            healthy: status.last_error.is_none(),
+            produced: status.produced,
+            shipped: status.shipped,
+            counted: status.counted,
+            repeated: status.repeated,
+            dropped: status.dropped.iter().map(|(reason, clicks)| (reason.as_str(), *clicks)).collect(),
+            poison: status.poison.iter().map(|(reason, records)| (reason.as_str(), *records)).collect(),
+            damaged: status.damaged,
+            lag: LagJson {
+                clicks: status.lag_clicks,
+                milliseconds: status.lag_ms,
+                backlog_bytes: status.backlog_bytes,
+            },
+            journal_bytes: status.journal_bytes,
+            partitions: status.partitions,
+            commits: CommitsJson {
+                made: status.commits,
+                failed: status.commits_failed,
+                fenced: status.commits_fenced,
+            },
+            broker_errors: status.broker_errors,
+        }
+    }
+}

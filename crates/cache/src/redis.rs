@@ -1,0 +1,236 @@
+//! L2: what all processes remember together, in Redis.
+//!
+//! Redis has [`Config::budget`] to answer, and is not asked at all while its breaker is open: it makes redirects faster and
+//! is never needed for one. What it holds and when it is believed stands in ARCHITECTURE.md, "Caching and invalidation
+//! across nodes"; the keys in `layout.rs`, the bytes in `value.rs`.
+//!
+//! What a change leaves here must arrive, for others believe what they find: it is a debt until it does (`debts.rs`).
+
+mod debts;
+mod keeper;
+mod layer;
+mod layout;
+mod leaderboards;
+mod pubsub;
+mod rates;
+mod script;
+mod server;
+mod value;
+
+pub(crate) use layer::{Asked, Second};
+pub use leaderboards::Leaderboards;
+pub use pubsub::PubSub;
+pub use rates::RedisRates;
+
+use crate::strategy::Strategy;
+use ::redis::{RedisError, RedisResult};
+use curtail_runtime::breaker::{Breaker, Policy, State};
+use debts::Debts;
+use layout::Keys;
+use script::OneKey;
+use server::{Connection, Slot};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How Redis is used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster.
+    pub nodes: Vec<String>,
+    /// What all keys begin with; installations with different prefixes can share a server. Each byte is paid for by
+    /// each link.
+    pub prefix: String,
+    /// How long a link is kept.
+    pub link_life: Duration,
+    /// What a change leaves.
+    pub strategy: Strategy,
+    /// How long a redirect waits for Redis.
+    pub budget: Duration,
+}
+
+impl Config {
+    /// A good [`Config::prefix`].
+    pub const PREFIX: &str = "ct:";
+    /// A good [`Config::budget`].
+    pub const BUDGET: Duration = Duration::from_millis(5);
+}
+
+/// Why Redis cannot be used as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// An address cannot be read.
+    #[error(
+        "redis.url: {0}; write redis://user:password@host:6379, several nodes of a cluster one after the other"
+    )]
+    Address(String),
+    /// The server does not let us in.
+    #[error(
+        "redis.url: the server refuses the user, the password or a command ({0}); check them in the address, and what the user may do"
+    )]
+    Refused(String),
+    /// Another version put its keys there.
+    #[error(
+        "redis.url: the keys that begin with {prefix:?} have layout {found:?}, and this version of Curtail knows layout {ours:?}; \
+         run the version that made them, or choose another redis.prefix or database, or remove those keys (they are a cache)"
+    )]
+    Layout {
+        /// The layout that was found.
+        found: String,
+        /// The one that is known here.
+        ours: &'static str,
+        /// What the keys begin with.
+        prefix: String,
+    },
+}
+
+/// Redis did not answer as it should, or not in time, or was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Away;
+
+/// The second layer of the cache.
+pub struct Redis {
+    config: Config,
+    keys: Keys,
+    slot: Slot,
+    breaker: Breaker,
+    floor: AtomicI64,
+    debts: Debts,
+    get: OneKey,
+    put: OneKey,
+    raise_floor: OneKey,
+    /// Something is to be done at once: a connection broke.
+    wake: Notify,
+    token: u32,
+    asked: AtomicU64,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    away: AtomicU64,
+    refreshed: AtomicU64,
+}
+
+/// How L2 fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedisStatistics {
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// The state of the breaker.
+    pub breaker: State,
+    /// How often the breaker opened.
+    pub breaker_opened: u64,
+    /// Look-ups that found something.
+    pub hits: u64,
+    /// Look-ups that found nothing that could be believed.
+    pub misses: u64,
+    /// Questions without an answer in time.
+    pub away: u64,
+    /// Entries that were refreshed ahead of their end.
+    pub refreshed: u64,
+    /// Changes that have not arrived yet.
+    pub debts: usize,
+}
+
+impl Redis {
+    /// Connects and checks what is there. A server that does not answer is no error: redirects do without, and it is
+    /// tried again until it is there. Must be called in a tokio runtime, which keeps the connection up from then on.
+    pub async fn open(config: Config) -> Result<Arc<Redis>, OpenError> {
+        let now = Instant::now();
+        let seed = getrandom::u64().unwrap_or_else(|_| now.elapsed().as_nanos() as u64);
+        let redis = Arc::new(Redis {
+            keys: Keys::new(&config.prefix),
+            slot: Slot::default(),
+            breaker: Breaker::new(Policy::NEAR, seed, now),
+            floor: AtomicI64::new(0),
+            debts: Debts::default(),
+            get: OneKey::new(include_str!("redis/get.lua")),
+            put: OneKey::new(include_str!("redis/put.lua")),
+            raise_floor: OneKey::new(include_str!("redis/floor.lua")),
+            wake: Notify::new(),
+            token: seed as u32,
+            asked: AtomicU64::new(0),
+            counts: Counts::default(),
+            config,
+        });
+        match keeper::connect(&redis).await {
+            Ok(Ok(connection)) => redis.slot.set(Some(connection)),
+            Ok(Err(refused)) => return Err(refused),
+            Err(error) => tracing::warn!(%error, "Redis does not answer; going on without it until it does"),
+        }
+        tokio::spawn(keeper::keep(Arc::downgrade(&redis)));
+        Ok(redis)
+    }
+
+    /// How it fares.
+    pub fn statistics(&self) -> RedisStatistics {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RedisStatistics {
+            connected: self.slot.get().is_some(),
+            breaker: self.breaker.state(),
+            breaker_opened: self.breaker.opened(),
+            hits: count(&self.counts.hits),
+            misses: count(&self.counts.misses),
+            away: count(&self.counts.away),
+            refreshed: count(&self.counts.refreshed),
+            debts: self.debts.len(),
+        }
+    }
+
+    /// What a change leaves.
+    pub fn strategy(&self) -> Strategy {
+        self.config.strategy
+    }
+
+    /// Asks within the budget and by leave of the breaker.
+    async fn ask<T, F>(&self, question: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let answer = self.try_to_ask(question).await;
+        if answer.is_err() {
+            self.counts.away.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn try_to_ask<T, F>(&self, question: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let permit = self.breaker.admit(Instant::now()).ok_or(Away)?;
+        let Some(connection) = self.slot.get() else {
+            permit.failed(Instant::now());
+            return Err(Away);
+        };
+        match timeout(self.config.budget, question(connection)).await {
+            Ok(Ok(answer)) => {
+                permit.succeeded(Instant::now());
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                permit.failed(Instant::now());
+                self.note(&error);
+                Err(Away)
+            }
+            Err(_) => {
+                permit.failed(Instant::now());
+                Err(Away)
+            }
+        }
+    }
+
+    fn note(&self, error: &RedisError) {
+        if error.is_connection_dropped() || error.is_io_error() {
+            self.wake.notify_one();
+        } else {
+            tracing::debug!(%error, "Redis refused a command");
+        }
+    }
+}

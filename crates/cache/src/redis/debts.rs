@@ -1,0 +1,110 @@
+//! What changes still owe to Redis: markers and records that have not arrived there yet.
+
+use super::value::Value;
+use foldhash::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// More codes than this are not owed one by one: then the floor is raised, which settles all.
+const OWED_MAX: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Debts(Mutex<Owed>);
+
+#[derive(Default)]
+struct Owed {
+    by_code: HashMap<Box<str>, Debt>,
+    /// Since when the floor is owed.
+    floor: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Debt {
+    pub(super) value: Value,
+    pub(super) since: Instant,
+}
+
+impl Debts {
+    pub(super) fn owe(&self, code: &str, value: Value, now: Instant) {
+        let mut owed = self.lock();
+        if let Some(debt) = owed.by_code.get_mut(code) {
+            // An older change of the same code is settled by the newer one, but is owed since it came.
+            if debt.value.version() <= value.version() {
+                debt.value = value;
+            }
+        } else if owed.by_code.len() < OWED_MAX {
+            owed.by_code.insert(code.into(), Debt { value, since: now });
+        } else {
+            owed.floor.get_or_insert(now);
+        }
+    }
+
+    /// The change of this version, or a newer one, has arrived.
+    pub(super) fn pay(&self, code: &str, version: u64) {
+        let mut owed = self.lock();
+        if owed.by_code.get(code).is_some_and(|debt| debt.value.version() <= version) {
+            owed.by_code.remove(code);
+        }
+    }
+
+    /// Some of what is owed.
+    pub(super) fn some(&self, count: usize) -> Vec<(Box<str>, Debt)> {
+        self.lock().by_code.iter().take(count).map(|(code, debt)| (code.clone(), debt.clone())).collect()
+    }
+
+    /// Whether, and since when, the floor is owed.
+    pub(super) fn floor(&self) -> Option<Instant> {
+        self.lock().floor
+    }
+
+    /// The floor was raised by someone who began at `begun`: all debts from before that are settled.
+    pub(super) fn pay_floor(&self, begun: Instant) {
+        let mut owed = self.lock();
+        owed.by_code.retain(|_, debt| debt.since > begun);
+        owed.floor = owed.floor.filter(|since| *since > begun);
+    }
+
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        let owed = self.lock();
+        owed.by_code.values().map(|debt| debt.since).chain(owed.floor).min()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().by_code.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Owed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn too_many_debts_become_one_that_settles_all() {
+        let (debts, start) = (Debts::default(), Instant::now());
+        for number in 0..OWED_MAX as u64 + 5 {
+            debts.owe(&format!("code{number}"), Value::Changed { version: number + 1 }, start);
+        }
+        assert_eq!((debts.len(), debts.floor()), (OWED_MAX, Some(start)));
+        let later = start + Duration::from_millis(1);
+        debts.owe("code7", Value::Changed { version: 1_000_000 }, later);
+        debts.pay_floor(start);
+        assert_eq!((debts.len(), debts.floor(), debts.oldest()), (0, None, None));
+    }
+
+    #[test]
+    fn an_older_change_does_not_pay_for_a_newer_one() {
+        let (debts, now) = (Debts::default(), Instant::now());
+        debts.owe("code", Value::Changed { version: 5 }, now);
+        debts.owe("code", Value::Changed { version: 7 }, now);
+        debts.owe("code", Value::Changed { version: 6 }, now);
+        debts.pay("code", 5);
+        assert_eq!(debts.some(10)[0].1.value, Value::Changed { version: 7 });
+        debts.pay("code", 7);
+        assert_eq!(debts.oldest(), None);
+    }
+}

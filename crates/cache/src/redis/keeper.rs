@@ -1,0 +1,141 @@
+//! Keeps the connection up: connects, checks what is there, looks at the floor twice a second, pays debts.
+
+use super::server::{self, Connection, PATIENCE, is_refusal};
+use super::{OpenError, Redis, layout};
+use ::redis::{ErrorKind, RedisError, RedisResult, cmd};
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How often the floor is looked at, which also shows whether the server is there.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often debts are tried again, at least; up to twice that, by chance.
+const RETRY: Duration = Duration::from_millis(25);
+/// The longest wait between two attempts to connect.
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Debts that are paid between two looks at the floor.
+const PAID_AT_ONCE: usize = 256;
+
+/// Connects and checks the layout and the identity of what is there.
+pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, OpenError>> {
+    let connection = match server::connect(&redis.config.nodes).await {
+        Ok(connection) => connection,
+        Err(error) if error.kind() == ErrorKind::InvalidClientConfig => {
+            return Ok(Err(OpenError::Address(error.to_string())));
+        }
+        Err(error) if is_refusal(&error) => return Ok(Err(OpenError::Refused(error.to_string()))),
+        Err(error) => return Err(error),
+    };
+    let checked = timeout(PATIENCE, check(redis, &connection)).await;
+    match checked.map_err(|_| RedisError::from((ErrorKind::Io, "it did not answer in a second")))? {
+        Ok(Ok(())) => Ok(Ok(connection)),
+        Ok(Err(refused)) => Ok(Err(refused)),
+        Err(error) if is_refusal(&error) => Ok(Err(OpenError::Refused(error.to_string()))),
+        Err(error) => Err(error),
+    }
+}
+
+async fn check(redis: &Redis, connection: &Connection) -> RedisResult<Result<(), OpenError>> {
+    if let Err(refused) = layout::check(connection, &redis.keys).await? {
+        return Ok(Err(refused));
+    }
+    let (key, identity) = (redis.keys.named("server"), connection.identity().await?);
+    let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
+    if before.as_deref() != Some(&identity) {
+        if before.is_some() {
+            // It may have come back from an old copy, or another one has taken over that lacks the last changes.
+            let floor: i64 = redis.raise_floor.run(connection, &redis.keys.named("floor"), &[]).await?;
+            redis.floor.fetch_max(floor, Ordering::AcqRel);
+        }
+        let _: () = connection.query(cmd("SET").arg(&key).arg(&identity)).await?;
+    }
+    look_at_floor(redis, connection).await?;
+    Ok(Ok(()))
+}
+
+async fn look_at_floor(redis: &Redis, connection: &Connection) -> RedisResult<()> {
+    let floor: Option<i64> = connection.query(cmd("GET").arg(redis.keys.named("floor"))).await?;
+    redis.floor.fetch_max(floor.unwrap_or(0), Ordering::AcqRel);
+    Ok(())
+}
+
+/// Works until nobody uses the cache any more.
+pub(super) async fn keep(redis: Weak<Redis>) {
+    let mut backoff = RETRY;
+    let mut looked = Instant::now();
+    while let Some(redis) = redis.upgrade() {
+        let Some(connection) = redis.slot.get() else {
+            backoff = reconnect(&redis, backoff).await;
+            continue;
+        };
+        pay(&redis, &connection).await;
+        let due = looked.elapsed() >= LOOK;
+        if due {
+            looked = Instant::now();
+        }
+        if (due || redis.debts.oldest().is_some()) && !answers(&redis, &connection).await {
+            tracing::warn!("Redis does not answer any more; going on without it");
+            redis.slot.set(None);
+            continue;
+        }
+        backoff = RETRY;
+        let pause =
+            if redis.debts.oldest().is_some() { jittered(RETRY) } else { LOOK - looked.elapsed().min(LOOK) };
+        // Only a hint to look sooner: what is to be done is looked at in any case.
+        let _ = timeout(pause.max(Duration::from_millis(1)), redis.wake.notified()).await;
+    }
+}
+
+async fn answers(redis: &Redis, connection: &Connection) -> bool {
+    matches!(timeout(PATIENCE, check_on(redis, connection)).await, Ok(Ok(())))
+}
+
+async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
+    // A cluster that failed over goes on under the same connection.
+    if let Connection::Cluster(_) = connection {
+        check(redis, connection)
+            .await?
+            .map_err(|refused| (ErrorKind::Client, "refused", refused.to_string()).into())
+    } else {
+        look_at_floor(redis, connection).await
+    }
+}
+
+async fn reconnect(redis: &Redis, backoff: Duration) -> Duration {
+    match connect(redis).await {
+        Ok(Ok(connection)) => {
+            tracing::info!("Redis answers");
+            redis.slot.set(Some(connection));
+            return RETRY;
+        }
+        Ok(Err(refused)) => tracing::error!(%refused, "Redis cannot be used"),
+        Err(error) => tracing::debug!(%error, "Redis does not answer"),
+    }
+    tokio::time::sleep(jittered(backoff)).await;
+    (backoff * 2).min(BACKOFF_MAX)
+}
+
+async fn pay(redis: &Redis, connection: &Connection) {
+    if redis.debts.floor().is_some() {
+        let begun = Instant::now();
+        if redis.raise_floor().await {
+            redis.debts.pay_floor(begun);
+        }
+        return;
+    }
+    for (code, debt) in redis.debts.some(PAID_AT_ONCE) {
+        let put = redis.put(connection, &code, &debt.value, debt.since);
+        match timeout(PATIENCE, put).await {
+            Ok(Ok(_)) => redis.debts.pay(&code, debt.value.version()),
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// From one to two times as long.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0_u8) % 1_000;
+    pause + pause * random as u32 / 1_000
+}

@@ -1,0 +1,244 @@
+//! Looking codes up in Redis, and putting there what the store said or what changed.
+
+use super::server::PATIENCE;
+use super::value::Value;
+use super::{Away, Redis};
+use crate::lease::UNCHECKED_MS;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// "Nothing" is kept so long. A create need not look for it: it is gone before anybody believes it again.
+const NOTHING_LIFE: Duration = Duration::from_secs(1);
+/// And only if the store was asked for it no longer ago than this.
+const NOTHING_AGE_MAX: Duration = Duration::from_millis(250);
+/// A marker is kept so long: longer than any fill from before it can be under way.
+const MARKER_LIFE: Duration = Duration::from_secs(30);
+/// What the store was asked for longer ago than this is not put.
+const FILL_AGE_MAX: Duration = Duration::from_secs(1);
+/// How long others wait for the one who asks the store.
+const FILL_LEASE: Duration = Duration::from_millis(50);
+
+/// What L2 says of a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// Its packed record; and whether it should be asked for anew, because it ends soon.
+    Link { record: Vec<u8>, refresh: bool },
+    /// There is no link.
+    Nothing,
+    /// It changed; the store knows to what. What is older than this version is wrong.
+    Changed { version: u64 },
+    /// Not known; whoever reads this asks the store.
+    Unknown,
+    /// Not known; somebody else is asking the store.
+    Wait,
+    /// Something that cannot be believed.
+    Doubtful,
+    /// It did not say anything.
+    Away,
+}
+
+/// How L2 is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// With the lease on changes: any age will do.
+    Hearing,
+    /// Without: only what is young.
+    Deaf,
+}
+
+impl Redis {
+    /// What is known of a code. With `lease`, whoever finds nothing is the one to ask the store. `store_takes` is how long
+    /// that took of late.
+    pub(crate) async fn look(&self, code: &str, asked: Asked, lease: bool, store_takes: Duration) -> Second {
+        let key = self.keys.entry(code);
+        let token = if lease { self.token() } else { Vec::new() };
+        let age_max = match asked {
+            Asked::Hearing => -1,
+            Asked::Deaf => UNCHECKED_MS,
+        };
+        let arguments = [
+            token,
+            FILL_LEASE.as_millis().to_string().into_bytes(),
+            self.floor.load(Ordering::Acquire).to_string().into_bytes(),
+            age_max.to_string().into_bytes(),
+        ];
+        let arguments = arguments.each_ref().map(Vec::as_slice);
+        let found = self.ask(|connection| async move {
+            self.get.run::<Vec<::redis::Value>>(&connection, &key, &arguments).await
+        });
+        let second = match found.await {
+            Ok(found) => read(found, store_takes, chance()).unwrap_or(Second::Doubtful),
+            Err(Away) => return Second::Away,
+        };
+        let count = match second {
+            Second::Link { .. } | Second::Nothing => &self.counts.hits,
+            _ => &self.counts.misses,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        if let Second::Link { refresh: true, .. } = second {
+            self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
+        }
+        second
+    }
+
+    /// Remembers what the store said when it was asked at `asked`.
+    pub(crate) async fn fill(&self, code: &str, found: Option<&[u8]>, asked: Instant) {
+        let age_max = if found.is_some() { FILL_AGE_MAX } else { NOTHING_AGE_MAX };
+        if asked.elapsed() > age_max {
+            return;
+        }
+        let value = found.map_or(Value::Nothing, |record| Value::Link(record.to_vec()));
+        // That it did not arrive costs a question, which is what the counter of failures tells.
+        let _ = self.ask(|connection| async move { self.put(&connection, code, &value, asked).await }).await;
+    }
+
+    /// Tells L2 that a link changed: to `record`, where that is to be kept. Goes on until it has arrived; what does not
+    /// within the budget goes on behind, and [`Redis::is_settled`] tells.
+    pub(crate) async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
+        let value = match record {
+            Some(record) => Value::Link(record.to_vec()),
+            None => Value::Changed { version },
+        };
+        let now = Instant::now();
+        self.debts.owe(code, value.clone(), now);
+        let put = self.ask(|connection| async move { self.put(&connection, code, &value, now).await });
+        if put.await.is_ok() {
+            self.debts.pay(code, version);
+        } else {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Writes a new link through. Others may ask the store for it as well.
+    pub(crate) async fn put_new(&self, code: &str, record: &[u8]) {
+        let (value, now) = (Value::Link(record.to_vec()), Instant::now());
+        let _ = self.ask(|connection| async move { self.put(&connection, code, &value, now).await }).await;
+    }
+
+    /// Puts a record without looking at what is there, for the model that shows what that leads to.
+    #[cfg(test)]
+    pub(crate) async fn overwrite(&self, code: &str, record: &[u8]) {
+        let stamped = [&[0, 0, 0], record].concat();
+        let connection = self.slot.get().expect("a connection");
+        let command =
+            ::redis::cmd("SET").arg(self.keys.entry(code)).arg(stamped).arg("EX").arg(60).to_owned();
+        let () = connection.query(&command).await.expect("Redis answers");
+    }
+
+    /// Whether everything that changed longer than `grace` ago has arrived.
+    pub(crate) fn is_settled(&self, grace: Duration, now: Instant) -> bool {
+        self.debts.oldest().is_none_or(|since| now.saturating_duration_since(since) <= grace)
+    }
+
+    /// Entries from before now are not believed any more, by nobody. Answers whether that was done.
+    pub(crate) async fn raise_floor(&self) -> bool {
+        let Some(connection) = self.slot.get() else { return false };
+        let key = self.keys.named("floor");
+        match timeout(PATIENCE, self.raise_floor.run::<i64>(&connection, &key, &[])).await {
+            Ok(Ok(floor)) => {
+                self.floor.fetch_max(floor, Ordering::AcqRel);
+                true
+            }
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// The floor; when it rises, what is remembered elsewhere is not to be believed either.
+    pub(crate) fn floor(&self) -> i64 {
+        self.floor.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn put(
+        &self,
+        connection: &super::server::Connection,
+        code: &str,
+        value: &Value,
+        asked: Instant,
+    ) -> ::redis::RedisResult<bool> {
+        let life = match value {
+            Value::Link(_) => shortened(self.config.link_life, chance()),
+            Value::Changed { .. } => MARKER_LIFE,
+            Value::Nothing => NOTHING_LIFE,
+        };
+        let arguments = [
+            value.bytes(),
+            value.version().to_string().into_bytes(),
+            life.as_millis().max(1).to_string().into_bytes(),
+            (asked.elapsed().as_millis() + 1).to_string().into_bytes(),
+        ];
+        self.put.run(connection, &self.keys.entry(code), &arguments.each_ref().map(Vec::as_slice)).await
+    }
+
+    fn token(&self) -> Vec<u8> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) as u32;
+        [self.token.to_le_bytes(), number.to_le_bytes()].concat()
+    }
+}
+
+/// Reads what `get.lua` answers.
+fn read(found: Vec<::redis::Value>, store_takes: Duration, chance: f64) -> Option<Second> {
+    let mut found = found.into_iter();
+    let ::redis::Value::Int(kind) = found.next()? else { return None };
+    Some(match kind {
+        0 | 1 => Second::Unknown,
+        2 => Second::Wait,
+        4 => {
+            let (value, left) = (found.next()?, found.next()?);
+            let (::redis::Value::BulkString(bytes), ::redis::Value::Int(left)) = (value, left) else {
+                return None;
+            };
+            match Value::read(bytes)? {
+                Value::Link(record) => Second::Link { record, refresh: is_early(left, store_takes, chance) },
+                Value::Nothing => Second::Nothing,
+                Value::Changed { version } => Second::Changed { version },
+            }
+        }
+        _ => Second::Doubtful,
+    })
+}
+
+/// Whether to refresh an entry that has `left` milliseconds. XFetch: Vattani, Chierichetti, Lowenstein, "Optimal
+/// Probabilistic Cache Stampede Prevention", 2015, with beta 1: the chance is e^(-left / what asking takes).
+fn is_early(left: i64, store_takes: Duration, chance: f64) -> bool {
+    -store_takes.as_secs_f64() * 1_000.0 * chance.ln() >= left as f64
+}
+
+/// A life up to a tenth shorter, so that what was put together does not end together.
+fn shortened(life: Duration, chance: f64) -> Duration {
+    life - (life / 10).mul_f64(chance)
+}
+
+/// A number above 0 and up to 1.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0_u8);
+    ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_early, shortened};
+    use std::time::Duration;
+
+    #[test]
+    fn the_chance_of_an_early_refresh_falls_with_the_time_that_is_left() {
+        let share = |left| {
+            let asked = 10_000;
+            let early = (1..=asked).filter(|&place| {
+                is_early(left, Duration::from_millis(400), f64::from(place) / f64::from(asked))
+            });
+            early.count() as f64 / f64::from(asked)
+        };
+        for left in [0, 100, 400, 2_000, 10_000] {
+            let expected = (-(left as f64) / 400.0).exp();
+            assert!((share(left) - expected).abs() < 0.001, "{left} ms left: {} of {expected}", share(left));
+        }
+    }
+
+    #[test]
+    fn lives_differ_by_a_tenth_at_most() {
+        assert_eq!(shortened(Duration::from_secs(100), 1.0), Duration::from_secs(90));
+        assert!(shortened(Duration::from_secs(100), 0.001) > Duration::from_millis(99_980));
+    }
+}

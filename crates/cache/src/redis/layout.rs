@@ -1,0 +1,52 @@
+//! The layout of the keys, and whether what is in a Redis has it.
+//!
+//! All keys begin with the prefix. A code follows it directly: that is an entry. Codes hold no `!`, so names with one are
+//! free for the rest:
+//!
+//! | key | what |
+//! |---|---|
+//! | prefix, code | an entry: 3 bytes of time and what is known (see [`super::value`]); or 8 bytes, a fill lease |
+//! | `!layout` | the number of this layout |
+//! | `!server` | the identity of the server that the entries were given to |
+//! | `!floor` | entries from before it are not believed; eighths of a second since the epoch |
+//! | `!bus` | the channel of the bus |
+//! | `!rate:KEY` | the rate of an API key: when its next request would be evenly spaced, in microseconds |
+//! | `!top:h:N`, `!top:d:N` | clicks per link in the hour or day number N since the epoch: a sorted set |
+
+use super::OpenError;
+use super::server::Connection;
+use ::redis::{RedisResult, cmd};
+
+/// Another number means that versions on either side of it must not share keys.
+const LAYOUT: &str = "1";
+
+/// The keys of one prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Keys {
+        Keys { prefix: prefix.to_owned() }
+    }
+
+    pub(super) fn entry(&self, code: &str) -> Vec<u8> {
+        [self.prefix.as_bytes(), code.as_bytes()].concat()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Vec<u8> {
+        format!("{}!{name}", self.prefix).into_bytes()
+    }
+}
+
+/// Leaves the number of the layout where there is none, and refuses another one.
+pub(super) async fn check(connection: &Connection, keys: &Keys) -> RedisResult<Result<(), OpenError>> {
+    let key = keys.named("layout");
+    let _: Option<String> = connection.query(cmd("SET").arg(&key).arg(LAYOUT).arg("NX")).await?;
+    let found: String = connection.query(cmd("GET").arg(&key)).await?;
+    if found == LAYOUT {
+        return Ok(Ok(()));
+    }
+    Ok(Err(OpenError::Layout { found, ours: LAYOUT, prefix: keys.prefix.clone() }))
+}

@@ -1,0 +1,92 @@
+//! The links that are clicked most, where every node finds them without asking the store.
+//!
+//! A board is a picture of what has been counted, taken every two seconds by whoever counts: nothing is added up here, so
+//! nothing can be added twice or be missing after a crash, and a Redis that comes back empty is right two seconds later.
+
+use super::Redis;
+use super::script::OneKey;
+use super::server::PATIENCE;
+use curtail_model::{LinkId, Timestamp};
+use curtail_store::leaders::{LEADERS_MAX, Leaders};
+use curtail_store::rollups::Grain;
+use curtail_store::{Answer, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// How often the boards are drawn anew.
+const REFRESH: Duration = Duration::from_secs(2);
+/// How long a board outlives its last refresh: then the store is asked, rather than shown what was.
+const LIFE: Duration = Duration::from_secs(20);
+
+/// Boards of this hour and this day.
+pub struct Leaderboards {
+    redis: Arc<Redis>,
+    counted: Arc<dyn Leaders>,
+    replace: OneKey,
+}
+
+impl Leaderboards {
+    /// Boards of what `counted` knows, which also answers where there is no board.
+    pub fn new(redis: Arc<Redis>, counted: Arc<dyn Leaders>) -> Leaderboards {
+        Leaderboards { redis, counted, replace: OneKey::new(include_str!("top.lua")) }
+    }
+
+    /// Keeps the boards up to date: the work of those who count. Never ends by itself.
+    pub async fn keep(&self, clock: fn() -> Timestamp) {
+        let mut refreshes = interval(REFRESH);
+        refreshes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            refreshes.tick().await;
+            for grain in [Grain::Hour, Grain::Day] {
+                if let Err(error) = self.refresh(grain, clock().start_of(grain.millis())).await {
+                    tracing::debug!(grain = grain.as_str(), %error, "a leaderboard was not refreshed");
+                }
+            }
+        }
+    }
+
+    /// Draws one board.
+    pub async fn refresh(&self, grain: Grain, start: Timestamp) -> Result<(), StoreError> {
+        let leaders = self.counted.top(grain, start, LEADERS_MAX).await?;
+        let life = LIFE.as_millis().to_string();
+        let numbers = leaders.iter().flat_map(|(link, clicks)| [clicks.to_string(), link.to_string()]);
+        let arguments: Vec<String> = std::iter::once(life).chain(numbers).collect();
+        let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
+        let unavailable = |why: String| StoreError::Unavailable(why);
+        let connection =
+            self.redis.slot.get().ok_or_else(|| unavailable("there is no connection to Redis".into()))?;
+        let key = self.key(grain, start);
+        match timeout(PATIENCE, self.replace.run::<i64>(&connection, &key, &arguments)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(unavailable(error.to_string())),
+            Err(_) => Err(unavailable("Redis did not answer in a second".into())),
+        }
+    }
+
+    fn key(&self, grain: Grain, start: Timestamp) -> Vec<u8> {
+        let letter = if grain == Grain::Hour { 'h' } else { 'd' };
+        self.redis.keys.named(&format!("top:{letter}:{}", start.millis() / grain.millis()))
+    }
+}
+
+impl Leaders for Leaderboards {
+    fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
+        Box::pin(async move {
+            let mut command = ::redis::cmd("ZRANGE");
+            let last = limit.clamp(1, LEADERS_MAX) - 1;
+            command.arg(self.key(grain, start)).arg(0).arg(last).arg("REV").arg("WITHSCORES");
+            let board = self
+                .redis
+                .ask(|connection| async move { connection.query::<Vec<(String, f64)>>(&command).await });
+            match board.await {
+                Ok(board) if !board.is_empty() => Ok(read(board)),
+                Ok(_) | Err(_) => self.counted.top(grain, start, limit).await,
+            }
+        })
+    }
+}
+
+fn read(board: Vec<(String, f64)>) -> Vec<(LinkId, u64)> {
+    board.into_iter().filter_map(|(link, clicks)| Some((link.parse().ok()?, clicks as u64))).collect()
+}

@@ -1,0 +1,101 @@
+//! Redis is killed, hung and emptied, and redirects go on.
+
+use crate::support::node::{Site, until};
+use crate::support::server::RedisServer;
+use curtail_cache::Strategy;
+use curtail_runtime::breaker::State;
+use std::time::Duration;
+
+fn site(server: &RedisServer) -> Site {
+    let mut site = Site::new(vec![server.url()], Strategy::CacheAside);
+    site.config.budget = Duration::from_millis(5);
+    site
+}
+
+#[tokio::test]
+async fn redirects_go_on_while_redis_is_dead_and_it_is_used_again_when_it_is_back() {
+    let mut server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    for number in 0..100 {
+        node.make(&format!("link{number}")).await;
+    }
+    server.kill();
+    for number in 0..100 {
+        let reader = &node;
+        assert!(reader.visit(&format!("link{number}")).await.is_some());
+        assert_eq!(reader.visit(&format!("unknown{number}")).await, None);
+    }
+    until(|| !node.redis.statistics().connected).await;
+    server.start_again();
+    until(|| node.redis.statistics().connected).await;
+    let before = node.redis.statistics();
+    let mut number = 0;
+    while node.redis.statistics().misses == before.misses {
+        assert_eq!(node.visit(&format!("still-unknown{number}")).await, None);
+        number += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_costs_a_few_questions_their_budget_and_the_others_nothing() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    assert_eq!(node.visit("warm-up").await, None);
+    server.hang();
+    let before = node.redis.statistics();
+    for number in 0..1_000 {
+        assert_eq!(node.visit(&format!("unknown{number}")).await, None);
+    }
+    let after = node.redis.statistics();
+    assert_eq!(after.breaker, State::Open);
+    assert_eq!(after.hits, before.hits);
+    assert!(after.breaker_opened > before.breaker_opened);
+    server.go_on();
+    let mut number = 0;
+    while node.redis.statistics().breaker != State::Closed || !node.redis.statistics().connected {
+        assert_eq!(node.visit(&format!("back{number}")).await, None);
+        number += 1;
+    }
+}
+
+#[tokio::test]
+async fn what_changed_while_redis_was_away_arrives_when_it_is_back() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let writer = site.lonely_node().await;
+    let link = writer.make("changing").await;
+    site.has_in_redis("changing").await;
+    server.hang();
+    writer.change(link.id, "https://example.com/new").await;
+    assert_eq!(writer.redis.statistics().debts, 1, "it is owed");
+    server.go_on();
+    until(|| writer.redis.statistics().debts == 0).await;
+    let fresh = site.lonely_node().await;
+    assert_eq!(fresh.visit("changing").await.as_deref(), Some("https://example.com/new"));
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_as_another_one_is_not_believed() {
+    let mut server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    node.make("old").await;
+    server.kill();
+    server.start_again();
+    until(|| node.redis.statistics().connected).await;
+    // What an old copy would bring with it: the identity of the server that it was copied from.
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let key = |name: &str| format!("{}!{name}", site.config.prefix);
+    let set = redis::cmd("SET").arg(key("server")).arg("somebody else").to_owned();
+    let _: () = set.query_async(&mut connection).await.unwrap();
+    let floor = redis::cmd("GET").arg(key("floor")).to_owned();
+    let before: Option<i64> = floor.query_async(&mut connection).await.unwrap();
+    assert_eq!(before, None);
+    let another = site.lonely_node().await;
+    let after: Option<i64> = floor.query_async(&mut connection).await.unwrap();
+    assert!(after.is_some(), "the floor is raised");
+    assert!(another.visit("old").await.is_some());
+}

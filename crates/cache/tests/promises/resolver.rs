@@ -1,0 +1,80 @@
+//! What happens on a miss and on a change, with a real store behind it that can be held up.
+
+use crate::support::store::{NOW, create, destination, house};
+use curtail_cache::{CoherentLinks, Held, Layer, Resolution, Resolver};
+use curtail_store::Links;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[tokio::test]
+async fn however_many_miss_at_once_the_store_is_asked_once() {
+    let house = house(0);
+    house.store.create(vec![create("popular")]).await.unwrap();
+    let resolver = Arc::new(Resolver::new(house.sources()));
+    let waiting: Vec<_> = (0..300)
+        .map(|_| {
+            let resolver = resolver.clone();
+            tokio::spawn(async move { resolver.resolve("popular", NOW).await })
+        })
+        .collect();
+    while house.store.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.store.gate.add_permits(1);
+    for waiter in waiting {
+        assert!(matches!(waiter.await.unwrap(), Resolution::Link(_)));
+    }
+    assert_eq!(house.store.asked.load(Ordering::SeqCst), 1);
+    let mut record = Vec::new();
+    assert!(
+        matches!(house.cache.get("popular", NOW, &mut record), Held::Link { .. }),
+        "the answer is remembered"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_costs_a_bounded_time_and_its_late_answer_is_still_remembered() {
+    let house = house(0);
+    house.store.create(vec![create("late")]).await.unwrap();
+    let resolver = Resolver::new(house.sources());
+    let answered = tokio::time::timeout(Duration::from_secs(5), resolver.resolve("late", NOW)).await;
+    assert_eq!(answered, Ok(Resolution::Unavailable));
+    assert_eq!(resolver.failures(), 1);
+    house.store.gate.add_permits(1);
+    let mut record = Vec::new();
+    while house.cache.get("late", NOW, &mut record) == Held::Unknown {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_reaches_the_caches_though_the_one_who_asked_for_it_has_gone() {
+    let house = house(0);
+    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    let made = links.create(vec![create("changing")]).await.unwrap().remove(0).unwrap();
+    drop(links.update(made.link.id, destination("https://example.com/new"), None, NOW));
+    house.store.gate.add_permits(1);
+    let mut record = Vec::new();
+    loop {
+        house.cache.get("changing", NOW, &mut record);
+        if record.ends_with(b"/new") {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_link_is_remembered_and_an_import_only_where_its_absence_was() {
+    let house = house(0);
+    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    links.create(vec![create("single")]).await.unwrap();
+    house.cache.put_nothing("import7", 0, NOW);
+    links.create((0..100).map(|number| create(&format!("import{number}"))).collect()).await.unwrap();
+    let mut record = Vec::new();
+    let mut held = |code: &str| house.cache.get(code, NOW, &mut record);
+    assert!(matches!(held("single"), Held::Link { .. }));
+    assert!(matches!(held("import7"), Held::Link { .. }), "what was known to be nothing is something now");
+    assert_eq!(held("import8"), Held::Unknown, "an import does not push out what visitors ask for");
+}

@@ -1,0 +1,160 @@
+//! Nodes of an installation: each with its own memory, all with one store, one Redis and one bus.
+
+use super::store::{Gated, LIFETIMES, create, destination, gated};
+use curtail_cache::redis::{Config, PubSub, Redis};
+use curtail_cache::{
+    Bus, CoherentLinks, Held, Layer, Others, Resolution, Resolver, SharedCache, Sources, Strategy,
+};
+use curtail_model::{Link, LinkId, Target, Timestamp};
+use curtail_runtime::clock::coarse_millis;
+use curtail_store::{Links, Notifications};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+pub(crate) struct Node {
+    pub(crate) cache: Arc<SharedCache>,
+    pub(crate) redis: Arc<Redis>,
+    pub(crate) bus: Option<Arc<Bus>>,
+    resolver: Resolver,
+    links: CoherentLinks,
+}
+
+/// What nodes share.
+pub(crate) struct Site {
+    pub(crate) store: Arc<Gated>,
+    pub(crate) config: Config,
+    _folder: TempDir,
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(coarse_millis())
+}
+
+/// How Redis is used in tests: under a prefix that no other test has.
+pub(crate) fn config(nodes: Vec<String>, strategy: Strategy) -> Config {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let prefix = format!("t{}-{}-{number}:", std::process::id(), coarse_millis());
+    // Other tests are at work beside this one; that a budget is kept is not what they are about.
+    Config {
+        nodes,
+        prefix,
+        link_life: Duration::from_secs(3_600),
+        strategy,
+        budget: Duration::from_millis(500),
+    }
+}
+
+impl Site {
+    pub(crate) fn new(nodes: Vec<String>, strategy: Strategy) -> Site {
+        let (store, folder) = gated(Semaphore::MAX_PERMITS);
+        Site { store, config: config(nodes, strategy), _folder: folder }
+    }
+
+    /// A node that is on the bus over these.
+    pub(crate) async fn node_on(&self, ways: Vec<Arc<dyn Notifications>>) -> Node {
+        let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
+        let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+        let redis = Redis::open(self.config.clone()).await.unwrap();
+        let bus = (!ways.is_empty()).then(|| Bus::start(ways, cache.clone(), Some(redis.clone()), now));
+        let others = Others { bus: bus.clone(), second: Some(redis.clone()) };
+        let resolver = Resolver::new(Sources {
+            links: self.store.clone(),
+            layers: layers.clone(),
+            second: Some(redis.clone()),
+            store_budget: Duration::from_secs(5),
+        });
+        let links = CoherentLinks::new(self.store.clone(), layers, now).with_others(others);
+        Node { cache, redis, bus, resolver, links }
+    }
+
+    /// A node on the bus of Redis.
+    pub(crate) async fn node(&self) -> Node {
+        let pubsub = PubSub::new(&self.config);
+        self.node_on(vec![Arc::new(pubsub)]).await
+    }
+
+    /// A node that nobody tells anything.
+    pub(crate) async fn lonely_node(&self) -> Node {
+        self.node_on(Vec::new()).await
+    }
+
+    /// Waits until Redis has what the store said of a code: that is written behind the answer.
+    pub(crate) async fn has_in_redis(&self, code: &str) {
+        loop {
+            let fresh = self.lonely_node().await;
+            assert!(fresh.visit(code).await.is_some());
+            if fresh.redis.statistics().hits == 1 {
+                return;
+            }
+        }
+    }
+
+    /// How often the store was asked what a code leads to.
+    pub(crate) fn asked(&self) -> u64 {
+        self.store.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Node {
+    /// Waits until it hears `nodes`, itself included.
+    pub(crate) async fn hears(&self, nodes: usize) {
+        let bus = self.bus.as_ref().expect("it is on the bus");
+        until(|| bus.statistics().hearing && bus.statistics().nodes == nodes).await;
+    }
+
+    pub(crate) async fn make(&self, code: &str) -> Link {
+        self.links.create(vec![create(code)]).await.unwrap().remove(0).unwrap().link
+    }
+
+    pub(crate) async fn change(&self, id: LinkId, url: &str) -> Link {
+        self.links.update(id, destination(url), None, now()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn delete(&self, id: LinkId) {
+        self.links.delete(id, None).await.unwrap().unwrap();
+    }
+
+    /// Where a visitor is sent: as the redirector finds it, from memory or else by asking.
+    pub(crate) async fn visit(&self, code: &str) -> Option<String> {
+        let mut record = Vec::new();
+        match self.cache.get(code, now(), &mut record) {
+            Held::Link { .. } => return Some(location(&record)),
+            Held::Nothing => return None,
+            Held::StaleLink | Held::Unknown => {}
+        }
+        match self.resolver.resolve(code, now()).await {
+            Resolution::Link(found) => Some(location(&found)),
+            Resolution::Nothing => None,
+            Resolution::Unavailable if record.is_empty() => panic!("a visitor of {code} was turned away"),
+            Resolution::Unavailable => Some(location(&record)),
+        }
+    }
+
+    /// Visits until it remembers. What is asked for in the moment of a change is answered, and not remembered.
+    pub(crate) async fn learns(&self, code: &str) {
+        while !self.remembers(code) {
+            assert!(self.visit(code).await.is_some());
+        }
+    }
+
+    /// Whether it remembers anything of a code that it may serve.
+    pub(crate) fn remembers(&self, code: &str) -> bool {
+        matches!(self.cache.get(code, now(), &mut Vec::new()), Held::Link { .. } | Held::Nothing)
+    }
+}
+
+pub(crate) fn location(record: &[u8]) -> String {
+    Target::unpack(record).expect("a record").location.to_owned()
+}
+
+/// Waits for something to become true.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(1));
+    while !is_so() {
+        look.tick().await;
+    }
+}

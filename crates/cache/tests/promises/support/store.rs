@@ -1,0 +1,151 @@
+//! A real store that can be held up, and what is needed to make and change links.
+
+use curtail_cache::{Layer, Lifetimes, SharedCache, Sources};
+use curtail_model::{
+    Alphabet, Change, Code, CodeScheme, Destination, Field, Link, LinkId, NewLink, RedirectStatus, Timestamp,
+};
+use curtail_store::sqlite::{self, Settings};
+use curtail_store::{
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    UpdateRefused,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+pub(crate) const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
+
+/// A store whose answers wait at a gate, and that counts questions.
+pub(crate) struct Gated {
+    links: Arc<dyn Links>,
+    pub(crate) gate: Semaphore,
+    pub(crate) asked: AtomicU64,
+}
+
+impl Gated {
+    async fn pass(&self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.gate.acquire().await.map(|_| ()).map_err(|_| StoreError::Unavailable("away".to_owned()))
+    }
+}
+
+impl Links for Gated {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            self.pass().await?;
+            self.links.resolve(code).await
+        })
+    }
+
+    fn update(
+        &self,
+        id: LinkId,
+        change: Change,
+        only_if: Option<u64>,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+        Box::pin(async move {
+            self.pass().await?;
+            self.links.update(id, change, only_if, now).await
+        })
+    }
+
+    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+        self.links.create(links)
+    }
+
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+        self.links.get(id, seen)
+    }
+
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+        self.links.find(code, seen)
+    }
+
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+        self.links.delete(id, only_if)
+    }
+
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+        self.links.list(query, seen)
+    }
+
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        self.links.tags(after, limit, seen)
+    }
+
+    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.spend(id)
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.links.peek(id)
+    }
+}
+
+/// A store and one process that remembers.
+pub(crate) struct House {
+    pub(crate) store: Arc<Gated>,
+    pub(crate) cache: Arc<SharedCache>,
+    pub(crate) layers: Arc<[Arc<dyn Layer>]>,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
+            links: self.store.clone(),
+            layers: self.layers.clone(),
+            second: None,
+            store_budget: Sources::EMBEDDED_BUDGET,
+        }
+    }
+}
+
+pub(crate) fn house(passes: usize) -> House {
+    let (store, folder) = gated(passes);
+    let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
+    let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
+    House { store, cache, layers, _folder: folder }
+}
+
+/// A store that lets so many questions pass.
+pub(crate) fn gated(passes: usize) -> (Arc<Gated>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        scheme: CodeScheme::Permuted,
+        alphabet: Alphabet::Base62,
+        readers: 1,
+        page_cache_bytes: 1 << 20,
+    };
+    let links = sqlite::open(folder.path(), settings).unwrap().links;
+    let store = Gated { links, gate: Semaphore::new(passes), asked: AtomicU64::new(0) };
+    (Arc::new(store), folder)
+}
+
+/// A link with this code.
+pub(crate) fn create(code: &str) -> Create {
+    let link = NewLink {
+        code: Some(Code::custom(code).unwrap()),
+        destination: Destination::new("https://example.com/", &[], []).unwrap(),
+        title: None,
+        notes: None,
+        tags: Vec::new(),
+        starts_at: None,
+        expires_at: None,
+        max_clicks: None,
+        redirect_status: RedirectStatus::Found,
+        forward_query: false,
+        password_hash: None,
+        expired_url: None,
+        reuse: false,
+    };
+    Create { link, now: NOW, idempotency: None }
+}
+
+/// A change of the destination.
+pub(crate) fn destination(url: &str) -> Change {
+    Change { destination: Field::Set(Destination::new(url, &[], []).unwrap()), ..Change::default() }
+}

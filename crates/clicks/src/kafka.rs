@@ -1,0 +1,29 @@
+//! Kafka as the log between nodes: nodes produce clicks, workers consume them (ARCHITECTURE.md, *Clicks between nodes*).
+//!
+//! Nothing here rests on Kafka's transactions. A producer is idempotent and without gaps for as long as it lives, and what
+//! it had not been told of is sent again by the next one; a worker keeps in the store, together with what it counted, how
+//! far it got in each partition and with each stream of a node, and thereby knows what it has counted before.
+
+mod broker;
+mod consumer;
+mod outbox;
+mod partition;
+mod poison;
+mod producer;
+mod topic;
+
+pub use consumer::KafkaLog;
+pub use producer::IN_FLIGHT_MAX;
+pub use topic::{Topic, TopicError};
+
+pub(crate) use partition::partition_of;
+pub(crate) use producer::{Producer, Sent};
+
+/// Settings of Kafka.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `host:port` of one broker or several, separated by commas. Others of the cluster are found through them.
+    pub brokers: String,
+    /// The topic that carries clicks.
+    pub topic: String,
+}

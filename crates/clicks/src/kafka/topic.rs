@@ -1,0 +1,216 @@
+//! The topic as it is found when a process starts, and what the store remembers of it.
+//!
+//! Clicks are told apart by partition, so the number of partitions is for ever: the first process that finds the topic
+//! has the store remember it, and whoever finds another number does not start.
+
+use super::Config;
+use super::broker::{self, ANSWER_MAX};
+use crate::log::streams::{self, PARTITIONS, PARTITIONS_MAX};
+use curtail_store::rollups::{Batch, Committed, Positions};
+use curtail_store::{Rollups, StoreError};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use std::sync::Arc;
+
+/// So often a process tries to be the first that remembers; it loses against others only.
+const REMEMBER_ATTEMPTS: usize = 5;
+
+/// A topic that carries clicks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions clicks are spread over.
+    pub partitions: u16,
+    /// The cluster that it is in, as far as it is known: a topic of the same name elsewhere is another one.
+    pub cluster: Option<String>,
+}
+
+/// Why a topic cannot be used. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// No broker answers.
+    #[error(
+        "kafka.brokers: none of {brokers} answers ({reason}). Check the addresses, that a broker runs there, and that this \
+         machine may connect to it; the address that a broker advertises must be reachable too."
+    )]
+    Unreachable {
+        /// What was tried.
+        brokers: String,
+        /// What the client library said last.
+        reason: String,
+    },
+    /// There is no such topic.
+    #[error(
+        "kafka.topic: there is no topic {topic} on {brokers}. Make it, with as many partitions as there may ever be workers: \
+         kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions}"
+    )]
+    Missing {
+        /// Its name.
+        topic: String,
+        /// Where it was looked for.
+        brokers: String,
+        /// How many it should have: what the store remembers, or a fair number.
+        partitions: u16,
+    },
+    /// Clicks were counted from another number of partitions.
+    #[error(
+        "kafka.topic: {topic} has {found} partitions, but clicks are counted from {remembered}, and which of them were is \
+         remembered by partition. Set kafka.topic to a topic with {remembered} partitions; before the change, let the workers \
+         count what is in the old one."
+    )]
+    OtherPartitions {
+        /// Its name.
+        topic: String,
+        /// How many it has,
+        found: usize,
+        /// and how many it had.
+        remembered: u64,
+    },
+    /// It has more partitions than can be told apart.
+    #[error(
+        "kafka.topic: {topic} has {found} partitions; more than {PARTITIONS_MAX} cannot be counted. Use a topic with fewer."
+    )]
+    TooManyPartitions {
+        /// Its name.
+        topic: String,
+        /// How many it has.
+        found: usize,
+    },
+    /// The brokers or the client library refuse.
+    #[error(
+        "kafka.brokers, kafka.topic: {brokers} refuses topic {topic}: {reason}. Check the rights of this client."
+    )]
+    Refused {
+        /// Its name.
+        topic: String,
+        /// Who was asked.
+        brokers: String,
+        /// What was said.
+        reason: String,
+    },
+    /// The store cannot say what it remembers.
+    #[error("cannot read how many partitions clicks are counted from: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Topic {
+    /// Looks for the topic, and at what the store remembers. Waits for brokers up to ten seconds.
+    pub async fn find(config: &Config, rollups: &dyn Rollups) -> Result<Topic, TopicError> {
+        let remembered = remembered(rollups).await?;
+        let asked = config.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&asked, remembered)).await;
+        let (found, cluster) = looked.map_err(|error| TopicError::Unreachable {
+            brokers: config.brokers.clone(),
+            reason: error.to_string(),
+        })??;
+        let topic = config.topic.clone();
+        let Some(partitions) = u16::try_from(found).ok().filter(|found| *found <= PARTITIONS_MAX) else {
+            return Err(TopicError::TooManyPartitions { topic, found });
+        };
+        let remembered = match remembered {
+            Some(remembered) => remembered,
+            None => remember(rollups, partitions).await?,
+        };
+        if remembered != u64::from(partitions) {
+            return Err(TopicError::OtherPartitions { topic, found, remembered });
+        }
+        Ok(Topic { name: topic, partitions, cluster })
+    }
+
+    /// For a node that produces: it need not wait for brokers that are away if the store remembers what it must know.
+    /// Clicks then wait in its journal.
+    pub async fn find_or_recall(config: &Config, rollups: &dyn Rollups) -> Result<Topic, TopicError> {
+        let error = match Topic::find(config, rollups).await {
+            Err(error @ TopicError::Unreachable { .. }) => error,
+            found => return found,
+        };
+        let remembered = remembered(rollups).await?;
+        let Some(partitions) = remembered.and_then(|partitions| u16::try_from(partitions).ok()) else {
+            return Err(error);
+        };
+        tracing::warn!(%error, "starting without Kafka: clicks wait in the journal");
+        Ok(Topic { name: config.topic.clone(), partitions, cluster: None })
+    }
+
+    /// The offset of the record to count next, for each partition that has been counted at all.
+    pub fn counted(&self, positions: &Positions) -> Vec<Option<u64>> {
+        let of = |stream| positions.iter().find(|(other, _)| *other == stream).map(|(_, offset)| *offset);
+        let identity = self.identity();
+        (0..self.partitions).map(|partition| of(streams::offset(partition, &identity))).collect()
+    }
+
+    /// What tells its offsets from those of other topics.
+    pub(super) fn identity(&self) -> String {
+        format!("{}/{}", self.cluster.as_deref().unwrap_or_default(), self.name)
+    }
+}
+
+async fn remembered(rollups: &dyn Rollups) -> Result<Option<u64>, StoreError> {
+    let positions = rollups.positions().await?;
+    Ok(positions.into_iter().find(|(stream, _)| *stream == PARTITIONS).map(|(_, partitions)| partitions))
+}
+
+/// Has the store remember this number, unless somebody else was first. Answers the number that it remembers.
+async fn remember(rollups: &dyn Rollups, partitions: u16) -> Result<u64, StoreError> {
+    for _ in 0..REMEMBER_ATTEMPTS {
+        let claimed = rollups.claim(vec![PARTITIONS]).await?;
+        if let Some(remembered) = claimed.iter().find_map(|claimed| claimed.position) {
+            return Ok(remembered);
+        }
+        let batch = Batch {
+            rows: Vec::new(),
+            totals: Vec::new(),
+            positions: vec![(PARTITIONS, u64::from(partitions))],
+            lane: 0,
+            claims: claimed.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
+            merge: Arc::new(|_, new| Ok(new.to_vec())),
+        };
+        if rollups.commit(batch).await? == Committed::Done {
+            return Ok(u64::from(partitions));
+        }
+    }
+    Err(StoreError::Unavailable("others write the number of partitions all the time".into()))
+}
+
+/// How many partitions the topic has, and in which cluster it is.
+fn look(config: &Config, remembered: Option<u64>) -> Result<(usize, Option<String>), TopicError> {
+    let (brokers, topic) = (config.brokers.clone(), config.topic.clone());
+    // A consumer, because asking for a topic as a producer may make it.
+    let mut client = broker::client(config);
+    client.set("allow.auto.create.topics", "false");
+    let refused =
+        |reason: String| TopicError::Refused { topic: topic.clone(), brokers: brokers.clone(), reason };
+    let client: BaseConsumer = client.create().map_err(|error| refused(error.to_string()))?;
+    let metadata: Metadata = match client.fetch_metadata(Some(&topic), ANSWER_MAX) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absence(&error) => {
+            return Err(TopicError::Unreachable { brokers: brokers.clone(), reason: error.to_string() });
+        }
+        Err(error) => return Err(refused(error.to_string())),
+    };
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let count = found.map_or(0, |found| found.partitions().len());
+    match found.and_then(|found| found.error()).map(RDKafkaErrorCode::from) {
+        None if count > 0 => Ok((count, client.client().fetch_cluster_id(ANSWER_MAX))),
+        None | Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            let partitions = remembered.and_then(|remembered| u16::try_from(remembered).ok()).unwrap_or(12);
+            Err(TopicError::Missing { topic, brokers, partitions })
+        }
+        Some(error) => Err(refused(error.to_string())),
+    }
+}
+
+/// Whether an error means that nobody is there.
+fn is_absence(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Resolve
+        )
+    )
+}

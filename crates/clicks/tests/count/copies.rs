@@ -1,0 +1,61 @@
+//! A journal that was copied is counted once, though two nodes count what is in it.
+
+use crate::log::{config, record};
+use crate::memory::{Memory, Mood};
+use crate::pipeline::{counted, settings, until};
+use curtail_clicks::journal;
+use curtail_clicks::pipeline::{self, Pipeline};
+use curtail_clicks::recorder::{Recorded, Recorder};
+use curtail_store::Rollups;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn start(folder: &Path, store: &Arc<Memory>) -> (Vec<Recorder>, Pipeline) {
+    let stored: Vec<_> = store.state().positions.into_iter().collect();
+    let (recorders, reader, keeper) = journal::open(config(folder, 2), &stored).unwrap();
+    let rollups = Arc::clone(store) as Arc<dyn Rollups>;
+    (recorders, pipeline::start(settings(), reader, keeper, rollups).unwrap())
+}
+
+fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        while record(&mut recorders[number as usize % 2], number) != Recorded::Kept {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_copied_journal_is_counted_once_though_both_nodes_count() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Arc::new(Memory::default());
+    store.set_mood(Mood::Away);
+    let (mut recorders, original) = start(folder.path(), &store);
+    record_all(&mut recorders, 0..20_000);
+    copy(folder.path(), other.path());
+    let (mut recorders_of_copy, of_copy) = start(other.path(), &store);
+    store.set_mood(Mood::Well);
+    record_all(&mut recorders, 20_000..25_000);
+    record_all(&mut recorders_of_copy, 25_000..30_000);
+    until(&original, |_| counted(&store) >= 30_000);
+    let [original, of_copy] = [original, of_copy].map(|pipeline| pipeline.drain(Duration::from_secs(30)));
+    assert_eq!(counted(&store), 30_000);
+    let state = store.state();
+    assert!((0..30_000).all(|number| state.totals[&crate::sample::link(number)].human == 1));
+    assert_eq!(original.counted + of_copy.counted, 30_000);
+    assert_eq!((original.lag_clicks, of_copy.lag_clicks), (0, 0));
+}

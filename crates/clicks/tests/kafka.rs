@@ -1,0 +1,20 @@
+//! The promises of Kafka as the log between nodes, on a real broker and a real store.
+
+#[path = "kafka/broker.rs"]
+mod broker;
+#[path = "kafka/engine.rs"]
+mod engine;
+#[path = "kafka/faults.rs"]
+mod faults;
+#[path = "kafka/kills.rs"]
+mod kills;
+#[path = "kafka/start.rs"]
+mod start;
+#[path = "kafka/support.rs"]
+mod support;
+#[path = "kafka/topic.rs"]
+mod topic;
+#[path = "kafka/workers.rs"]
+mod workers;
+#[path = "kafka/zombie.rs"]
+mod zombie;

@@ -1,0 +1,107 @@
+//! Topics of a test's own, on the broker that `dev/services` starts.
+
+use curtail_clicks::kafka::Config;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// What `dev/services` says of itself.
+pub(crate) fn service(name: &str) -> Option<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services/env");
+    let said = fs::read_to_string(file).unwrap_or_default();
+    let of_file = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    std::env::var(name).ok().or(of_file.map(str::to_owned))
+}
+
+/// The brokers that are there.
+pub(crate) fn brokers() -> String {
+    service("CURTAIL_TEST_KAFKA").expect("no Kafka: run dev/services start")
+}
+
+/// A topic that is there as long as this is.
+pub(crate) struct Topic {
+    pub(crate) config: Config,
+    partitions: i32,
+}
+
+impl Topic {
+    pub(crate) fn new(partitions: i32) -> Topic {
+        Topic::on(&brokers(), partitions)
+    }
+
+    pub(crate) fn on(brokers: &str, partitions: i32) -> Topic {
+        let folder = tempfile::tempdir().unwrap();
+        let unique = folder.path().file_name().unwrap().to_str().unwrap();
+        let topic = format!("test-{}-{}", std::process::id(), unique.trim_start_matches('.'));
+        let topic = Topic { config: Config { brokers: brokers.to_owned(), topic }, partitions };
+        assert!(topic.try_make(), "{} does not make a topic", topic.config.brokers);
+        topic
+    }
+
+    /// Makes it on the broker, unless there is one.
+    pub(crate) fn try_make(&self) -> bool {
+        let new = NewTopic::new(&self.config.topic, self.partitions, TopicReplication::Fixed(1));
+        let made = wait(self.admin().create_topics([&new], &options())).unwrap();
+        made.iter().all(Result::is_ok)
+    }
+
+    /// Removes it from the broker, with all that is in it.
+    pub(crate) fn remove(&self) {
+        wait(self.admin().delete_topics(&[&self.config.topic], &options())).unwrap();
+    }
+
+    /// Changes a setting of it.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&self.config.topic)).set(name, value);
+        let altered = wait(self.admin().alter_configs([&config], &options())).unwrap();
+        altered.into_iter().for_each(|altered| _ = altered.unwrap());
+    }
+
+    /// Where each partition ends.
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let end = |partition| consumer.fetch_watermarks(&self.config.topic, partition, SOON).unwrap().1;
+        (0..self.partitions).map(|partition| end(partition).cast_unsigned()).collect()
+    }
+
+    /// Puts a record there that is not Curtail's.
+    pub(crate) fn put(&self, partition: i32, bytes: &[u8]) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let record = BaseRecord::<(), [u8]>::to(&self.config.topic).partition(partition).payload(bytes);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(SOON).unwrap();
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.config.brokers);
+        client
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().unwrap()
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // A broker that is gone has taken it along.
+        let _ = wait(self.admin().delete_topics(&[&self.config.topic], &options()));
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(SOON)).request_timeout(Some(SOON))
+}
+
+/// Waits for a future; it may use blocking threads.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}

@@ -1,0 +1,184 @@
+//! Nodes and workers, while all is well and while workers come and go.
+
+use crate::engine::{Engine, Place, on_each_engine};
+use crate::support::{
+    SOON, assert_each_once, clicks_of_days, clicks_on, find, record_all, record_only, ship, start_node,
+    start_worker, until, until_counted, until_status,
+};
+use crate::topic::Topic;
+use curtail_clicks::log::record::Poison;
+use curtail_clicks::pipeline::Part;
+use std::fs;
+use std::path::Path;
+
+on_each_engine!(
+    what_a_node_records_a_worker_counts_once,
+    a_delivery_that_is_repeated_changes_nothing,
+    workers_come_and_go_while_clicks_come_and_each_is_counted_once,
+    what_is_no_click_is_set_aside_and_holds_nothing_up,
+    a_topic_that_was_made_anew_is_counted_from_its_front,
+);
+
+fn what_a_node_records_a_worker_counts_once(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(3);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
+    let (mut recorders, node) = start_node(&journal, &topic.config, &found);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    record_all(&mut recorders, 1..5_001);
+    let status = until_status(&worker, |status| status.counted == 5_000);
+    assert_eq!((status.part, status.partitions, status.repeated), (Part::Worker, 3, 0));
+    until_status(&worker, |status| (status.lag_clicks, status.lag_ms) == (0, 0));
+    let shipped = until_status(&node, |status| status.shipped == 5_000);
+    let dropped: u64 = shipped.dropped.iter().map(|(_, clicks)| clicks).sum();
+    assert_eq!((shipped.part, shipped.produced - dropped, shipped.last_error), (Part::Node, 5_000, None));
+    assert_each_once(rollups, 1..5_001);
+    drop(recorders);
+    assert_eq!(node.drain(SOON).lag_clicks, 0);
+    worker.drain(SOON);
+
+    // Everything is released: a node that starts over has nothing to say.
+    let again = ship(&journal, &topic.config, &found, 0..0);
+    assert_eq!((again.shipped, again.backlog_bytes), (0, 0));
+}
+
+fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
+    let place = Place::new(engine);
+    let (journal, saved) = (place.journal(), place.folder().join("saved"));
+    let topic = Topic::new(3);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    // What a node had on its disk before it shipped, put back after it has.
+    record_only(&journal, 1..4_001);
+    copy(&journal, &saved);
+    assert_eq!(ship(&journal, &topic.config, &found, 0..0).shipped, 4_000);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_status(&worker, |status| status.counted == 4_000);
+
+    for _ in 0..2 {
+        fs::remove_dir_all(&journal).unwrap();
+        copy(&saved, &journal);
+        assert_eq!(ship(&journal, &topic.config, &found, 0..0).shipped, 4_000);
+    }
+    let status = until_status(&worker, |status| status.repeated == 8_000);
+    assert_eq!(status.counted, 4_000);
+    until_counted(&topic, &found, rollups);
+    worker.drain(SOON);
+    assert_each_once(rollups, 1..4_001);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(4);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let (mut recorders, node) = start_node(&place.journal(), &topic.config, &found);
+    let worker = || start_worker(place.folder(), &topic.config, &found, rollups);
+    let mut numbers = 1..1;
+    let mut more = |recorders: &mut Vec<_>| {
+        numbers = numbers.end..numbers.end + 2_000;
+        record_all(recorders, numbers.clone());
+        numbers.end
+    };
+    let first = worker();
+    more(&mut recorders);
+    until_status(&first, |status| status.partitions == 4);
+    // A second one takes half of the partitions, and gives them back when it ends.
+    let second = worker();
+    more(&mut recorders);
+    until_status(&second, |status| {
+        more(&mut recorders);
+        status.partitions == 2 && status.counted > 0
+    });
+    until_status(&first, |status| status.partitions == 2);
+    more(&mut recorders);
+    second.drain(SOON);
+    until_status(&first, |status| status.partitions == 4);
+    // The first one ends while the third takes over.
+    let third = worker();
+    more(&mut recorders);
+    first.drain(SOON);
+    let end = more(&mut recorders);
+    drop(recorders);
+    assert_eq!(node.drain(SOON).lag_clicks, 0);
+    until_counted(&topic, &found, rollups);
+    third.drain(SOON);
+    assert_each_once(rollups, 1..end);
+}
+
+fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(2);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
+    ship(&journal, &topic.config, &found, 1..1_001);
+    topic.put(0, b"{\"link\": 7}");
+    topic.put(0, b"");
+    topic.put(1, &[1 << 3 | 1, 0, 4, 0, 0, 0, 0, 0, 0]);
+    ship(&journal, &topic.config, &found, 1_001..2_001);
+    topic.put(1, b"the last word");
+
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_counted(&topic, &found, rollups);
+    let status = worker.drain(SOON);
+    assert_eq!(status.counted, 2_000);
+    let poison: u64 = status.poison.iter().map(|(_, count)| count).sum();
+    assert_eq!((poison, status.poison[0], status.poison[1].1), (4, (Poison::Malformed, 2), 2));
+    assert_each_once(rollups, 1..2_001);
+    let aside = fs::read_to_string(place.folder().join("poison.log")).unwrap();
+    let lines: Vec<&str> = aside.lines().collect();
+    assert_eq!(lines.len(), 4);
+    let of = |end: &str| lines.iter().filter(|line| line.ends_with(end)).count();
+    assert_eq!(of(" malformed 7b226c696e6b223a20377d"), 1, "{aside}");
+    assert!(lines.iter().all(|line| line.contains(&topic.config.topic)));
+
+    // Nobody who starts later meets it again.
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_status(&worker, |status| status.partitions == 2);
+    ship(&journal, &topic.config, &found, 2_001..2_101);
+    until_counted(&topic, &found, rollups);
+    let status = worker.drain(SOON);
+    assert_eq!((status.counted, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (100, 0));
+}
+
+fn a_topic_that_was_made_anew_is_counted_from_its_front(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(2);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    let journal = place.journal();
+    let work = || {
+        let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+        until_counted(&topic, &found, rollups);
+        worker.drain(SOON)
+    };
+    ship(&journal, &topic.config, &found, 1..1_001);
+    work();
+    topic.remove();
+    until(|| "the old topic stays".into(), || topic.try_make());
+    // More than there was before: the offset that was counted is in the middle of what is new.
+    ship(&journal, &topic.config, &found, 1_001..4_001);
+    work();
+    assert_each_once(rollups, 1..4_001);
+    assert_eq!((clicks_on(rollups, 4_001..4_002), clicks_of_days(rollups)), (vec![0], 4_000));
+}

@@ -1,0 +1,180 @@
+//! The engine for many processes: PostgreSQL, a primary and any number of replicas that answer reads.
+//!
+//! How it keeps the promises of the traits stands in ARCHITECTURE.md, "The data tier: PostgreSQL". The schema is in
+//! `postgres/migrations`, every statement in `postgres/sql`.
+
+mod address;
+mod bulkhead;
+mod changes;
+mod connections;
+mod engine;
+mod failure;
+mod groups;
+mod identity;
+mod ids;
+mod import;
+mod keys;
+mod links;
+mod lookups;
+mod migrations;
+mod opening;
+mod replicas;
+mod rollups;
+mod row;
+mod tls;
+mod words;
+
+pub use import::Importer;
+pub use opening::OpenError;
+pub use replicas::ReplicaState;
+
+use crate::{Keys, Links, Notifications, Rollups};
+use address::Address;
+use bulkhead::Bulkhead;
+use changes::Changes;
+use connections::{Plans, Pool};
+use curtail_model::{Alphabet, CodeScheme, Codes};
+use engine::Engine;
+use keys::PostgresKeys;
+use links::PostgresLinks;
+use replicas::Servers;
+use rollups::PostgresRollups;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The oldest version that has what is used here, as `server_version_num` has it.
+pub const VERSION_MIN: u32 = 130_000;
+
+/// How far the thread that writes counted clicks steps back, as with the embedded engine.
+const COUNTING_NICENESS: i32 = 10;
+/// Changes to keys, and look-ups of them, that may be under way or wait.
+const KEYS_MAX: u32 = 1_024;
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where changes are written: `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq
+    /// has them (`disable`, `prefer`, `require`, `verify-full`). Of several hosts, the one that takes writes.
+    pub url: String,
+    /// Streaming replicas of it, which answer reads while they are well.
+    pub replica_urls: Vec<String>,
+    /// How ids become codes; fixed when the store is made.
+    pub scheme: CodeScheme,
+    /// The characters of generated codes; fixed when the store is made.
+    pub alphabet: Alphabet,
+    /// Sessions that write, on the primary. At least four are of use.
+    pub write_connections: usize,
+    /// Sessions that look single links up, on each server.
+    pub lookup_connections: usize,
+    /// Sessions that make lists and stats, on each server.
+    pub list_connections: usize,
+    /// How long the server works on one statement. Whoever waits for a look-up has a budget of its own, which is shorter.
+    pub statement_timeout: Duration,
+    /// Numbers for ids that are leased at a time.
+    pub id_block: u32,
+    /// Whether statements are prepared and sessions set up. Not through a pooler in transaction mode.
+    pub prepared: bool,
+}
+
+impl Settings {
+    /// Settings that are good for most, for the rest of a struct.
+    pub fn of(url: String, scheme: CodeScheme, alphabet: Alphabet) -> Settings {
+        Settings {
+            url,
+            replica_urls: Vec::new(),
+            scheme,
+            alphabet,
+            write_connections: 6,
+            lookup_connections: 3,
+            list_connections: 3,
+            statement_timeout: Duration::from_secs(5),
+            id_block: 10_000,
+            prepared: true,
+        }
+    }
+}
+
+/// An open store.
+pub struct Postgres {
+    /// The memory of links.
+    pub links: Arc<dyn Links>,
+    /// The memory of API keys.
+    pub keys: Arc<dyn Keys>,
+    /// The memory of counted clicks.
+    pub rollups: Arc<dyn Rollups>,
+    /// Messages between the processes that have this store open.
+    pub notifications: Arc<dyn Notifications>,
+    /// The codes of this store.
+    pub codes: Codes,
+    /// What only this store knows, to make keys of.
+    pub secret: [u8; 16],
+    parts: Parts,
+}
+
+struct Parts {
+    links: Arc<PostgresLinks>,
+    rollups: Arc<PostgresRollups>,
+    notifications: Arc<Changes>,
+    keys: Bulkhead,
+    servers: Arc<Servers>,
+    writes: Pool,
+    engines: [Arc<Engine>; 2],
+}
+
+/// Opens the store in a database, or makes it there.
+pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
+    let io = |error: std::io::Error| OpenError::Io { error: error.to_string() };
+    let primary = Address::primary(&settings)?;
+    let replicas = Address::replicas(&settings)?;
+    let engine = Arc::new(Engine::start("postgres", 0).map_err(io)?);
+    let counting = Arc::new(Engine::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
+    let pool = |sessions: usize| {
+        Pool::new(&primary, sessions, Plans::Once, settings.prepared, settings.statement_timeout)
+    };
+    let writes = pool(settings.write_connections.max(2))?;
+
+    let prepared = engine.spawn(opening::prepare(writes.clone(), primary.clone(), settings.clone(), None));
+    let identity = prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
+    let codes = identity.codes;
+
+    let servers = Arc::new(Servers::start(&engine, &settings, &primary, &replicas, &codes)?);
+    let links = PostgresLinks::start(&engine, Arc::clone(&servers), &writes, &codes, settings.id_block);
+    let rollups =
+        PostgresRollups::new(&counting, &engine, pool(settings.write_connections)?, Arc::clone(&servers));
+    let key_room = Bulkhead::new("keys", KEYS_MAX, &engine);
+    let keys = PostgresKeys { pool: writes.clone(), bulkhead: key_room.clone() };
+    let notifications = Arc::new(Changes::start(&engine, primary.clone(), pool(1)?));
+    let (links, rollups) = (Arc::new(links), Arc::new(rollups));
+    let parts = Parts {
+        links: Arc::clone(&links),
+        rollups: Arc::clone(&rollups),
+        notifications: Arc::clone(&notifications),
+        keys: key_room,
+        servers,
+        writes,
+        engines: [engine, counting],
+    };
+    Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, codes, secret: identity.key, parts })
+}
+
+impl Postgres {
+    /// How the replicas are.
+    pub fn replicas(&self) -> Vec<ReplicaState> {
+        self.parts.servers.states()
+    }
+
+    /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is refused as
+    /// unavailable. Without it, what is under way when the last handle is dropped is broken off.
+    pub async fn close(self) {
+        let Parts { links, rollups, notifications, keys, servers, writes, engines } = self.parts;
+        links.close().await;
+        keys.close().await;
+        rollups.close().await;
+        notifications.close().await;
+        servers.close().await;
+        writes.close();
+        for engine in engines {
+            engine.close();
+        }
+    }
+}

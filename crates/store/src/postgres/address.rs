@@ -1,0 +1,156 @@
+//! Where a server is and how to connect to it, from what the settings say.
+//!
+//! tokio-postgres reads the address; `sslmode=verify-full` and `sslrootcert`, which it does not know, are taken out before.
+
+use super::tls::{self, Trust};
+use super::{OpenError, Settings};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection whose peer has gone without a word is found out after so long, by the kernel.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// What a parameter of a connection is called, and what stands before the parameters of a URL.
+const SSL_MODE: &str = "sslmode";
+const SSL_ROOT: &str = "sslrootcert";
+
+/// A server.
+#[derive(Clone)]
+pub(super) struct Address {
+    /// The setting that it comes from.
+    pub(super) setting: &'static str,
+    /// Host, port and database, for people; never the password.
+    pub(super) name: String,
+    pub(super) config: Config,
+    pub(super) tls: Option<MakeRustlsConnect>,
+}
+
+impl Address {
+    /// The server that changes are written to.
+    pub(super) fn primary(settings: &Settings) -> Result<Address, OpenError> {
+        let mut address = Address::read("database.url", &settings.url, settings)?;
+        // Of several hosts, the one that takes writes: after a failover that is another one.
+        if address.config.get_hosts().len() > 1 {
+            address.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Ok(address)
+    }
+
+    /// The servers that only read.
+    pub(super) fn replicas(settings: &Settings) -> Result<Vec<Address>, OpenError> {
+        let read = |url: &String| Address::read("database.replica_urls", url, settings);
+        settings.replica_urls.iter().map(read).collect()
+    }
+
+    fn read(setting: &'static str, url: &str, settings: &Settings) -> Result<Address, OpenError> {
+        let wrong = |error: String| OpenError::Address { setting, error };
+        let (rest, mode) = take_parameter(url, SSL_MODE);
+        let (rest, root) = take_parameter(&rest, SSL_ROOT);
+        let mut config: Config = rest.parse().map_err(|error| wrong(with_causes(&error)))?;
+        if config.get_hosts().is_empty() {
+            return Err(wrong("it names no host".into()));
+        }
+        let root = root.map(PathBuf::from);
+        let (ssl_mode, trust) = match mode.as_deref() {
+            Some("disable") => (SslMode::Disable, None),
+            None | Some("prefer") => (SslMode::Prefer, Some(Trust::Anyone)),
+            Some("require") => (SslMode::Require, Some(Trust::Anyone)),
+            Some("verify-full") => (SslMode::Require, Some(Trust::Roots(root))),
+            Some(other) => {
+                let known = "disable, prefer, require and verify-full";
+                return Err(wrong(format!("sslmode={other} is not known; there are {known}")));
+            }
+        };
+        config.ssl_mode(ssl_mode);
+        config.application_name("curtail").connect_timeout(CONNECT_TIMEOUT).keepalives_idle(SILENCE_MAX);
+        config.tcp_user_timeout(SILENCE_MAX);
+        if settings.prepared {
+            config.options(session_options(config.get_options(), settings.statement_timeout));
+        }
+        let tls = trust.map(|trust| tls::connector(setting, &trust)).transpose()?;
+        Ok(Address { setting, name: name_of(&config), config, tls })
+    }
+}
+
+/// What every session is told when it starts. A pooler in transaction mode would not hand it on. Plans are small and made
+/// once, so compiling them never pays.
+fn session_options(given: Option<&str>, statement_timeout: Duration) -> String {
+    let timeout = statement_timeout.as_millis();
+    let ours =
+        format!("-c statement_timeout={timeout} -c idle_in_transaction_session_timeout={timeout} -c jit=off");
+    given.map_or_else(|| ours.clone(), |given| format!("{ours} {given}"))
+}
+
+/// The text without a parameter, which stands in a URL's query or as a word of its own, and the parameter's value.
+fn take_parameter(text: &str, name: &str) -> (String, Option<String>) {
+    let is_url = text.contains("://");
+    let (head, parameters, between) = match text.split_once('?') {
+        Some((head, query)) if is_url => (format!("{head}?"), query, '&'),
+        _ if is_url => return (text.to_owned(), None),
+        _ => (String::new(), text, ' '),
+    };
+    let mut value = None;
+    let kept: Vec<&str> = parameters
+        .split(between)
+        .filter(|pair| match pair.split_once('=') {
+            Some((found, given)) if found == name => {
+                value = Some(given.to_owned());
+                false
+            }
+            _ => true,
+        })
+        .collect();
+    let head = if kept.is_empty() { head.trim_end_matches('?').to_owned() } else { head };
+    (format!("{head}{}", kept.join(&between.to_string())), value)
+}
+
+fn name_of(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(place, host)| {
+        let ports = config.get_ports();
+        let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(host) => format!("{host}:{port}"),
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    });
+    let hosts: Vec<String> = hosts.collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().or(config.get_user()).unwrap_or_default())
+}
+
+/// An error and what caused it, in one line: tokio-postgres says what it was about first, and why only in the causes.
+pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::take_parameter;
+
+    #[test]
+    fn a_parameter_is_taken_out_of_urls_and_of_words_alike() {
+        let some = |text: &str| Some(text.to_owned());
+        for (text, rest, value) in [
+            ("postgres://h/d?sslmode=require", "postgres://h/d", some("require")),
+            ("postgres://h/d?a=b&sslmode=require&c=d", "postgres://h/d?a=b&c=d", some("require")),
+            ("postgres://h/d?asslmode=b", "postgres://h/d?asslmode=b", None),
+            ("postgres://h/d", "postgres://h/d", None),
+            ("host=h sslmode=verify-full dbname=d", "host=h dbname=d", some("verify-full")),
+            ("host=h", "host=h", None),
+        ] {
+            assert_eq!(take_parameter(text, "sslmode"), (rest.to_owned(), value), "{text}");
+        }
+    }
+}

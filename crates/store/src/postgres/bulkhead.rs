@@ -1,0 +1,78 @@
+//! How much of one kind of work may be under way or wait: what is too much is refused at once, and one kind of work
+//! that hangs takes no place from another.
+
+use super::engine::Engine;
+use crate::{Answer, StoreError};
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+
+/// Runs one kind of work on the engine's thread.
+#[derive(Clone)]
+pub(super) struct Bulkhead {
+    name: &'static str,
+    places: Arc<Semaphore>,
+    places_max: u32,
+    engine: Arc<Engine>,
+}
+
+/// Room for some work; it is given back when this is dropped.
+pub(super) type Place = OwnedSemaphorePermit;
+
+impl Bulkhead {
+    pub(super) fn new(name: &'static str, places_max: u32, engine: &Arc<Engine>) -> Bulkhead {
+        let places = Arc::new(Semaphore::new(places_max as usize));
+        Bulkhead { name, places, places_max, engine: Arc::clone(engine) }
+    }
+
+    /// Room for work of some weight, if there is any. What is heavier than all room takes all of it.
+    pub(super) fn enter(&self, weight: usize) -> Result<Place, StoreError> {
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX).clamp(1, self.places_max);
+        Arc::clone(&self.places).try_acquire_many_owned(weight).map_err(|refused| match refused {
+            TryAcquireError::NoPermits => {
+                StoreError::Unavailable(format!("too much waits for {}", self.name))
+            }
+            TryAcquireError::Closed => ended(self.name),
+        })
+    }
+
+    /// Starts work now; it goes on to its end whatever becomes of the answer.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Answer<'static, T> {
+        let place = match self.enter(1) {
+            Ok(place) => place,
+            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
+        };
+        let (caller, answer) = oneshot::channel();
+        self.engine.spawn(async move {
+            let value = work.await;
+            drop(place);
+            // Nobody may be waiting any more.
+            let _ = caller.send(value);
+        });
+        self.wait(answer)
+    }
+
+    /// Waits for what a task of this kind sends.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Answer<'static, T> {
+        let name = self.name;
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(ended(name))) })
+    }
+
+    /// Refuses new work, and waits for what is under way.
+    pub(super) async fn close(&self) {
+        // Only a semaphore that is closed already refuses.
+        let all = self.places.acquire_many(self.places_max).await;
+        self.places.close();
+        drop(all);
+    }
+}
+
+fn ended(name: &str) -> StoreError {
+    StoreError::Unavailable(format!("{name} have ended"))
+}

@@ -1,0 +1,217 @@
+//! Sessions with a server, kept in pools. A session that did not end its work well is closed and never used again.
+
+use super::OpenError;
+use super::address::{Address, with_causes};
+use super::failure::Failure;
+use crate::StoreError;
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{NoTls, Row, Statement};
+
+/// How long somebody waits for a session while all are in use.
+const WAIT: Duration = Duration::from_secs(2);
+/// How long work may take beyond what the server allows a statement: by then the server has gone.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A statement. All that are ever sent stand in `sql/`, so that no session prepares without end.
+pub(super) struct Sql {
+    pub(super) text: &'static str,
+    pub(super) types: &'static [Type],
+    /// Planned anew each time, for what it is given: what is rare in one search is everywhere in another.
+    pub(super) planned_anew: bool,
+}
+
+/// A statement from a file, and the types of its parameters.
+macro_rules! sql {
+    ($file:literal $(, $type:ident)*) => {
+        crate::postgres::connections::Sql {
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/postgres/sql/", $file, ".sql")),
+            types: &[$(tokio_postgres::types::Type::$type),*],
+            planned_anew: false,
+        }
+    };
+}
+pub(super) use sql;
+
+/// How the server plans prepared statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plans {
+    /// Once for a session: ours step down indexes whatever they are given, and planning one costs more than running it.
+    Once,
+    /// As it thinks best.
+    Free,
+}
+
+/// Sessions with one server for one kind of work.
+#[derive(Clone)]
+pub(super) struct Pool {
+    name: String,
+    sessions: Deadpool,
+    prepared: bool,
+    patience: Duration,
+}
+
+/// A session on loan. Unless its work ends well it is closed: nobody gets a transaction that somebody else began.
+pub(super) struct Session {
+    object: Option<Object>,
+    prepared: bool,
+    patience: Duration,
+    ended_well: bool,
+}
+
+/// A statement that can be sent without another trip to the server, so that several can go together in a known order.
+pub(super) enum Ready {
+    Prepared(Statement),
+    Whole(&'static Sql),
+}
+
+impl Pool {
+    /// A pool of at most `sessions_max` sessions, which are made when they are needed.
+    pub(super) fn new(
+        address: &Address,
+        sessions_max: usize,
+        plans: Plans,
+        prepared: bool,
+        statement_timeout: Duration,
+    ) -> Result<Pool, OpenError> {
+        // What is not clean does not come back, so nothing need be cleaned when it is lent again.
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let mut server = address.config.clone();
+        if prepared && plans == Plans::Once {
+            let options = server.get_options().unwrap_or_default().to_owned();
+            server.options(format!("{options} -c plan_cache_mode=force_generic_plan"));
+        }
+        let manager = match &address.tls {
+            None => Manager::from_config(server, NoTls, config),
+            Some(tls) => Manager::from_config(server, tls.clone(), config),
+        };
+        let timeouts = Timeouts { wait: Some(WAIT), create: Some(WAIT * 2), recycle: Some(WAIT) };
+        let sessions = Deadpool::builder(manager)
+            .max_size(sessions_max.max(1))
+            .runtime(Runtime::Tokio1)
+            .timeouts(timeouts)
+            .build()
+            .map_err(|error| OpenError::Io { error: error.to_string() })?;
+        Ok(Pool { name: address.name.clone(), sessions, prepared, patience: statement_timeout + GRACE })
+    }
+
+    /// Lends a session.
+    pub(super) async fn lease(&self) -> Result<Session, StoreError> {
+        let away = |error: String| StoreError::Unavailable(format!("{}: {error}", self.name));
+        let object = self.sessions.get().await.map_err(|error| match error {
+            PoolError::Timeout(_) => away("no connection was free or could be made in time".into()),
+            PoolError::Backend(error) => away(with_causes(&error)),
+            other => away(other.to_string()),
+        })?;
+        Ok(self.session(object))
+    }
+
+    /// Lends the very first session, and tells in words for people why there is none.
+    pub(super) async fn first(&self, address: &Address) -> Result<Session, OpenError> {
+        match self.sessions.get().await {
+            Ok(object) => Ok(self.session(object)),
+            Err(PoolError::Backend(error)) => Err(OpenError::explain(address, &error)),
+            Err(error) => Err(OpenError::Unreachable {
+                setting: address.setting,
+                server: address.name.clone(),
+                error: error.to_string(),
+            }),
+        }
+    }
+
+    fn session(&self, object: Object) -> Session {
+        let (prepared, patience) = (self.prepared, self.patience);
+        Session { object: Some(object), prepared, patience, ended_well: false }
+    }
+
+    /// Asks one thing on a session of its own.
+    pub(super) async fn query(
+        &self,
+        sql: &'static Sql,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let session = self.lease().await?;
+        let rows = session.within(session.query(sql, parameters)).await;
+        session.end(rows)
+    }
+
+    /// Closes all sessions that are not on loan.
+    pub(super) fn close(&self) {
+        self.sessions.close();
+    }
+}
+
+impl Session {
+    fn client(&self) -> &deadpool_postgres::ClientWrapper {
+        self.object.as_ref().expect("a session has its connection until it ends")
+    }
+
+    /// Makes a statement ready.
+    pub(super) async fn ready(&self, sql: &'static Sql) -> Result<Ready, Failure> {
+        if !self.prepared || sql.planned_anew {
+            return Ok(Ready::Whole(sql));
+        }
+        Ok(Ready::Prepared(self.client().prepare_typed_cached(sql.text, sql.types).await?))
+    }
+
+    /// Sends a statement when this is first polled: those that are joined arrive in the order in which they are.
+    pub(super) async fn send(
+        &self,
+        ready: &Ready,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        Ok(match ready {
+            Ready::Prepared(statement) => self.client().query(statement, parameters).await?,
+            Ready::Whole(sql) => {
+                let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+                    parameters.iter().copied().zip(sql.types.iter().cloned()).collect();
+                self.client().query_typed(sql.text, &typed).await?
+            }
+        })
+    }
+
+    /// Makes ready and sends.
+    pub(super) async fn query(
+        &self,
+        sql: &'static Sql,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        let ready = self.ready(sql).await?;
+        self.send(&ready, parameters).await
+    }
+
+    /// A command without parameters, such as `BEGIN`. It too is sent when this is first polled.
+    pub(super) async fn command(&self, command: &'static str) -> Result<(), Failure> {
+        Ok(self.client().batch_execute(command).await?)
+    }
+
+    /// Waits for work no longer than a server that is there would take.
+    pub(super) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let late = || StoreError::Unavailable("the database did not answer in time".into());
+        timeout(self.patience, work).await.unwrap_or_else(|_| Err(late().into()))
+    }
+
+    /// Gives the session back, if its work ended well.
+    pub(super) fn end<T, E: From<Failure>>(mut self, outcome: Result<T, Failure>) -> Result<T, E> {
+        self.ended_well = outcome.is_ok();
+        Ok(outcome?)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.ended_well
+            && let Some(object) = self.object.take()
+        {
+            drop(Object::take(object));
+        }
+    }
+}

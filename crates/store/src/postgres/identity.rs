@@ -1,0 +1,62 @@
+//! What a store was made with: the scheme, the alphabet and the key that give its generated codes their meaning.
+
+use super::connections::{Session, Sql, sql};
+use super::failure::Failure;
+use super::row::column;
+use super::{OpenError, Settings};
+use curtail_model::Codes;
+
+static GET: Sql = sql!("meta_get", TEXT);
+static PUT: Sql = sql!("meta_put", TEXT, BYTEA);
+
+/// What tells this store from all others, and the codes it was made with.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) key: [u8; 16],
+    pub(super) codes: Codes,
+}
+
+/// Reads the identity, or makes it at the first start, with the key of the store that moves here or a new one. Of several
+/// processes that start first at once, one makes it.
+pub(super) async fn establish(
+    session: &Session,
+    settings: &Settings,
+    moves: Option<[u8; 16]>,
+) -> Result<Identity, OpenError> {
+    let (scheme, alphabet) = (settings.scheme.as_str(), settings.alphabet.as_str());
+    let mut key = moves.unwrap_or_default();
+    if moves.is_none() {
+        getrandom::fill(&mut key).map_err(|error| OpenError::Io { error: error.to_string() })?;
+    }
+    let made = [("codes.scheme", scheme.as_bytes()), ("codes.alphabet", alphabet.as_bytes())];
+    if get(session, "codes.key").await?.is_none() {
+        session.command("BEGIN").await?;
+        // The key goes first: whoever comes second waits for it, and then finds that all is there.
+        for (name, value) in [("codes.key", key.as_slice())].into_iter().chain(made) {
+            session.query(&PUT, &[&name, &value]).await?;
+        }
+        session.command("COMMIT").await?;
+    }
+    let text = async |name| {
+        let value = get(session, name).await?.unwrap_or_default();
+        Ok::<_, Failure>(String::from_utf8_lossy(&value).into_owned())
+    };
+    let stored = (text("codes.scheme").await?, text("codes.alphabet").await?);
+    if (stored.0.as_str(), stored.1.as_str()) != (scheme, alphabet) {
+        return Err(OpenError::MadeDifferently {
+            made: stored,
+            asked: (scheme.to_owned(), alphabet.to_owned()),
+        });
+    }
+    let key = get(session, "codes.key").await?.and_then(|key| key.try_into().ok());
+    let key = key.ok_or_else(|| OpenError::Io { error: "the key of its codes is damaged".into() })?;
+    if moves.is_some_and(|moves| moves != key) {
+        return Err(OpenError::OtherStore);
+    }
+    Ok(Identity { key, codes: Codes::new(settings.scheme, settings.alphabet, key) })
+}
+
+async fn get(session: &Session, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let rows = session.query(&GET, &[&name]).await?;
+    Ok(rows.first().map(|row| column(row, 0)).transpose()?)
+}

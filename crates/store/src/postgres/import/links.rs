@@ -1,0 +1,161 @@
+//! Links that move here, and what all that are here come to.
+
+use crate::packed;
+use crate::postgres::connections::{Session, Sql, sql};
+use crate::postgres::failure::Failure;
+use crate::postgres::row::{self, bucket_column, column, id_column, link_id, text};
+use crate::postgres::words;
+use crate::transfer::{Checksums, LinkRecord};
+use curtail_model::destination::normal;
+use curtail_model::{Codes, Link, LinkId, Timestamp};
+use std::borrow::Cow;
+use xxhash_rust::xxh3::xxh3_64;
+
+static LINKS: Sql = sql!(
+    "import_links",
+    INT8_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    INT8_ARRAY,
+    INT8_ARRAY,
+    BOOL_ARRAY,
+    INT2_ARRAY,
+    BOOL_ARRAY,
+    INT8_ARRAY,
+    INT8_ARRAY,
+    INT8_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    TEXT_ARRAY,
+    INT8_ARRAY,
+    INT8_ARRAY,
+    BOOL_ARRAY,
+    INT8_ARRAY
+);
+static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+static TAGS: Sql = sql!("import_tags", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static CLEAR_TAGS: Sql = sql!("import_tags_clear", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static EXPORT: Sql = sql!("export_links", INT2, INT8, INT8);
+
+/// Links that are read at once for their checksums.
+const LINKS_AT_ONCE: i64 = 4_096;
+
+/// Tags, states, times and ids of links.
+type Entries<'a> = (Vec<Cow<'a, str>>, Vec<bool>, Vec<i64>, Vec<i64>);
+
+/// Takes links as they are.
+pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes) -> Result<(), Failure> {
+    let ids: Vec<LinkId> = records.iter().map(|record| record.link.id).collect();
+    clear_tags(session, &ids, codes).await?;
+    let links = || records.iter().map(|record| &record.link);
+    let own_code = |link: &Link| codes.decode(link.code.as_str().as_bytes()).is_none();
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    let chosen: Vec<Option<&str>> =
+        links().map(|link| own_code(link).then_some(link.code.as_str())).collect();
+    let urls: Vec<_> = links().map(|link| text(&link.url)).collect();
+    let hashes: Vec<i64> = links().map(|link| xxh3_64(normal(&link.url).as_bytes()).cast_signed()).collect();
+    let times = |time: fn(&Link) -> Option<Timestamp>| -> Vec<Option<i64>> {
+        links().map(|link| time(link).map(Timestamp::millis)).collect()
+    };
+    let texts =
+        |part: fn(&Link) -> Option<&str>| -> Vec<_> { links().map(|link| part(link).map(text)).collect() };
+    let words: Vec<String> = links()
+        .map(|link| {
+            words::of_link(link.code.as_str(), &link.url, link.title.as_deref(), link.notes.as_deref())
+        })
+        .collect();
+    let tags: Vec<_> =
+        links().map(|link| packed::pack(&link.tags).map(|tags| text(&tags).into_owned())).collect();
+    let generated: Vec<bool> = records.iter().map(|record| record.generated).collect();
+    let used: Vec<_> = records.iter().map(|record| record.used.map(u64::cast_signed)).collect();
+    session
+        .query(
+            &LINKS,
+            &[
+                &columns,
+                &chosen,
+                &urls,
+                &hashes,
+                &links().map(|link| link.created_at.millis()).collect::<Vec<i64>>(),
+                &generated,
+                &links().map(|link| link.redirect_status.code().cast_signed()).collect::<Vec<i16>>(),
+                &links().map(|link| link.forward_query).collect::<Vec<bool>>(),
+                &times(|link| link.starts_at),
+                &times(|link| link.expires_at),
+                &links().map(|link| link.max_clicks.map(u64::cast_signed)).collect::<Vec<_>>(),
+                &texts(|link| link.title.as_deref()),
+                &texts(|link| link.notes.as_deref()),
+                &tags,
+                &texts(|link| link.password_hash.as_deref()),
+                &texts(|link| link.expired_url.as_deref()),
+                &words,
+                &links().map(|link| link.updated_at.millis()).collect::<Vec<i64>>(),
+                &links().map(|link| link.version.cast_signed()).collect::<Vec<i64>>(),
+                &links().map(|link| link.archived).collect::<Vec<bool>>(),
+                &used,
+            ],
+        )
+        .await?;
+    let all: Vec<Link> = links().cloned().collect();
+    let (tags, archived, created_at, ids) = entries(&all);
+    session.query(&TAGS, &[&tags, &archived, &created_at, &ids]).await?;
+    Ok(())
+}
+
+/// Takes the entries of tags that stored links have.
+pub(super) async fn clear_tags(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
+    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
+    let rows =
+        session.query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers]).await?;
+    let stored: Vec<Link> = rows.iter().map(|row| row::link(row, 1, codes)).collect::<Result<_, _>>()?;
+    let (tags, archived, created_at, ids) = entries(&stored);
+    if !tags.is_empty() {
+        session.query(&CLEAR_TAGS, &[&tags, &archived, &created_at, &ids]).await?;
+    }
+    Ok(())
+}
+
+/// The entries of links in the lists of their tags.
+fn entries(links: &[Link]) -> Entries<'_> {
+    let mut entries: Entries<'_> = Default::default();
+    for link in links {
+        for tag in &link.tags {
+            entries.0.push(text(tag));
+            entries.1.push(link.archived);
+            entries.2.push(link.created_at.millis());
+            entries.3.push(id_column(link.id));
+        }
+    }
+    entries
+}
+
+/// What all links come to.
+pub(super) async fn checksums(session: &Session, codes: &Codes) -> Result<Checksums, Failure> {
+    let mut sums = Checksums::default();
+    let (mut bucket, mut id) = (0_i16, -1_i64);
+    loop {
+        let rows = session.query(&EXPORT, &[&bucket, &id, &LINKS_AT_ONCE]).await?;
+        for row in &rows {
+            id = column(row, 0)?;
+            bucket = bucket_column(link_id(id)?);
+            if column::<bool>(row, 18)? {
+                sums.add_retired(link_id(id)?);
+                continue;
+            }
+            let used: Option<i64> = column(row, 19)?;
+            sums.add(&LinkRecord {
+                link: row::link(row, 0, codes)?,
+                generated: column(row, 17)?,
+                used: used.map(i64::cast_unsigned),
+            });
+        }
+        if (rows.len() as i64) < LINKS_AT_ONCE {
+            return Ok(sums);
+        }
+    }
+}

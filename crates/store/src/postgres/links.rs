@@ -1,0 +1,158 @@
+//! The trait [`Links`] on PostgreSQL.
+
+pub(super) mod acknowledged;
+mod allowance;
+mod asking;
+mod change;
+mod create;
+mod insert;
+mod list;
+
+use super::bulkhead::Bulkhead;
+use super::connections::Pool;
+use super::engine::Engine;
+use super::ids::Ids;
+use super::lookups::Key;
+use super::replicas::Servers;
+use crate::{Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, TagCount, UpdateRefused};
+use acknowledged::Acknowledged;
+use allowance::Allowances;
+use change::{Changer, Task};
+use create::{Creates, Maker};
+use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
+use std::sync::Arc;
+
+/// Reads that choose a server by themselves, and changes, that may be under way or wait.
+const READS_MAX: u32 = 16_384;
+const LISTS_MAX: u32 = 256;
+const CHANGES_MAX: u32 = 4_096;
+
+/// Links on a primary and its replicas.
+pub(super) struct PostgresLinks {
+    servers: Arc<Servers>,
+    codes: Codes,
+    creates: Creates,
+    allowances: Allowances,
+    changer: Arc<Changer>,
+    acknowledged: Arc<Acknowledged>,
+    reads: Bulkhead,
+    lists: Bulkhead,
+    changes: Bulkhead,
+}
+
+impl PostgresLinks {
+    pub(super) fn start(
+        engine: &Arc<Engine>,
+        servers: Arc<Servers>,
+        writes: &Pool,
+        codes: &Codes,
+        id_block: u32,
+    ) -> PostgresLinks {
+        let acknowledged = Arc::new(Acknowledged::default());
+        let maker = Maker {
+            pool: writes.clone(),
+            ids: Arc::new(Ids::new(codes.clone(), id_block)),
+            codes: codes.clone(),
+            acknowledged: Arc::clone(&acknowledged),
+        };
+        let changer =
+            Changer { pool: writes.clone(), codes: codes.clone(), acknowledged: Arc::clone(&acknowledged) };
+        PostgresLinks {
+            servers,
+            codes: codes.clone(),
+            creates: Creates::start(engine, maker),
+            allowances: Allowances::start(engine, writes),
+            changer: Arc::new(changer),
+            acknowledged,
+            reads: Bulkhead::new("look-ups", READS_MAX, engine),
+            lists: Bulkhead::new("lists", LISTS_MAX, engine),
+            changes: Bulkhead::new("changes", CHANGES_MAX, engine),
+        }
+    }
+
+    /// Finishes what was asked for; what is asked for later is refused.
+    pub(super) async fn close(&self) {
+        self.creates.close().await;
+        self.allowances.close().await;
+        self.changes.close().await;
+        self.lists.close().await;
+        self.reads.close().await;
+    }
+
+    fn look_up<T: Send + 'static>(
+        &self,
+        key: Key,
+        seen: Seen,
+        view: impl FnOnce(Link) -> T + Send + 'static,
+    ) -> Answer<'static, Option<T>> {
+        let servers = Arc::clone(&self.servers);
+        self.reads.run(async move { Ok(servers.find(key, seen).await?.map(|link| view(*link))) })
+    }
+}
+
+impl Links for PostgresLinks {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.look_up(Key::of_code(&self.codes, code), Seen::ANYTHING, |link| Target::pack(&link))
+    }
+
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        let (servers, key) = (Arc::clone(&self.servers), Key::of_code(&self.codes, code));
+        self.reads.run(async move {
+            let link = servers.find_on_primary(key).await?;
+            Ok(link.map(|link| Target::pack(&link)))
+        })
+    }
+
+    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+        self.creates.ask(links)
+    }
+
+    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+        self.look_up(Key::Id(id), seen, |link| link)
+    }
+
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+        self.look_up(Key::of_code(&self.codes, code), seen, |link| link)
+    }
+
+    fn update(
+        &self,
+        id: LinkId,
+        change: Change,
+        only_if: Option<u64>,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+        let changer = Arc::clone(&self.changer);
+        self.changes.run(async move {
+            changer.run(id, only_if, Task::Update { change: Box::new(change), now }).await
+        })
+    }
+
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+        let changer = Arc::clone(&self.changer);
+        self.changes.run(async move { changer.run(id, only_if, Task::Delete).await })
+    }
+
+    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+        let (servers, codes) = (Arc::clone(&self.servers), self.codes.clone());
+        self.lists.run(async move { list::list(&servers, &codes, &query, seen).await })
+    }
+
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+        let servers = Arc::clone(&self.servers);
+        self.lists.run(async move { list::tags(&servers, after, limit, seen).await })
+    }
+
+    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+        self.allowances.spend(id)
+    }
+
+    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+        let changer = Arc::clone(&self.changer);
+        self.reads.run(async move { allowance::peek(&changer.pool, id).await })
+    }
+
+    fn position(&self) -> Seen {
+        self.acknowledged.position()
+    }
+}

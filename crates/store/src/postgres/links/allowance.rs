@@ -1,0 +1,177 @@
+//! How many clicks limited links may give, and how many of them they have given: all who wait for clicks are one update,
+//! and the rows it locks make the count exact over all processes.
+
+use crate::postgres::bulkhead::{Bulkhead, Place};
+use crate::postgres::connections::{Pool, Session, Sql, sql};
+use crate::postgres::engine::Engine;
+use crate::postgres::failure::{Failure, Remedy};
+use crate::postgres::groups::Groups;
+use crate::postgres::row::{bucket_column, column, id_column, link_id};
+use crate::{Answer, Spent, StoreError};
+use curtail_model::LinkId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+static SPEND: Sql = sql!("allowances_spend", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static PEEK: Sql = sql!("allowances_peek", INT2_ARRAY, INT8_ARRAY);
+static SET: Sql = sql!("allowance_set", INT2, INT8, INT8);
+static DELETE: Sql = sql!("allowance_delete", INT2, INT8);
+
+/// Clicks that one statement takes.
+const CLICKS_AT_ONCE: usize = 1_024;
+/// Clicks that may be waited for.
+const CLICKS_MAX: u32 = 16_384;
+/// How often a group that others were in the way of is tried.
+const TRIES: u32 = 4;
+
+/// Takes clicks of limited links.
+pub(super) struct Allowances {
+    asked: Arc<Groups<Asked>>,
+    bulkhead: Bulkhead,
+}
+
+struct Asked {
+    id: LinkId,
+    caller: oneshot::Sender<Result<Spent, StoreError>>,
+    _place: Place,
+}
+
+impl Allowances {
+    pub(super) fn start(engine: &Arc<Engine>, pool: &Pool) -> Allowances {
+        let asked = Arc::new(Groups::new());
+        engine.spawn(work(Arc::clone(&asked), pool.clone()));
+        Allowances { asked, bulkhead: Bulkhead::new("limited clicks", CLICKS_MAX, engine) }
+    }
+
+    /// Asks for a click. It is queued when this returns.
+    pub(super) fn spend(&self, id: LinkId) -> Answer<'static, Spent> {
+        let place = match self.bulkhead.enter(1) {
+            Ok(place) => place,
+            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
+        };
+        let (caller, answer) = oneshot::channel();
+        self.asked.push(1, Asked { id, caller, _place: place });
+        self.bulkhead.wait(answer)
+    }
+
+    pub(super) async fn close(&self) {
+        self.bulkhead.close().await;
+        self.asked.close();
+    }
+}
+
+async fn work(asked: Arc<Groups<Asked>>, pool: Pool) {
+    while let Some(mut group) = asked.take(CLICKS_AT_ONCE).await {
+        // A click that nobody waits for any more must not be taken.
+        group.retain(|asked| !asked.caller.is_closed());
+        let mut clicks: BTreeMap<LinkId, i64> = BTreeMap::new();
+        for asked in &group {
+            *clicks.entry(asked.id).or_default() += 1;
+        }
+        let taken = attempts(&pool, &clicks).await;
+        match taken {
+            Ok(mut taken) => {
+                for asked in group {
+                    let spent = taken.get_mut(&asked.id).map_or(Spent::Missing, Taken::next);
+                    let _ = asked.caller.send(Ok(spent));
+                }
+            }
+            Err(error) => {
+                for asked in group {
+                    let _ = asked.caller.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// What was taken of one link.
+enum Taken {
+    /// So many clicks are to be given out, and the last of them leaves so many.
+    Some { granted: u64, left: u64 },
+    /// It has no allowance.
+    Free(Spent),
+}
+
+impl Taken {
+    fn next(&mut self) -> Spent {
+        match self {
+            Taken::Some { granted: 0, .. } => Spent::UsedUp,
+            Taken::Some { granted, left } => {
+                *granted -= 1;
+                Spent::Granted { left: *left + *granted }
+            }
+            Taken::Free(spent) => *spent,
+        }
+    }
+}
+
+async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
+    let mut tries = 1;
+    loop {
+        let session = pool.lease().await?;
+        let taken = session.within(take(&session, clicks)).await;
+        match session.end::<_, Failure>(taken) {
+            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
+            taken => return taken.map_err(StoreError::from),
+        }
+    }
+}
+
+async fn take(session: &Session, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, Failure> {
+    let ids: Vec<LinkId> = clicks.keys().copied().collect();
+    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    let numbers: Vec<i64> = clicks.values().copied().collect();
+    let rows = session.query(&SPEND, &[&buckets, &columns, &numbers]).await?;
+    let mut taken = HashMap::with_capacity(ids.len());
+    for row in &rows {
+        // Where a limit was lowered below what was given, less than nothing is left.
+        let (granted, left): (i64, i64) = (column(row, 1)?, column(row, 2)?);
+        let left = left.max(0).cast_unsigned();
+        taken.insert(link_id(column(row, 0)?)?, Taken::Some { granted: granted.cast_unsigned(), left });
+    }
+    let others: Vec<LinkId> = ids.into_iter().filter(|id| !taken.contains_key(id)).collect();
+    if !others.is_empty() {
+        let free = left(session, &others).await?;
+        taken.extend(free.into_iter().map(|(id, spent)| (id, Taken::Free(spent))));
+    }
+    Ok(taken)
+}
+
+/// What the next click of links would get; of those that there are.
+pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<LinkId, Spent>, Failure> {
+    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    let rows = session.query(&PEEK, &[&buckets, &columns]).await?;
+    let pair = |row| {
+        let spent = match column::<Option<i64>>(row, 1)? {
+            None => Spent::Unlimited,
+            Some(left) if left <= 0 => Spent::UsedUp,
+            Some(left) => Spent::Granted { left: left.cast_unsigned() - 1 },
+        };
+        Ok::<_, StoreError>((link_id(column(row, 0)?)?, spent))
+    };
+    Ok(rows.iter().map(pair).collect::<Result<_, _>>()?)
+}
+
+/// What the next click of one link would get; takes nothing.
+pub(super) async fn peek(pool: &Pool, id: LinkId) -> Result<Spent, StoreError> {
+    let session = pool.lease().await?;
+    let left = session.within(left(&session, &[id])).await;
+    Ok(session.end::<_, StoreError>(left)?.remove(&id).unwrap_or(Spent::Missing))
+}
+
+/// Sets the limit of a link, or takes it away.
+pub(super) async fn set(session: &Session, id: LinkId, max_clicks: Option<u64>) -> Result<(), Failure> {
+    let max_clicks = max_clicks.map(u64::cast_signed);
+    session.query(&SET, &[&bucket_column(id), &id_column(id), &max_clicks]).await?;
+    Ok(())
+}
+
+/// Forgets the allowance of a link that goes.
+pub(super) async fn forget(session: &Session, id: LinkId) -> Result<(), Failure> {
+    session.query(&DELETE, &[&bucket_column(id), &id_column(id)]).await?;
+    Ok(())
+}

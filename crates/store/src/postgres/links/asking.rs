@@ -1,0 +1,283 @@
+//! Making links that ask what there is already: an earlier request with the same idempotency key, or a link to the same
+//! destination that may be given again.
+//!
+//! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are one step. Of
+//! several in one group that ask for the same, one goes first and the others look again.
+
+use super::super::connections::{Session, Sql, sql};
+use super::super::failure::Failure;
+use super::super::row::{self, bucket_column, column, id_column, link_id};
+use super::acknowledged::POSITION;
+use super::allowance::left;
+use super::create::{Maker, Outcome};
+use super::insert::{RENEW, Rows, versions};
+use crate::{Create, Idempotency, Refused, Spent, StoreError, WhenMade};
+use curtail_model::{Code, Codes, Decision, Link, LinkId, Target, Timestamp, decide, destination};
+use futures_util::future::{try_join, try_join3};
+use std::collections::{HashMap, HashSet};
+
+static LOCK: Sql = sql!("keys_lock", INT8_ARRAY);
+static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
+static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static PRUNE: Sql = sql!("idempotency_prune", INT8, INT8);
+static SAME_URL: Sql = sql!("links_same_url", INT8_ARRAY);
+static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+
+/// Links of one transaction. Each may hold two locks, of which a server has some thousands for all its sessions.
+pub(super) const LINKS_AT_ONCE: usize = 128;
+/// Expired keys that are forgotten with each one that is remembered.
+const PRUNED_AT_ONCE: usize = 4;
+/// Sets locks on destinations apart from those on keys.
+const URL_LOCK: u64 = 0x5572_6c20_6c6f_636b;
+
+/// What was there before.
+struct Before {
+    /// By idempotency key: of which request, the link, until when.
+    remembered: HashMap<Vec<u8>, (Vec<u8>, LinkId, Timestamp)>,
+    /// Links that keys have made, as far as they still are.
+    replayed: HashMap<LinkId, Link>,
+    /// Links that lead to the destinations asked for, the newest first, and what is left of their clicks.
+    candidates: Vec<Link>,
+    left: HashMap<LinkId, Spent>,
+}
+
+/// Makes links in one transaction.
+pub(super) async fn make(
+    maker: &Maker,
+    session: &Session,
+    creates: &[&Create],
+) -> Result<Vec<Outcome>, Failure> {
+    let mut locks: Vec<i64> = creates.iter().flat_map(|create| locks_of(create)).collect();
+    locks.sort_unstable();
+    locks.dedup();
+    let (begin, lock) = (session.command("BEGIN"), session.ready(&LOCK));
+    let ((), lock) = try_join(begin, lock).await?;
+    session.send(&lock, &[&locks]).await?;
+    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+    outcomes.resize_with(creates.len(), || None);
+    let mut open: Vec<usize> = (0..creates.len()).collect();
+    while !open.is_empty() {
+        let before = Before::read(session, creates, &open, &maker.codes).await?;
+        let turn = before.first_of_each(creates, &open, &mut outcomes);
+        insert(maker, session, creates, &turn, &mut outcomes).await?;
+        let resolved = open.iter().filter_map(|&place| Some((creates[place], outcomes[place].as_ref()?)));
+        remember(session, resolved).await?;
+        open.retain(|&place| outcomes[place].is_none());
+    }
+    let keys = creates.iter().filter(|create| create.idempotency.is_some()).count();
+    let oldest = creates.iter().map(|create| create.now.millis()).min().unwrap_or_default();
+    let prunes = i64::try_from(keys * PRUNED_AT_ONCE).unwrap_or(i64::MAX);
+    let (prune, position) = (session.ready(&PRUNE).await?, session.ready(&POSITION).await?);
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&oldest, &prunes];
+    let pruned = session.send(&prune, &parameters);
+    let (_, (), position) =
+        try_join3(pruned, session.command("COMMIT"), session.send(&position, &[])).await?;
+    maker.acknowledged.note(&position)?;
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Whether an existing link would do.
+fn may_reuse(create: &Create) -> bool {
+    create.link.reuse && create.link.code.is_none()
+}
+
+fn locks_of(create: &Create) -> impl Iterator<Item = i64> {
+    let key = create.idempotency.map(|idempotency| {
+        let first = idempotency.key.first_chunk().copied().unwrap_or_default();
+        i64::from_le_bytes(first)
+    });
+    let url = may_reuse(create).then(|| (create.link.destination.fingerprint() ^ URL_LOCK).cast_signed());
+    key.into_iter().chain(url)
+}
+
+impl Before {
+    async fn read(
+        session: &Session,
+        creates: &[&Create],
+        open: &[usize],
+        codes: &Codes,
+    ) -> Result<Before, Failure> {
+        let open = || open.iter().map(|&place| creates[place]);
+        let keys: Vec<&[u8]> =
+            open().filter_map(|create| Some(create.idempotency.as_ref()?.key.as_slice())).collect();
+        let urls: HashSet<i64> = open()
+            .filter(|create| may_reuse(create))
+            .map(|create| create.link.destination.fingerprint().cast_signed())
+            .collect();
+        let urls: Vec<i64> = urls.into_iter().collect();
+        let (remembered, same) = (session.ready(&REMEMBERED).await?, session.ready(&SAME_URL).await?);
+        let (key_parameters, url_parameters) = ([&keys as _], [&urls as _]);
+        let (remembered, same) =
+            try_join(session.send(&remembered, &key_parameters), session.send(&same, &url_parameters))
+                .await?;
+        let remembered = remembered.iter().map(|row| {
+            let until = Timestamp::from_millis(column(row, 3)?);
+            Ok((column(row, 0)?, (column(row, 1)?, link_id(column(row, 2)?)?, until)))
+        });
+        let remembered: HashMap<_, _> = remembered.collect::<Result<_, StoreError>>()?;
+        let candidates: Vec<Link> =
+            same.iter().map(|row| row::link(row, 1, codes)).collect::<Result<_, _>>()?;
+        let made: Vec<LinkId> = remembered.values().map(|&(_, id, _)| id).collect();
+        let replayed = find(session, &made, codes).await?;
+        let limited: Vec<LinkId> =
+            candidates.iter().filter(|link| link.max_clicks.is_some()).map(|link| link.id).collect();
+        let left = if limited.is_empty() { HashMap::new() } else { left(session, &limited).await? };
+        Ok(Before { remembered, replayed, candidates, left })
+    }
+
+    /// Answers whatever is there already, and the places of those links that are to be made now: no two of them by one
+    /// key, and none for a destination that another of them leads to.
+    fn first_of_each(
+        &self,
+        creates: &[&Create],
+        open: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Vec<usize> {
+        let (mut keys, mut urls) = (HashSet::new(), HashSet::new());
+        let mut turn = Vec::new();
+        for &place in open {
+            let create = creates[place];
+            if let Some(idempotency) = &create.idempotency {
+                if let Some(outcome) = self.replay(idempotency, create.now) {
+                    outcomes[place] = Some(outcome);
+                    continue;
+                }
+                if !keys.insert(idempotency.key) {
+                    continue;
+                }
+            }
+            if may_reuse(create) {
+                if let Some(link) = self.reusable(create) {
+                    outcomes[place] =
+                        Some(Outcome::Found { link: Box::new(link.clone()), when: WhenMade::Reused });
+                    continue;
+                }
+                if urls.contains(create.link.destination.normal()) {
+                    continue;
+                }
+            }
+            urls.insert(create.link.destination.normal());
+            turn.push(place);
+        }
+        turn
+    }
+
+    /// The outcome of the earlier request with this key, if there was one.
+    fn replay(&self, idempotency: &Idempotency, now: Timestamp) -> Option<Outcome> {
+        let (request, id, until) = self.remembered.get(idempotency.key.as_slice())?;
+        if *until <= now {
+            return None;
+        }
+        if request.as_slice() != idempotency.request {
+            return Some(Outcome::Refused(Refused::IdempotencyKeyUsed));
+        }
+        Some(match self.replayed.get(id) {
+            Some(link) => Outcome::Found { link: Box::new(link.clone()), when: WhenMade::Replayed },
+            None => Outcome::Refused(Refused::IdempotentLinkGone),
+        })
+    }
+
+    /// A link that leads to the same destination and sends whoever follows it there now.
+    fn reusable(&self, create: &Create) -> Option<&Link> {
+        let wanted = create.link.destination.normal();
+        let same = self.candidates.iter().filter(|link| destination::normal(&link.url) == wanted);
+        same.into_iter().find(|link| self.leads_on(link, create.now))
+    }
+
+    /// Whether a link redirects now and asks for no password.
+    fn leads_on(&self, link: &Link, now: Timestamp) -> bool {
+        let packed = Target::pack(link);
+        match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
+            Some(Decision::Redirect { .. }) => true,
+            Some(Decision::Spend { .. }) => matches!(self.left.get(&link.id), Some(Spent::Granted { .. })),
+            Some(Decision::AskPassword { .. } | Decision::Gone { .. }) | None => false,
+        }
+    }
+}
+
+async fn find(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<HashMap<LinkId, Link>, Failure> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
+    let rows =
+        session.query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers]).await?;
+    let link = |row| row::link(row, 1, codes).map(|link| (link.id, link));
+    Ok(rows.iter().map(link).collect::<Result<_, _>>()?)
+}
+
+/// Inserts links with generated and with chosen codes; those whose generated code somebody has chosen stay open.
+async fn insert(
+    maker: &Maker,
+    session: &Session,
+    creates: &[&Create],
+    turn: &[usize],
+    outcomes: &mut [Option<Outcome>],
+) -> Result<(), Failure> {
+    let without_code = turn.iter().filter(|&&place| creates[place].link.code.is_none()).count();
+    let mut generated = maker.ids.generated(session, without_code).await?.into_iter();
+    let mut wanted: Vec<(usize, LinkId, Code, bool, bool)> = Vec::with_capacity(turn.len());
+    for &place in turn {
+        match &creates[place].link.code {
+            None => match generated.next() {
+                Some((id, code)) => wanted.push((place, id, Code::known(code), false, true)),
+                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
+            },
+            Some(code) => match maker.id_of(session, code).await? {
+                Some((id, is_shaped)) => wanted.push((place, id, code.clone(), !is_shaped, false)),
+                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
+            },
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    // In one order everywhere, as with chosen codes that nobody asks about.
+    wanted.sort_by(|one, other| one.2.as_str().cmp(other.2.as_str()));
+    let mut rows = Rows::default();
+    for (place, id, code, keeps_code, is_generated) in &wanted {
+        let Create { link, now, .. } = creates[*place];
+        rows.push(*id, code.as_str(), *keeps_code, *is_generated, link, *now);
+    }
+    let mut made = rows.insert(session).await?;
+    drop(rows);
+    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.1 == **id && !wanted.4);
+    let chosen: Vec<i64> = made.keys().filter(is_chosen).copied().map(id_column).collect();
+    if !chosen.is_empty() {
+        made.extend(versions(&session.query(&RENEW, &[&chosen]).await?)?);
+    }
+    for (place, id, code, _, is_generated) in wanted {
+        match made.remove(&id) {
+            Some(version) => outcomes[place] = Some(Outcome::Made { id, version, code }),
+            None if is_generated => {}
+            None => outcomes[place] = Some(Outcome::Refused(Refused::CodeTaken)),
+        }
+    }
+    Ok(())
+}
+
+/// Remembers the keys of links that were made or found.
+async fn remember(
+    session: &Session,
+    resolved: impl Iterator<Item = (&Create, &Outcome)>,
+) -> Result<(), Failure> {
+    let (mut keys, mut requests, mut ids, mut until) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (create, outcome) in resolved {
+        let id = match outcome {
+            Outcome::Made { id, .. } => *id,
+            Outcome::Found { link, when: WhenMade::Reused } => link.id,
+            Outcome::Found { .. } | Outcome::Refused(_) => continue,
+        };
+        let Some(idempotency) = &create.idempotency else { continue };
+        keys.push(idempotency.key.as_slice());
+        requests.push(idempotency.request.as_slice());
+        ids.push(id_column(id));
+        until.push(create.now.plus_millis(Idempotency::LIFETIME).millis());
+    }
+    if !keys.is_empty() {
+        session.query(&REMEMBER, &[&keys, &requests, &ids, &until]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! Making links: whatever was asked for while one group was written is the next group. Two groups are under way at a time:
+//! while one waits for the disk, the next is prepared.
+//!
+//! Links of one call are made in order as far as it matters: those with generated codes go many at a time, those with
+//! chosen codes in a transaction of their own, and those that ask what there is already ([`super::asking`]) as well.
+
+use super::super::connections::{Pool, Session};
+use super::super::failure::{Failure, Remedy};
+use super::super::ids::Ids;
+use super::super::row::column;
+use super::acknowledged::{Acknowledged, POSITION};
+use super::asking;
+use super::insert::{INSERT, RENEW, Rows, versions};
+use crate::postgres::bulkhead::{Bulkhead, Place};
+use crate::postgres::engine::Engine;
+use crate::postgres::groups::Groups;
+use crate::{Answer, Create, Created, Refused, StoreError, WhenMade, shape};
+use curtail_model::{Code, Codes, Link, LinkId};
+use futures_util::future::{try_join, try_join3};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Groups that are under way at once.
+const GROUPS_AT_ONCE: usize = 2;
+/// Links of one group: more would make the first of them wait without making the group much cheaper.
+const GROUP_LINKS: usize = 4_096;
+/// Links that one statement makes.
+const STATEMENT_LINKS: usize = 2_048;
+/// Links that may wait.
+const LINKS_MAX: u32 = 262_144;
+/// How often a group that others were in the way of is tried.
+const TRIES: u32 = 4;
+
+/// Makes links.
+pub(super) struct Creates {
+    calls: Arc<Groups<Call>>,
+    bulkhead: Bulkhead,
+}
+
+/// What one of the tasks makes links with.
+pub(super) struct Maker {
+    pub(super) pool: Pool,
+    pub(super) ids: Arc<Ids>,
+    pub(super) codes: Codes,
+    pub(super) acknowledged: Arc<Acknowledged>,
+}
+
+struct Call {
+    creates: Vec<Create>,
+    caller: oneshot::Sender<Result<Vec<Result<Created, Refused>>, StoreError>>,
+    _place: Place,
+}
+
+/// What becomes of a link that was asked for.
+pub(super) enum Outcome {
+    Made { id: LinkId, version: u64, code: Code },
+    Found { link: Box<Link>, when: WhenMade },
+    Refused(Refused),
+}
+
+/// What has to be done to make a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The next free id does.
+    Generated,
+    /// Its code may be taken.
+    Chosen,
+    /// What there is already has a say.
+    Asking,
+}
+
+impl Creates {
+    pub(super) fn start(engine: &Arc<Engine>, maker: Maker) -> Creates {
+        let calls = Arc::new(Groups::new());
+        let maker = Arc::new(maker);
+        for _ in 0..GROUPS_AT_ONCE {
+            engine.spawn(work(Arc::clone(&calls), Arc::clone(&maker)));
+        }
+        Creates { calls, bulkhead: Bulkhead::new("new links", LINKS_MAX, engine) }
+    }
+
+    /// Asks for links. They are queued when this returns, whatever becomes of the answer.
+    pub(super) fn ask(&self, creates: Vec<Create>) -> Answer<'static, Vec<Result<Created, Refused>>> {
+        let weight = creates.len();
+        let place = match self.bulkhead.enter(weight) {
+            Ok(place) => place,
+            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
+        };
+        let (caller, answer) = oneshot::channel();
+        self.calls.push(weight, Call { creates, caller, _place: place });
+        self.bulkhead.wait(answer)
+    }
+
+    pub(super) async fn close(&self) {
+        self.bulkhead.close().await;
+        self.calls.close();
+    }
+}
+
+impl Kind {
+    fn of(create: &Create) -> Kind {
+        match create {
+            Create { idempotency: Some(_), .. } => Kind::Asking,
+            Create { link, .. } if link.code.is_some() => Kind::Chosen,
+            Create { link, .. } if link.reuse => Kind::Asking,
+            Create { .. } => Kind::Generated,
+        }
+    }
+
+    /// Links of this kind that go together.
+    const fn at_once(self) -> usize {
+        match self {
+            Kind::Generated => STATEMENT_LINKS,
+            Kind::Chosen => STATEMENT_LINKS / 2,
+            Kind::Asking => asking::LINKS_AT_ONCE,
+        }
+    }
+}
+
+async fn work(calls: Arc<Groups<Call>>, maker: Arc<Maker>) {
+    while let Some(group) = calls.take(GROUP_LINKS).await {
+        let mut outcomes: Vec<_> = group.iter().map(|_| Ok(Vec::new())).collect();
+        make(&maker, &group, &mut outcomes).await;
+        for (call, outcomes) in group.into_iter().zip(outcomes) {
+            let answer = outcomes.map(|outcomes| {
+                call.creates
+                    .into_iter()
+                    .zip(outcomes)
+                    .map(|(create, outcome)| outcome.answer(create))
+                    .collect()
+            });
+            // Nobody may be waiting any more: the links stand all the same.
+            let _ = call.caller.send(answer);
+        }
+    }
+}
+
+/// Makes all links of a group. A call whose links cannot all be made fails; those of it that were made stay.
+async fn make(maker: &Maker, group: &[Call], outcomes: &mut [Result<Vec<Outcome>, StoreError>]) {
+    let mut rest: Vec<&[Create]> = group.iter().map(|call| call.creates.as_slice()).collect();
+    for kind in [Kind::Generated, Kind::Chosen, Kind::Asking].into_iter().cycle() {
+        // What each call goes on with, if that is of this kind.
+        let mut heads: VecDeque<(usize, &[Create])> = VecDeque::new();
+        for (call, rest) in rest.iter_mut().enumerate() {
+            if outcomes[call].is_err() {
+                *rest = &[];
+            }
+            let length = rest.iter().take_while(|create| Kind::of(create) == kind).count();
+            let (head, after) = rest.split_at(length);
+            heads.extend((!head.is_empty()).then_some((call, head)));
+            *rest = after;
+        }
+        while !heads.is_empty() {
+            make_some(maker, kind, &mut heads, outcomes).await;
+        }
+        if rest.iter().all(|rest| rest.is_empty()) {
+            return;
+        }
+    }
+}
+
+/// Makes as many links of one kind as go together, from the front.
+async fn make_some(
+    maker: &Maker,
+    kind: Kind,
+    heads: &mut VecDeque<(usize, &[Create])>,
+    outcomes: &mut [Result<Vec<Outcome>, StoreError>],
+) {
+    let mut parts: Vec<(usize, &[Create])> = Vec::new();
+    let mut room = kind.at_once();
+    while room > 0
+        && let Some((call, head)) = heads.pop_front()
+    {
+        let (part, after) = head.split_at(head.len().min(room));
+        room -= part.len();
+        parts.push((call, part));
+        if !after.is_empty() {
+            heads.push_front((call, after));
+        }
+    }
+    let all: Vec<&Create> = parts.iter().flat_map(|(_, part)| part.iter()).collect();
+    match attempts(maker, kind, &all).await {
+        Ok(made) => distribute(&parts, made, outcomes),
+        // One of them cannot be kept: each call alone, so that it fails alone.
+        Err(failure) if failure.remedy() == Remedy::LessOfIt && parts.len() > 1 => {
+            for part in &parts {
+                let alone: Vec<&Create> = part.1.iter().collect();
+                match attempts(maker, kind, &alone).await {
+                    Ok(made) => distribute(std::slice::from_ref(part), made, outcomes),
+                    Err(failure) => outcomes[part.0] = Err(failure.error),
+                }
+            }
+        }
+        Err(failure) => {
+            for (call, _) in parts {
+                outcomes[call] = Err(failure.error.clone());
+            }
+        }
+    }
+}
+
+fn distribute(
+    parts: &[(usize, &[Create])],
+    made: Vec<Outcome>,
+    outcomes: &mut [Result<Vec<Outcome>, StoreError>],
+) {
+    let mut made = made.into_iter();
+    for (call, part) in parts {
+        if let Ok(outcomes) = &mut outcomes[*call] {
+            outcomes.extend(made.by_ref().take(part.len()));
+        }
+    }
+}
+
+/// Tries again while others are in the way: nothing has changed then.
+async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
+    let mut tries = 1;
+    loop {
+        let session = maker.pool.lease().await?;
+        let outcome = match kind {
+            Kind::Generated => session.within(generated(maker, &session, creates)).await,
+            Kind::Chosen => session.within(chosen(maker, &session, creates)).await,
+            Kind::Asking => session.within(asking::make(maker, &session, creates)).await,
+        };
+        match session.end::<_, Failure>(outcome) {
+            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Makes links with generated codes: one statement, unless somebody has chosen one of the codes before.
+async fn generated(maker: &Maker, session: &Session, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+    outcomes.resize_with(creates.len(), || None);
+    let mut open: Vec<usize> = (0..creates.len()).collect();
+    while !open.is_empty() {
+        let ids = maker.ids.generated(session, open.len()).await?;
+        let (given, without) = open.split_at(ids.len());
+        for place in without {
+            outcomes[*place] = Some(Outcome::Refused(Refused::CodesUsedUp));
+        }
+        let mut rows = Rows::default();
+        for ((id, code), place) in ids.iter().zip(given) {
+            let Create { link, now, .. } = creates[*place];
+            rows.push(*id, code, false, true, link, *now);
+        }
+        if rows.is_empty() {
+            break;
+        }
+        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&POSITION).await?);
+        let parameters = rows.parameters();
+        let inserted = session.send(&insert, &parameters);
+        let (inserted, position) = try_join(inserted, session.send(&position, &[])).await?;
+        maker.acknowledged.note(&position)?;
+        let versions = versions(&inserted)?;
+        drop(rows);
+        let mut taken = Vec::new();
+        for ((id, code), place) in ids.into_iter().zip(given) {
+            match versions.get(&id) {
+                Some(&version) => {
+                    outcomes[*place] = Some(Outcome::Made { id, version, code: Code::known(code) });
+                }
+                None => taken.push(*place),
+            }
+        }
+        open = taken;
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Makes links with chosen codes.
+async fn chosen(maker: &Maker, session: &Session, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
+    let mut wanted = Vec::with_capacity(creates.len());
+    for create in creates {
+        wanted.push(match &create.link.code {
+            Some(code) => maker.id_of(session, code).await?,
+            None => None,
+        });
+    }
+    // In one order everywhere: two groups that want the same codes never wait for each other.
+    let mut order: Vec<usize> = (0..creates.len()).collect();
+    order.sort_by_key(|&place| creates[place].link.code.as_ref().map(Code::as_str));
+    let mut rows = Rows::default();
+    for &place in &order {
+        let Create { link, now, .. } = creates[place];
+        if let (Some((id, is_shaped)), Some(code)) = (wanted[place], &link.code) {
+            rows.push(id, code.as_str(), !is_shaped, false, link, *now);
+        }
+    }
+    let (begin, insert) = (session.command("BEGIN"), session.ready(&INSERT));
+    let ((), insert) = try_join(begin, insert).await?;
+    let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;
+    let ids: Vec<i64> = made.keys().map(|id| id.get().cast_signed()).collect();
+    let (renew, position) = (session.ready(&RENEW).await?, session.ready(&POSITION).await?);
+    let parameters = [&ids as &(dyn tokio_postgres::types::ToSql + Sync)];
+    let renewed = session.send(&renew, &parameters);
+    let (renewed, (), position) =
+        try_join3(renewed, session.command("COMMIT"), session.send(&position, &[])).await?;
+    maker.acknowledged.note(&position)?;
+    made.extend(versions(&renewed)?);
+    let mut outcomes: HashMap<usize, Outcome> = HashMap::new();
+    for place in order {
+        // Of two that want one code the first gets it.
+        let version = wanted[place].and_then(|(id, _)| Some((id, made.remove(&id)?)));
+        let outcome = match (version, wanted[place], &creates[place].link.code) {
+            (Some((id, version)), _, Some(code)) => Outcome::Made { id, version, code: code.clone() },
+            (None, None, _) => Outcome::Refused(Refused::CodesUsedUp),
+            _ => Outcome::Refused(Refused::CodeTaken),
+        };
+        outcomes.insert(place, outcome);
+    }
+    Ok((0..creates.len()).filter_map(|place| outcomes.remove(&place)).collect())
+}
+
+impl Maker {
+    /// The id for a chosen code, and whether it is the one that the code's shape names. Nothing when numbers are used up.
+    pub(super) async fn id_of(
+        &self,
+        session: &Session,
+        code: &Code,
+    ) -> Result<Option<(LinkId, bool)>, Failure> {
+        let bytes = code.as_str().as_bytes();
+        if let Some(id) = self.codes.decode(bytes) {
+            return Ok(Some((id, true)));
+        }
+        let id = self.ids.custom(session, self.codes.bucket_of(0, bytes)).await?;
+        Ok(id.map(|id| (id, false)))
+    }
+}
+
+impl Outcome {
+    fn answer(self, create: Create) -> Result<Created, Refused> {
+        match self {
+            Outcome::Made { id, version, code } => {
+                let link = shape::made(create.link, id, code, version, create.now);
+                Ok(Created { link, when: WhenMade::Now })
+            }
+            Outcome::Found { link, when } => Ok(Created { link: *link, when }),
+            Outcome::Refused(refused) => Err(refused),
+        }
+    }
+}
+
+/// The version of a row that was just selected.
+pub(super) fn version_in(rows: &[tokio_postgres::Row]) -> Result<Option<u64>, StoreError> {
+    rows.first().map(|row| Ok(column::<i64>(row, 0)?.cast_unsigned())).transpose()
+}

@@ -1,0 +1,164 @@
+//! Looks single links up on one server: what is asked for while one statement runs is the next statement.
+
+use super::bulkhead::{Bulkhead, Place};
+use super::connections::{Pool, Session, Sql, sql};
+use super::engine::Engine;
+use super::failure::Failure;
+use super::groups::Groups;
+use super::row::{self, bucket_column, column, id_column};
+use crate::{Seen, StoreError};
+use curtail_model::{Codes, Link, LinkId};
+use futures_util::future::try_join;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio_postgres::types::ToSql;
+
+static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+static REPLAYED: Sql = sql!("replayed");
+
+/// Questions of one statement: more would make the first of them wait for the last.
+const QUESTIONS_AT_ONCE: usize = 256;
+/// Questions that may wait for one server.
+const QUESTIONS_MAX: u32 = 16_384;
+
+/// What a link is looked up by.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    Id(LinkId),
+    /// A chosen code that looks like no generated one.
+    Code(String),
+}
+
+/// What a server knows.
+#[derive(Debug)]
+pub(super) enum Found {
+    Link(Box<Link>),
+    Nothing,
+    /// It has not got as far as whoever asks has seen.
+    Behind,
+}
+
+/// The look-ups of one server.
+pub(super) struct Lookups {
+    questions: Arc<Groups<Question>>,
+    bulkhead: Bulkhead,
+}
+
+struct Question {
+    key: Key,
+    seen: Seen,
+    caller: oneshot::Sender<Result<Found, StoreError>>,
+    _place: Place,
+}
+
+impl Key {
+    /// What the link with this code is looked up by: a code with the shape of a generated one names its id.
+    pub(super) fn of_code(codes: &Codes, code: &str) -> Key {
+        codes.decode(code.as_bytes()).map_or_else(|| Key::Code(row::text(code).into_owned()), Key::Id)
+    }
+}
+
+impl Lookups {
+    /// Starts as many statements at a time as the pool has sessions.
+    pub(super) fn start(engine: &Arc<Engine>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
+        let questions = Arc::new(Groups::new());
+        for _ in 0..at_once {
+            engine.spawn(work(Arc::clone(&questions), pool.clone(), codes.clone()));
+        }
+        Lookups { questions, bulkhead: Bulkhead::new("look-ups", QUESTIONS_MAX, engine) }
+    }
+
+    /// Asks for a link. The question is queued when this returns.
+    pub(super) fn ask(&self, key: Key, seen: Seen) -> crate::Answer<'static, Found> {
+        let place = match self.bulkhead.enter(1) {
+            Ok(place) => place,
+            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
+        };
+        let (caller, answer) = oneshot::channel();
+        self.questions.push(1, Question { key, seen, caller, _place: place });
+        self.bulkhead.wait(answer)
+    }
+
+    pub(super) async fn close(&self) {
+        self.bulkhead.close().await;
+        self.questions.close();
+    }
+}
+
+async fn work(questions: Arc<Groups<Question>>, pool: Pool, codes: Codes) {
+    while let Some(mut group) = questions.take(QUESTIONS_AT_ONCE).await {
+        // Who has stopped waiting needs no answer.
+        group.retain(|question| !question.caller.is_closed());
+        if group.is_empty() {
+            continue;
+        }
+        let answers = match pool.lease().await {
+            Ok(session) => {
+                let answers = session.within(ask(&session, &group, &codes)).await;
+                session.end::<_, StoreError>(answers)
+            }
+            Err(error) => Err(error),
+        };
+        match answers {
+            Ok(answers) => {
+                for (question, answer) in group.into_iter().zip(answers) {
+                    let _ = question.caller.send(answer);
+                }
+            }
+            Err(error) => {
+                for question in group {
+                    let _ = question.caller.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The answers to a group of questions, in their order. A link that cannot be read spoils only its own.
+async fn ask(
+    session: &Session,
+    group: &[Question],
+    codes: &Codes,
+) -> Result<Vec<Result<Found, StoreError>>, Failure> {
+    let (mut buckets, mut ids, mut id_numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut code_buckets, mut chosen, mut code_numbers) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, question) in (0_i64..).zip(group) {
+        match &question.key {
+            Key::Id(id) => {
+                buckets.push(bucket_column(*id));
+                ids.push(id_column(*id));
+                id_numbers.push(number);
+            }
+            Key::Code(code) => {
+                code_buckets.push(codes.bucket_of(0, code.as_bytes()).number().cast_signed());
+                chosen.push(code.as_str());
+                code_numbers.push(number);
+            }
+        }
+    }
+    let find = session.ready(&FIND).await?;
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&buckets, &ids, &id_numbers, &code_buckets, &chosen, &code_numbers];
+    let find = session.send(&find, &parameters);
+    let newest_seen = group.iter().map(|question| question.seen).max().unwrap_or_default();
+    let (replayed, rows) = if newest_seen == Seen::ANYTHING {
+        (Seen::NEWEST, find.await?)
+    } else {
+        // Before the snapshot of the look-up: what has been replayed by then is in it.
+        let ready = session.ready(&REPLAYED).await?;
+        let (replayed, rows) = try_join(session.send(&ready, &[]), find).await?;
+        (Seen::at(column::<i64>(&replayed[0], 0)?.cast_unsigned()), rows)
+    };
+    let mut answers: Vec<_> = group
+        .iter()
+        .map(|question| Ok(if question.seen > replayed { Found::Behind } else { Found::Nothing }))
+        .collect();
+    for row in &rows {
+        let number: i64 = column(row, 0)?;
+        let answer = usize::try_from(number).ok().and_then(|number| answers.get_mut(number));
+        if let Some(answer) = answer.filter(|answer| matches!(answer, Ok(Found::Nothing))) {
+            *answer = row::link(row, 1, codes).map(|link| Found::Link(Box::new(link)));
+        }
+    }
+    Ok(answers)
+}

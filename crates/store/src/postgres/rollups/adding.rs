@@ -1,0 +1,283 @@
+//! Adds what was counted to what is stored: one statement reads all rows of a batch, they are merged here, and one
+//! statement writes them.
+
+use super::{LIFETIME, begin, subject_column};
+use crate::StoreError;
+use crate::checksum;
+use crate::postgres::connections::{Pool, Session, Sql, sql};
+use crate::postgres::failure::{Failure, Remedy};
+use crate::postgres::row::{column, id_column};
+use crate::rollups::{Batch, Committed};
+use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use tracing::error;
+
+static LANE: Sql = sql!("lane_add", INT4);
+static STREAMS: Sql = sql!("streams_lock", INT8_ARRAY);
+static PUT_POSITIONS: Sql = sql!("positions_put", INT8_ARRAY, INT8_ARRAY);
+static GET_SHELVES: Sql = sql!("shelves_get", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static PUT_SHELVES: Sql = sql!("shelves_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, BYTEA_ARRAY);
+static GET_ROLLUPS: Sql = sql!("rollups_get", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static PUT_ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, BYTEA_ARRAY);
+
+/// Shelves, or rollups, of one statement.
+const ROWS_AT_ONCE: usize = 8_192;
+/// How often a batch that others were in the way of is tried.
+const TRIES: u32 = 4;
+
+/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
+const LOST: &[u8] = &[];
+
+type Merging<'m> = &'m (dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Sync);
+
+/// Lanes that are known to be in the table of them.
+#[derive(Default)]
+pub(super) struct Lanes(Mutex<HashSet<i32>>);
+
+/// What stands in one row or on one shelf: length and start of the period, and the subject or the shelf's number.
+type Key = (i64, i64, i64);
+
+/// What to add to the links of one shelf, by place.
+type Additions<'b> = Vec<(u8, &'b [u8])>;
+
+/// A batch as rows of the tables, in their order.
+struct Rows<'b> {
+    shelves: BTreeMap<Key, Additions<'b>>,
+    /// What is of no link.
+    alone: BTreeMap<Key, &'b [u8]>,
+}
+
+/// Commits a batch.
+pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<Committed, StoreError> {
+    let mut totals: Vec<(i64, Vec<u8>)> =
+        batch.totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
+    // As they stand on their shelves.
+    totals.sort_unstable();
+    let mut tries = 1;
+    loop {
+        let session = pool.lease().await?;
+        let outcome = session.within(attempt(&session, lanes, &batch, &totals)).await;
+        match session.end::<_, Failure>(outcome) {
+            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
+            outcome => return outcome.map_err(StoreError::from),
+        }
+    }
+}
+
+async fn attempt(
+    session: &Session,
+    lanes: &Lanes,
+    batch: &Batch,
+    totals: &[(i64, Vec<u8>)],
+) -> Result<Committed, Failure> {
+    let lane = i32::from(batch.lane);
+    begin(session, lane).await?;
+    if !holds(session, &batch.claims).await? {
+        session.command("ROLLBACK").await?;
+        return Ok(Committed::Fenced);
+    }
+    let is_new = !lanes.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&lane);
+    if is_new {
+        session.query(&LANE, &[&lane]).await?;
+    }
+    let rows = Rows::of(batch);
+    add_to_shelves(session, lane, &rows.shelves, &rows.alone, &*batch.merge).await?;
+    let mut shelves: BTreeMap<Key, Additions<'_>> = BTreeMap::new();
+    for (link, totals) in totals {
+        let key = (LIFETIME.0, LIFETIME.1, shelf::number_of(*link));
+        shelves.entry(key).or_default().push((shelf::place_of(*link), totals));
+    }
+    add_to_shelves(session, lane, &shelves, &BTreeMap::new(), &merge_totals).await?;
+    let (streams, positions): (Vec<i64>, Vec<i64>) =
+        batch.positions.iter().map(|(stream, at)| (stream.cast_signed(), at.cast_signed())).unzip();
+    session.query(&PUT_POSITIONS, &[&streams, &positions]).await?;
+    session.command("COMMIT").await?;
+    if is_new {
+        lanes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lane);
+    }
+    Ok(Committed::Done)
+}
+
+/// Whether all streams have the epochs that are claimed. They keep them until the transaction ends.
+async fn holds(session: &Session, claims: &[(u64, u64)]) -> Result<bool, Failure> {
+    if claims.is_empty() {
+        return Ok(true);
+    }
+    let streams: Vec<i64> = claims.iter().map(|(stream, _)| stream.cast_signed()).collect();
+    let rows = session.query(&STREAMS, &[&streams]).await?;
+    let stored = rows.iter().map(|row| Ok((column::<i64>(row, 0)?, column::<i64>(row, 1)?)));
+    let stored: HashSet<(i64, i64)> = stored.collect::<Result<_, StoreError>>()?;
+    Ok(claims.iter().all(|(stream, epoch)| stored.contains(&(stream.cast_signed(), epoch.cast_signed()))))
+}
+
+impl<'b> Rows<'b> {
+    fn of(batch: &'b Batch) -> Rows<'b> {
+        let mut rows = Rows { shelves: BTreeMap::new(), alone: BTreeMap::new() };
+        for row in &batch.rows {
+            let (grain, start, subject) =
+                (row.grain.millis(), row.start.millis(), subject_column(row.subject));
+            if subject < 0 {
+                rows.alone.insert((grain, start, subject), &row.delta);
+            } else {
+                let key = (grain, start, shelf::number_of(subject));
+                rows.shelves.entry(key).or_default().push((shelf::place_of(subject), &row.delta));
+            }
+        }
+        for links in rows.shelves.values_mut() {
+            links.sort_unstable_by_key(|(place, _)| *place);
+        }
+        rows
+    }
+}
+
+/// Adds to shelves, and to what stands alone: what is of no link, and what has grown too large for its shelf.
+async fn add_to_shelves(
+    session: &Session,
+    lane: i32,
+    additions: &BTreeMap<Key, Additions<'_>>,
+    of_no_link: &BTreeMap<Key, &[u8]>,
+    merge: Merging<'_>,
+) -> Result<(), Failure> {
+    let mut alone: BTreeMap<Key, &[u8]> = of_no_link.clone();
+    let mut grown: Vec<(Key, Vec<u8>)> = Vec::new();
+    let all: Vec<(&Key, &Additions<'_>)> = additions.iter().collect();
+    for some in all.chunks(ROWS_AT_ONCE) {
+        let keys: Vec<Key> = some.iter().map(|(key, _)| **key).collect();
+        let stored = get(session, &GET_SHELVES, lane, &keys).await?;
+        let mut shelves = Vec::with_capacity(some.len());
+        for (place, (key, links)) in some.iter().enumerate() {
+            let shelf = merged_shelf(
+                **key,
+                stored.get(&place).map(Vec::as_slice),
+                links,
+                merge,
+                &mut alone,
+                &mut grown,
+            )?;
+            shelves.push(shelf);
+        }
+        put(session, &PUT_SHELVES, lane, &keys, &shelves).await?;
+    }
+    let all: Vec<(Key, &[u8])> = alone.into_iter().collect();
+    for some in all.chunks(ROWS_AT_ONCE) {
+        let keys: Vec<Key> = some.iter().map(|(key, _)| *key).collect();
+        let stored = get(session, &GET_ROLLUPS, lane, &keys).await?;
+        let merged = some.iter().enumerate().map(|(place, (key, delta))| {
+            // One that cannot be read is shown as it is, with its checksum: merging with that says so.
+            let stored = stored.get(&place).map(|row| checksum::unseal(of_rollup(*key), row).unwrap_or(row));
+            // What its shelf says is there and is not was lost: so is what was counted in it.
+            let missing = (key.2 >= 0).then_some(LOST);
+            let merged = merge(stored.or(missing), delta).map_err(StoreError::Damaged)?;
+            Ok::<_, StoreError>(sealed(*key, merged))
+        });
+        let merged: Vec<Vec<u8>> = merged.collect::<Result<_, _>>()?;
+        put(session, &PUT_ROLLUPS, lane, &keys, &merged).await?;
+    }
+    for some in grown.chunks(ROWS_AT_ONCE) {
+        let (keys, rollups): (Vec<Key>, Vec<Vec<u8>>) = some.iter().cloned().unzip();
+        put(session, &PUT_ROLLUPS, lane, &keys, &rollups).await?;
+    }
+    Ok(())
+}
+
+/// A shelf with what is added to it. What stands alone is added to `alone`, what has just grown too large to `grown`.
+fn merged_shelf<'b>(
+    key: Key,
+    stored: Option<&[u8]>,
+    links: &[(u8, &'b [u8])],
+    merge: Merging<'_>,
+    alone: &mut BTreeMap<Key, &'b [u8]>,
+    grown: &mut Vec<(Key, Vec<u8>)>,
+) -> Result<Vec<u8>, StoreError> {
+    let (grain, start, number) = key;
+    let checked = checksum::of_shelf((grain, start), number);
+    let entries = match stored {
+        None => Some(Vec::new()),
+        Some(stored) => shelf::read(checked, stored),
+    };
+    // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have no such
+    // thing, and begin anew.
+    let unreadable = if entries.is_none() && (grain, start) != LIFETIME { stored } else { None };
+    if entries.is_none() {
+        error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
+    }
+    let mut shelf = Vec::new();
+    let mut entries = entries.unwrap_or_default().into_iter().peekable();
+    for &(place, delta) in links {
+        while let Some(before) = entries.next_if(|entry| entry.place < place) {
+            shelf::put(before, &mut shelf);
+        }
+        let subject = shelf::subject_of(number, place);
+        let merged = match entries.next_if(|entry| entry.place == place) {
+            Some(Entry { rollup: None, .. }) => {
+                alone.insert((grain, start, subject), delta);
+                shelf::put(Entry { place, rollup: None }, &mut shelf);
+                continue;
+            }
+            Some(Entry { rollup, .. }) => merge(rollup, delta),
+            None => merge(unreadable, delta),
+        };
+        let merged = merged.map_err(StoreError::Damaged)?;
+        let is_small = merged.len() <= ALONE_BYTES;
+        shelf::put(Entry { place, rollup: is_small.then_some(merged.as_slice()) }, &mut shelf);
+        if !is_small {
+            let key = (grain, start, subject);
+            grown.push((key, sealed(key, merged)));
+        }
+    }
+    entries.for_each(|entry| shelf::put(entry, &mut shelf));
+    checksum::seal(checked, &mut shelf);
+    Ok(shelf)
+}
+
+fn of_rollup((grain, start, subject): Key) -> checksum::Key {
+    checksum::of_rollup((grain, start), subject)
+}
+
+fn sealed(key: Key, mut rollup: Vec<u8>) -> Vec<u8> {
+    checksum::seal(of_rollup(key), &mut rollup);
+    rollup
+}
+
+/// The rows of these keys that there are, by place.
+async fn get(
+    session: &Session,
+    sql: &'static Sql,
+    lane: i32,
+    keys: &[Key],
+) -> Result<std::collections::HashMap<usize, Vec<u8>>, Failure> {
+    let (grains, starts, numbers) = columns(keys);
+    let rows = session.query(sql, &[&lane, &grains, &starts, &numbers]).await?;
+    let row = |row| {
+        // Counted from one.
+        let place: i64 = column(row, 0)?;
+        Ok((usize::try_from(place - 1).unwrap_or_default(), column(row, 1)?))
+    };
+    Ok(rows.iter().map(row).collect::<Result<_, StoreError>>()?)
+}
+
+async fn put(
+    session: &Session,
+    sql: &'static Sql,
+    lane: i32,
+    keys: &[Key],
+    values: &[Vec<u8>],
+) -> Result<(), Failure> {
+    if !keys.is_empty() {
+        let (grains, starts, numbers) = columns(keys);
+        session.query(sql, &[&lane, &grains, &starts, &numbers, &values]).await?;
+    }
+    Ok(())
+}
+
+fn columns(keys: &[Key]) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
+    let mut columns =
+        (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+    for &(grain, start, number) in keys {
+        columns.0.push(grain);
+        columns.1.push(start);
+        columns.2.push(number);
+    }
+    columns
+}

@@ -1,0 +1,1 @@
+DELETE FROM allowances WHERE bucket = $1 AND link_id = $2

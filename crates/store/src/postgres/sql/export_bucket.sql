@@ -1,0 +1,1 @@
+SELECT id FROM links WHERE bucket = $1 ORDER BY id

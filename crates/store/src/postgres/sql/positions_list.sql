@@ -1,0 +1,1 @@
+SELECT stream, position FROM streams WHERE position IS NOT NULL

@@ -1,0 +1,22 @@
+//! What PostgreSQL promises beside the suites: of its start, its replicas, and of servers that die.
+
+mod cluster;
+mod crash;
+pub(crate) mod database;
+mod messages;
+mod opening;
+mod replicas;
+mod tampering;
+mod transfer;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Asks again and again until the answer is yes; the test fails when that takes too long.
+async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "it took too long until {what}");
+        tokio::task::yield_now().await;
+    }
+}

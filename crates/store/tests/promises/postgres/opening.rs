@@ -1,0 +1,240 @@
+//! Starts that must not succeed, each with a message that names the setting and what to do; and starts that must.
+
+use super::cluster::Cluster;
+use super::database::Database;
+use super::tampering;
+use crate::engine::{create, make, new_link, postgres_settings};
+use curtail_model::{Alphabet, CodeScheme};
+use curtail_store::postgres::{self, OpenError, Settings};
+use std::process::Command;
+
+const SECRET: &str = "S3cret-of-nobody";
+
+async fn refusal(settings: Settings) -> OpenError {
+    let error = postgres::open(settings).await.err().expect("opened");
+    let message = error.to_string();
+    assert!(!message.contains(SECRET), "a password is shown: {message}");
+    assert!(!message.contains("://curtail:"), "a password is shown: {message}");
+    error
+}
+
+async fn refusal_of(url: &str) -> OpenError {
+    refusal(postgres_settings(url)).await
+}
+
+/// A url with parts replaced.
+fn changed(url: &str, from: &str, to: &str) -> String {
+    assert!(url.contains(from), "{from}");
+    url.replace(from, to)
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_understood_is_refused_with_its_setting() {
+    let good = format!("postgres://curtail:{SECRET}@127.0.0.1:1/curtail");
+    for bad in [
+        "",
+        "nonsense",
+        "postgres://",
+        "mysql://localhost/curtail",
+        &format!("{good}?sslmode=perhaps"),
+        &format!("{good}?nonsense=1"),
+        &format!("postgres://curtail:{SECRET}@127.0.0.1:port/curtail"),
+    ] {
+        let error = refusal_of(bad).await;
+        assert!(matches!(error, OpenError::Address { setting: "database.url", .. }), "{bad}: {error}");
+        assert!(error.to_string().contains("postgres://user:password@host"), "{error}");
+        let replica = Settings { replica_urls: vec![bad.into()], ..postgres_settings(&good) };
+        let error = refusal(replica).await;
+        assert!(
+            matches!(error, OpenError::Address { setting: "database.replica_urls", .. }),
+            "{bad}: {error}"
+        );
+    }
+    let missing = format!("{good}?sslmode=verify-full&sslrootcert=/nowhere/at/all");
+    let error = refusal_of(&missing).await;
+    assert!(
+        matches!(error, OpenError::Tls { .. }) && error.to_string().contains("/nowhere/at/all"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = refusal_of(&format!("postgres://curtail:{SECRET}@{free}/curtail")).await;
+    let message = error.to_string();
+    assert!(matches!(error, OpenError::Unreachable { .. }), "{message}");
+    assert!(message.contains("database.url") && message.contains(&free.to_string()), "{message}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_user_or_database_is_said() {
+    let database = Database::make().await;
+    let url = database.url();
+    for wrong in [changed(url, ":curtail@", &format!(":{SECRET}@")), changed(url, "//curtail:", "//nobody:")]
+    {
+        let error = refusal_of(&wrong).await;
+        assert!(matches!(error, OpenError::Refused { .. }), "{error}");
+        assert!(error.to_string().contains("Correct user and password in database.url"), "{error}");
+    }
+    let error = refusal_of(&format!("{url}_missing")).await;
+    assert!(
+        matches!(error, OpenError::NoDatabase { .. }) && error.to_string().contains("createdb"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_user_without_rights_is_told_which_are_needed() {
+    let database = Database::make().await;
+    let client = database.connect().await;
+    let role = format!("curtail_test_{}_poor", std::process::id());
+    client.batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'")).await.unwrap();
+    let poor = changed(database.url(), "curtail:curtail@", &format!("{role}:{SECRET}@"));
+    // First it may not make the tables, then not read those that are there.
+    let errors = [refusal_of(&poor).await, {
+        postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+        refusal_of(&poor).await
+    }];
+    client.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
+    for error in errors {
+        assert!(
+            matches!(error, OpenError::Forbidden { .. }) && error.to_string().contains("GRANT"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused_before_anything_is_done() {
+    let database = Database::make().await;
+    let client = database.connect().await;
+    let asked =
+        "SELECT current_setting('server_version_num'), host(inet_server_addr()) || ':' || inet_server_port()";
+    let row = client.query_one(asked, &[]).await.unwrap();
+    let (number, server): (String, String) = (row.get(0), row.get(1));
+    let address = tampering::with_words_changed(server.clone(), String::leak(number), "120017").await;
+    let old = changed(database.url(), &server, &address.to_string());
+    let error = refusal_of(&old).await;
+    assert!(matches!(error, OpenError::TooOld { .. }) && error.to_string().contains("13.0"), "{error}");
+    let tables: i64 = client
+        .query_one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(tables, 0);
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_version_is_left_alone() {
+    let database = Database::make().await;
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    let client = database.connect().await;
+    client.batch_execute("INSERT INTO curtail_schema (version) VALUES (99)").await.unwrap();
+    let error = refusal_of(database.url()).await;
+    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_would_lose_or_change_what_it_is_given_is_refused() {
+    let database = Database::make().await;
+    let client = database.connect().await;
+    let name = database.url().rsplit('/').next().unwrap().to_owned();
+    client.batch_execute(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).await.unwrap();
+    let error = refusal_of(database.url()).await;
+    assert!(matches!(error, OpenError::NotDurable { .. }), "{error}");
+
+    let latin = format!("{name}_latin");
+    let make = format!("CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    client.batch_execute(&make).await.unwrap();
+    let error = refusal_of(&format!("{}_latin", database.url())).await;
+    client.batch_execute(&format!("DROP DATABASE {latin} WITH (FORCE)")).await.unwrap();
+    assert!(matches!(error, OpenError::Encoding { .. }) && error.to_string().contains("UTF8"), "{error}");
+}
+
+#[tokio::test]
+async fn a_replica_is_not_taken_for_a_primary() {
+    let cluster = Cluster::start(1, &[]);
+    let error = refusal_of(&cluster.replicas[0].url()).await;
+    assert!(matches!(error, OpenError::ReadOnly { .. }), "{error}");
+    assert!(error.to_string().contains("database.replica_urls"), "{error}");
+}
+
+#[tokio::test]
+async fn other_settings_of_codes_are_refused_with_what_the_store_was_made_with() {
+    let database = Database::make().await;
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    let good = postgres_settings(database.url());
+    for settings in [
+        Settings { scheme: CodeScheme::Sequential, ..good.clone() },
+        Settings { alphabet: Alphabet::Unambiguous, ..good },
+    ] {
+        let message = refusal(settings).await.to_string();
+        assert!(message.contains("\"permuted\"") && message.contains("\"base62\""), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn processes_that_start_first_at_once_make_one_store() {
+    let database = Database::make().await;
+    let opened = (0..6).map(|_| tokio::spawn(postgres::open(postgres_settings(database.url()))));
+    let opened: Vec<_> = opened.collect();
+    let mut secrets = Vec::new();
+    let mut codes = Vec::new();
+    for store in opened {
+        let store = store.await.unwrap().unwrap();
+        secrets.push(store.secret);
+        // Ids come in blocks: no two processes ever give one code.
+        for _ in 0..20 {
+            codes
+                .push(make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link.code);
+        }
+        store.close().await;
+    }
+    secrets.dedup();
+    assert_eq!(secrets.len(), 1);
+    codes.sort_by_key(ToString::to_string);
+    codes.dedup();
+    assert_eq!(codes.len(), 120);
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to() {
+    let cluster = Cluster::start(0, &[]);
+    let (certificate, key) = ("server.crt", "server.key");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", key, "-out", certificate])
+        .current_dir(cluster.primary.data())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let owner = std::fs::metadata(cluster.primary.data().join("PG_VERSION")).unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&owner);
+    for file in [certificate, key] {
+        std::os::unix::fs::chown(cluster.primary.data().join(file), Some(owner), Some(owner)).unwrap();
+    }
+    let plain = format!("postgres://curtail@localhost:{}/postgres", cluster.primary.port());
+    let error = refusal_of(&format!("{plain}?sslmode=require")).await;
+    assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
+    cluster.primary.run("ALTER SYSTEM SET ssl = on").await;
+    cluster.primary.crash();
+    cluster.primary.start();
+
+    let root = cluster.primary.data().join(certificate);
+    let verified = format!("{plain}?sslmode=verify-full&sslrootcert={}", root.display());
+    for url in [format!("{plain}?sslmode=require"), verified.clone()] {
+        let store = postgres::open(postgres_settings(&url)).await.unwrap();
+        make(&*store.links, create(new_link("https://example.com/"))).await.unwrap();
+        let encrypted = "SELECT bool_and(ssl)::text FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+            WHERE application_name = 'curtail'";
+        assert_eq!(cluster.primary.ask(encrypted).await, "true");
+        store.close().await;
+    }
+    // Another name than the certificate has, and no certificate that anybody trusts.
+    for wrong in [changed(&verified, "@localhost", "@127.0.0.1"), format!("{plain}?sslmode=verify-full")] {
+        let error = refusal_of(&wrong).await;
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! What is read, and from where, while replicas lag, die and hang, and while the primary is away.
+
+use super::cluster::{Cluster, Server};
+use super::until;
+use crate::engine::{create, make, new_link, postgres_settings};
+use curtail_store::postgres::{self, Postgres, Settings};
+use curtail_store::{ListQuery, Seen, Sort, StoreError};
+
+async fn open(cluster: &Cluster) -> Postgres {
+    let replica_urls = cluster.replicas.iter().map(Server::url).collect();
+    let settings = Settings { replica_urls, ..postgres_settings(&cluster.primary.url()) };
+    let store = postgres::open(settings).await.unwrap();
+    until("all replicas are read from", async || are_well(&store, cluster.replicas.len())).await;
+    store
+}
+
+fn are_well(store: &Postgres, count: usize) -> bool {
+    store.replicas().iter().filter(|replica| replica.is_well).count() == count
+}
+
+/// Replicas have all that was acknowledged so far.
+async fn caught_up(store: &Postgres, cluster: &Cluster) {
+    let position = store.links.position().position();
+    for replica in &cluster.replicas {
+        let has = format!("SELECT (pg_last_wal_replay_lsn() - '0/0' >= {position})::text");
+        until("a replica has caught up", async || replica.ask(&has).await == "true").await;
+    }
+}
+
+async fn pause(replica: &Server) {
+    replica.run("SELECT pg_wal_replay_pause()").await;
+    until("replay is paused", async || {
+        replica.ask("SELECT pg_get_wal_replay_pause_state()").await == "paused"
+    })
+    .await;
+}
+
+fn everything() -> ListQuery {
+    ListQuery { words: None, tag: None, archived: None, sort: Sort::Newest, after: None, limit: 100 }
+}
+
+#[tokio::test]
+async fn who_has_written_finds_it_whatever_replicas_have() {
+    let cluster = Cluster::start(2, &[]);
+    let store = open(&cluster).await;
+    for replica in &cluster.replicas {
+        pause(replica).await;
+    }
+    // Replicas are a moment behind for good now; at first they still count as well.
+    for number in 0..50 {
+        let url = format!("https://example.com/{number}");
+        let link = make(&*store.links, create(new_link(&url))).await.unwrap().link;
+        let seen = store.links.position();
+        assert_eq!(store.links.get(link.id, seen).await.unwrap().as_ref(), Some(&link));
+        assert_eq!(store.links.find(link.code.as_str(), seen).await.unwrap().as_ref(), Some(&link));
+        assert_eq!(store.links.list(everything(), seen).await.unwrap().links[0], link);
+        assert!(store.links.resolve_newest(link.code.as_str()).await.unwrap().is_some());
+    }
+    // Nobody who has seen nothing is promised it: the replicas really are behind.
+    let behind = "SELECT (count(*) = 0)::text FROM links";
+    for replica in &cluster.replicas {
+        assert_eq!(replica.ask(behind).await, "true");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_behind_is_not_read_from_until_it_has_caught_up() {
+    let cluster = Cluster::start(1, &[]);
+    let store = open(&cluster).await;
+    pause(&cluster.replicas[0]).await;
+    until("the lag is seen", async || are_well(&store, 0)).await;
+    let state = &store.replicas()[0];
+    assert!(state.lag_millis > 1_000 && state.problem.as_ref().unwrap().contains("behind"), "{state:?}");
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    // Nothing was promised, and still it is found: only the primary is left to ask.
+    assert_eq!(store.links.get(link.id, Seen::ANYTHING).await.unwrap(), Some(link));
+    cluster.replicas[0].run("SELECT pg_wal_replay_resume()").await;
+    until("the replica is read from again", async || are_well(&store, 1)).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn reads_go_on_while_the_primary_is_away_and_writes_go_on_after() {
+    let cluster = Cluster::start(1, &[]);
+    let store = open(&cluster).await;
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    let seen = store.links.position();
+    caught_up(&store, &cluster).await;
+    cluster.primary.crash();
+    for _ in 0..20 {
+        assert!(store.links.resolve(link.code.as_str()).await.unwrap().is_some());
+        assert_eq!(store.links.list(everything(), Seen::ANYTHING).await.unwrap().links.len(), 1);
+    }
+    until("the replica is known to have what was seen", async || {
+        store.links.get(link.id, seen).await.is_ok_and(|found| found.as_ref() == Some(&link))
+    })
+    .await;
+    let refused = store.links.create(vec![create(new_link("https://example.com/"))]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(store.links.get(link.id, Seen::NEWEST).await, Err(StoreError::Unavailable(_))));
+    cluster.primary.start();
+    until("links are made again", async || {
+        store.links.create(vec![create(new_link("https://example.com/"))]).await.is_ok()
+    })
+    .await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn reads_go_on_while_replicas_hang_or_are_away() {
+    let cluster = Cluster::start(2, &[]);
+    let store = open(&cluster).await;
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    caught_up(&store, &cluster).await;
+    let read = async || {
+        for _ in 0..20 {
+            assert!(store.links.resolve(link.code.as_str()).await.unwrap().is_some());
+        }
+    };
+    cluster.replicas.iter().for_each(Server::hang);
+    read().await;
+    until("they are not read from", async || are_well(&store, 0)).await;
+    read().await;
+    cluster.replicas.iter().for_each(Server::go_on);
+    until("they are read from again", async || are_well(&store, 2)).await;
+    cluster.replicas.iter().for_each(Server::crash);
+    read().await;
+    assert_eq!(store.links.list(everything(), Seen::ANYTHING).await.unwrap().links.len(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_is_no_replica_of_this_database_is_not_read_from() {
+    let (cluster, other) = (Cluster::start(0, &[]), Cluster::start(0, &[]));
+    let replica_urls = vec![cluster.primary.url(), other.primary.url()];
+    let settings = Settings { replica_urls, ..postgres_settings(&cluster.primary.url()) };
+    let store = postgres::open(settings).await.unwrap();
+    let says = |place: usize, word: &str| {
+        store.replicas()[place].problem.as_ref().is_some_and(|problem| problem.contains(word))
+    };
+    until("the primary is known for one", async || says(0, "not in recovery")).await;
+    until("a stranger is known for one", async || says(1, "heartbeat")).await;
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    assert_eq!(store.links.get(link.id, Seen::ANYTHING).await.unwrap(), Some(link));
+    store.close().await;
+}

@@ -1,0 +1,45 @@
+//! A server that is not what it says: the real one, behind a proxy that changes some of its words.
+
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Starts a proxy to a server that replaces a word in what the server says by another of the same length.
+pub(crate) async fn with_words_changed(server: String, from: &'static str, to: &'static str) -> SocketAddr {
+    assert_eq!(from.len(), to.len());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(pass(client, server, from, to));
+        }
+    });
+    address
+}
+
+async fn pass(client: TcpStream, server: TcpStream, from: &'static str, to: &'static str) {
+    let (mut client_reads, mut client_writes) = client.into_split();
+    let (mut server_reads, mut server_writes) = server.into_split();
+    let forth = tokio::io::copy(&mut client_reads, &mut server_writes);
+    let back = async {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let length = server_reads.read(&mut buffer).await?;
+            if length == 0 {
+                return Ok::<(), std::io::Error>(());
+            }
+            let said = &mut buffer[..length];
+            for start in 0..length.saturating_sub(from.len() - 1) {
+                if said[start..].starts_with(from.as_bytes()) {
+                    said[start..start + to.len()].copy_from_slice(to.as_bytes());
+                }
+            }
+            client_writes.write_all(said).await?;
+        }
+    };
+    tokio::select! {
+        _ = forth => {}
+        _ = back => {}
+    }
+}

@@ -1,0 +1,16 @@
+//! Which engines stand behind the seams of the crates: the one place that chooses. What is not set is embedded.
+//!
+//! | seam | embedded | with |
+//! |---|---|---|
+//! | store | SQLite in the data folder | `database.url`: PostgreSQL |
+//! | second layer, rates, leaders | none, in the process, rollups | `redis.url`: Redis |
+//! | messages between processes | none: it is alone | either of the two |
+//! | log | the journal of the node | `kafka.brokers`: Kafka |
+
+mod log;
+mod second;
+mod store;
+
+pub(crate) use log::{Pipelines, Recording, retention};
+pub(crate) use second::Second;
+pub(crate) use store::{Store, open_keys};

@@ -1,0 +1,72 @@
+//! What processes share beside the store: a second layer of the cache, rates and leaders in Redis where it is set, and the
+//! bus by which they tell each other of changes.
+
+use super::Store;
+use crate::clock::now;
+use crate::config::Settings;
+use curtail_cache::redis::{self, Leaderboards, PubSub, Redis, RedisRates};
+use curtail_cache::{Bus, Others, SharedCache};
+use curtail_runtime::rates::Rates;
+use curtail_store::{Leaders, Notifications};
+use std::sync::Arc;
+
+/// What this process shares with others; one that is alone has none of it.
+#[derive(Clone)]
+pub(crate) struct Second {
+    pub(crate) redis: Option<Arc<Redis>>,
+    pub(crate) bus: Option<Arc<Bus>>,
+}
+
+impl Second {
+    /// Connects. A Redis that does not answer is waited for in the background: redirects do without it.
+    pub(crate) async fn open(
+        settings: &Settings,
+        store: &Store,
+        cache: &Arc<SharedCache>,
+    ) -> anyhow::Result<Second> {
+        let strategy = settings.cache.strategy;
+        let config = redis::Config {
+            nodes: settings.redis.urls.iter().map(|url| url.reveal().to_owned()).collect(),
+            prefix: redis::Config::PREFIX.to_owned(),
+            link_life: settings.cache.ttl,
+            strategy,
+            budget: redis::Config::BUDGET,
+        };
+        let mut ways: Vec<Arc<dyn Notifications>> = store.notifications.iter().cloned().collect();
+        let redis = if config.nodes.is_empty() {
+            None
+        } else {
+            ways.push(Arc::new(PubSub::new(&config)));
+            Some(Redis::open(config).await?)
+        };
+        let told = strategy.announces() && !ways.is_empty();
+        let bus = told.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
+        Ok(Second { redis, bus })
+    }
+
+    /// How changes made here reach the others.
+    pub(crate) fn others(&self) -> Others {
+        Others { bus: self.bus.clone(), second: self.redis.clone() }
+    }
+
+    /// Rates that hold over all processes.
+    pub(crate) fn rates(&self) -> Option<Arc<dyn Rates>> {
+        self.redis.clone().map(|redis| Arc::new(RedisRates::new(redis)) as Arc<dyn Rates>)
+    }
+
+    /// Which links are clicked most: from Redis where it is, else from rollups.
+    pub(crate) fn leaders(&self, counted: Arc<dyn Leaders>) -> Arc<dyn Leaders> {
+        let Some(redis) = self.redis.clone() else { return counted };
+        let boards = Arc::new(Leaderboards::new(redis, counted));
+        let kept = boards.clone();
+        tokio::spawn(async move { kept.keep(now).await });
+        boards
+    }
+
+    /// Leaves, once what was changed here has arrived.
+    pub(crate) async fn leave(&self) {
+        if let Some(bus) = &self.bus {
+            bus.leave().await;
+        }
+    }
+}

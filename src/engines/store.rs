@@ -1,0 +1,101 @@
+//! The store: SQLite, or PostgreSQL where it is set.
+
+use crate::config::{Secret, Settings};
+use curtail_cache::Sources;
+use curtail_store::postgres::{self, Postgres};
+use curtail_store::sqlite::{self, Sqlite};
+use curtail_store::{Keys, Links, Notifications, Rollups};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Memory for pages of the databases. Links that are asked for are in the cache, so this is for misses and lists.
+const PAGE_CACHE_BYTES: usize = 64 << 20;
+
+/// An open store, whatever its engine.
+pub(crate) struct Store {
+    pub(crate) links: Arc<dyn Links>,
+    pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) rollups: Arc<dyn Rollups>,
+    /// How processes that share it tell each other of changes; one that has it alone need not.
+    pub(crate) notifications: Option<Arc<dyn Notifications>>,
+    /// What only this store knows.
+    pub(crate) secret: [u8; 16],
+    /// How long a redirect waits for it.
+    pub(crate) budget: Duration,
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens it, or makes it.
+    pub(crate) async fn open(settings: &Settings, folder: &Path) -> anyhow::Result<Store> {
+        let Some(url) = &settings.database.url else { return Ok(Store::embedded(settings, folder)?) };
+        let store = postgres::open(postgres_settings(settings, url)).await?;
+        Ok(Store {
+            links: store.links.clone(),
+            keys: store.keys.clone(),
+            rollups: store.rollups.clone(),
+            notifications: Some(store.notifications.clone()),
+            secret: store.secret,
+            budget: settings.database.budget,
+            engine: Engine::Postgres(store),
+        })
+    }
+
+    fn embedded(settings: &Settings, folder: &Path) -> Result<Store, sqlite::OpenError> {
+        let options = sqlite::Settings {
+            scheme: settings.codes.scheme,
+            alphabet: settings.codes.alphabet,
+            readers: settings.server.threads.clamp(1, 4),
+            page_cache_bytes: PAGE_CACHE_BYTES,
+        };
+        let store = sqlite::open(folder, options)?;
+        Ok(Store {
+            links: store.links.clone(),
+            keys: store.keys.clone(),
+            rollups: store.rollups.clone(),
+            notifications: None,
+            secret: store.secret,
+            budget: Sources::EMBEDDED_BUDGET,
+            engine: Engine::Sqlite(store),
+        })
+    }
+
+    /// Finishes what was asked for and closes.
+    pub(crate) async fn close(self) {
+        match self.engine {
+            Engine::Sqlite(store) => {
+                // A writer that died has said so itself.
+                let _ = tokio::task::spawn_blocking(move || store.close()).await;
+            }
+            Engine::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+/// The memory of keys alone, for the command line; a server may be running meanwhile.
+pub(crate) async fn open_keys(settings: &Settings) -> anyhow::Result<Arc<dyn Keys>> {
+    match &settings.database.url {
+        Some(url) => Ok(postgres::open(postgres_settings(settings, url)).await?.keys),
+        None => Ok(sqlite::open_keys(&settings.server.data)?),
+    }
+}
+
+fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::Settings {
+    let database = &settings.database;
+    let codes = &settings.codes;
+    postgres::Settings {
+        replica_urls: database.replica_urls.iter().map(|url| url.reveal().to_owned()).collect(),
+        write_connections: database.connections,
+        lookup_connections: database.connections.div_ceil(2),
+        list_connections: database.connections.div_ceil(2),
+        id_block: database.id_block,
+        prepared: database.prepared,
+        ..postgres::Settings::of(url.reveal().to_owned(), codes.scheme, codes.alphabet)
+    }
+}

@@ -1,0 +1,51 @@
+//! What `deploy/` hands to operators fits the binary: its configurations are accepted, and name nothing that does not exist.
+//! (`deploy/check` looks at it with the tools of others.)
+
+use super::workspace::{files, root};
+use crate::support::server::{curtail, run};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const STAGES: &[&str] = &["stage-1", "stage-2", "stage-3"];
+
+#[test]
+fn the_configuration_of_each_stage_is_accepted() {
+    for stage in STAGES {
+        let mut command = curtail();
+        command.args(["config", "--config"]).arg(root().join("deploy").join(stage).join("curtail.toml"));
+        let (code, _, said) = run(command);
+        assert_eq!(code, 0, "{stage}: {said}");
+    }
+}
+
+#[test]
+fn containers_units_and_stages_set_only_what_can_be_set() {
+    let mut command = curtail();
+    command.args(["config", "--format", "json"]);
+    let (code, shown, said) = run(command);
+    assert_eq!(code, 0, "{said}");
+    let settings: Value = serde_json::from_str(&shown).unwrap();
+    let known: BTreeSet<String> = settings
+        .as_array()
+        .expect("a list of settings")
+        .iter()
+        .map(|setting| setting["variable"].as_str().expect("a name").to_owned())
+        .collect();
+    let mut seen = 0;
+    for (name, text) in files(&["deploy"], "").into_iter().chain(files(&["dev"], "stage")) {
+        for variable in variables(&text) {
+            seen += 1;
+            assert!(known.contains(&variable), "{name} sets {variable}, which is not a setting");
+        }
+    }
+    assert!(seen > 10, "only {seen} variables were found");
+}
+
+/// The settings that a text sets by their variables; `CURTAIL_TEST_` is what tests read.
+fn variables(text: &str) -> Vec<String> {
+    let is_part = |character: char| character.is_ascii_uppercase() || character == '_';
+    text.match_indices("CURTAIL_")
+        .map(|(at, _)| text[at..].chars().take_while(|&character| is_part(character)).collect())
+        .filter(|variable: &String| !variable.starts_with("CURTAIL_TEST_"))
+        .collect()
+}
