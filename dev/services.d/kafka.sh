@@ -24,11 +24,12 @@ kafka_has_started() { grep -q 'Kafka Server started' "$(kafka_home)/log" 2> /dev
 
 kafka_start() {
   [ -z "$(kafka_pids)" ] || return 0
+  # Its tools are needed here whoever runs the broker.
+  kafka_fetch
   if listens "$kafka_port"; then
     say "kafka: using the server that is on port $kafka_port already"
     return
   fi
-  kafka_fetch
   local home
   home=$(kafka_home)
   sed "s|@home@|$home|" "$tree/dev/services.d/kafka/server.properties" > "$home/server.properties"
@@ -74,6 +75,7 @@ kafka_fetch() {
 }
 
 kafka_make_topic() {
+  kafka_fetch
   kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" --create --if-not-exists --topic "$1" \
     --partitions "$2" > "$folder/topic.log" 2>&1 || {
     tail -n 5 "$folder/topic.log" >&2
