@@ -179,7 +179,7 @@ impl SmallDisk {
     fn mount() -> Option<SmallDisk> {
         let directory = tempfile::tempdir().unwrap();
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=20m", "tmpfs"])
             .arg(directory.path())
             .output();
         mount.is_ok_and(|mount| mount.status.success()).then(|| SmallDisk(directory))
@@ -196,7 +196,7 @@ impl Drop for SmallDisk {
 async fn a_full_disk_refuses_and_recovers_by_itself() {
     let Some(disk) = SmallDisk::mount() else { return };
     let filler = disk.0.path().join("filler");
-    fs::write(&filler, vec![0; 4 << 20]).unwrap();
+    fs::write(&filler, vec![0; 12 << 20]).unwrap();
     let store = open(disk.0.path());
     let url = format!("https://example.com/{}", "x".repeat(500));
     let mut made = Vec::new();
