@@ -162,14 +162,14 @@ impl Counting {
 
     fn commit(&mut self) {
         let positions = self.clicks.positions();
-        let outcome = match self.backoff {
-            Some(_) if self.is_stored(&positions) => Ok(Committed::Done),
-            _ => {
-                let batch = self.batch(&positions);
-                wait(&self.executor, self.rollups.commit(batch))
-            }
+        let batch = if self.backoff.is_some() && self.is_stored(&positions) {
+            // An earlier attempt was made durable although its answer was an error; or others, who have a copy of the
+            // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
+            Batch { rows: Vec::new(), totals: Vec::new(), ..self.batch(&positions) }
+        } else {
+            self.batch(&positions)
         };
-        match outcome {
+        match wait(&self.executor, self.rollups.commit(batch)) {
             Ok(Committed::Done) => self.committed(&positions),
             Ok(Committed::Fenced) => self.fenced(),
             Err(error) => self.failed(&error),
@@ -184,7 +184,7 @@ impl Counting {
         Batch { lane, claims, ..aggregator::fold(&mut self.clicks, Arc::clone(&self.merge)) }
     }
 
-    /// Whether an earlier attempt was made durable although its answer was an error.
+    /// Whether all of it has been counted, by whomever.
     fn is_stored(&self, positions: &Positions) -> bool {
         let stored = wait(&self.executor, self.rollups.positions());
         stored.is_ok_and(|stored| positions.iter().all(|position| stored.contains(position)))
