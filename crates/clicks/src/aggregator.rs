@@ -22,14 +22,15 @@ const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
 /// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the clicks and
-/// changes nothing else, so it can be asked again.
-pub fn fold(clicks: &mut Clicks, merge: Merge) -> Batch {
+/// changes nothing else, so it can be asked again. `breathe` is called between pieces of the work.
+pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: impl Fn()) -> Batch {
     clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
     let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
     let (on_links, orphans) = clicks.clicks.split_at_mut(links);
     let mut of_links = Rows::new(Counter::new(&clicks.values), None);
     let mut totals = Vec::new();
     for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
+        breathe();
         if let Clicked::Link(link) = of_link[0].clicked {
             totals.push((link, of_links.add(Subject::Link(link), of_link)));
         }
@@ -48,15 +49,21 @@ pub fn fold(clicks: &mut Clicks, merge: Merge) -> Batch {
 /// How the store merges the rows of a [`fold`] with what it has.
 ///
 /// Counting goes on when a stored rollup turns out to be damaged: it starts anew from the row, and `damaged` is told.
-/// What a newer version wrote is left alone, and the commit fails.
-pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
-    Arc::new(move |stored, new| match rollup::merge(stored, new) {
-        Ok(merged) => Ok(merged),
-        Err(malformed @ Malformed::Damaged(_)) => {
-            damaged(&malformed);
-            Ok(new.to_vec())
+/// What a newer version wrote is left alone, and the commit fails. `breathe` is called before each row.
+pub fn merge(
+    breathe: impl Fn() + Send + Sync + 'static,
+    damaged: impl Fn(&Malformed) + Send + Sync + 'static,
+) -> Merge {
+    Arc::new(move |stored, new| {
+        breathe();
+        match rollup::merge(stored, new) {
+            Ok(merged) => Ok(merged),
+            Err(malformed @ Malformed::Damaged(_)) => {
+                damaged(&malformed);
+                Ok(new.to_vec())
+            }
+            Err(newer @ Malformed::Newer) => Err(newer.to_string()),
         }
-        Err(newer @ Malformed::Newer) => Err(newer.to_string()),
     })
 }
 

@@ -8,6 +8,7 @@
 //!
 //! With Kafka between them, a node has the keeper and ships ([`ship`]), and a worker counts and forgets ([`work`]).
 
+mod breath;
 mod counting;
 mod courtesy;
 #[cfg(feature = "kafka")]

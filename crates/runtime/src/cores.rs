@@ -1,6 +1,8 @@
 //! One thread and one single-threaded runtime per core: a connection lives and dies on the core that accepted it, and
 //! nothing on its way needs a lock or a wake-up across cores.
 
+mod slice;
+
 use std::future::Future;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -16,6 +18,8 @@ where
     F: Future<Output = ()> + 'static,
 {
     thread::Builder::new().name(name.clone()).spawn(move || {
+        // Where the system refuses it, all that is lost is time.
+        let _ = slice::shorten();
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()

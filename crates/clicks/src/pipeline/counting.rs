@@ -1,5 +1,6 @@
 //! The counting thread: read, fold, commit, wait.
 
+use super::breath::Breath;
 use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
@@ -12,8 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// Clicks are read in parts of this size, between which memory is looked at.
-const READ_CLICKS: usize = 16 * 1024;
+/// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
+const READ_CLICKS: usize = 256;
+/// Many clicks are counted more seldom, because a click costs less the more are counted with it: the pause after a commit is
+/// this many times what the commit has taken,
+const PAUSE_TURNS: u32 = 3;
+/// and no longer than this, because clicks are to be seen within two seconds.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts to commit.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -26,6 +32,7 @@ pub(super) struct Counting {
     batch_clicks_max: usize,
     /// Nothing where nobody redirects beside.
     courtesy: Option<Courtesy>,
+    breath: Arc<Breath>,
     merge: Merge,
     executor: Runtime,
     clicks: Clicks,
@@ -44,11 +51,15 @@ impl Counting {
         batch_clicks_max: usize,
         courtesy: Option<Courtesy>,
     ) -> Counting {
-        let told = Arc::clone(&shared);
-        let merge = aggregator::merge(move |malformed| {
-            told.rollups_damaged.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
-        });
+        let breath = Arc::new(Breath::new());
+        let (told, taken) = (Arc::clone(&shared), Arc::clone(&breath));
+        let merge = aggregator::merge(
+            move || taken.take(),
+            move |malformed| {
+                told.rollups_damaged.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
+            },
+        );
         let executor = Builder::new_current_thread()
             .build()
             .expect("an executor without drivers asks nothing of the system");
@@ -59,6 +70,7 @@ impl Counting {
             commit_interval,
             batch_clicks_max: batch_clicks_max.max(1),
             courtesy,
+            breath,
             merge,
             executor,
             clicks: Clicks::default(),
@@ -84,6 +96,8 @@ impl Counting {
                 thread::park_timeout(self.commit_interval);
                 continue;
             }
+            // Where nobody redirects beside, there is nobody to leave the core to.
+            self.breath.set_hurry(full || stop.is_some() || self.courtesy.is_none());
             full = self.turn();
             let caught_up = self.clicks.is_empty() && !full;
             if stop.is_some() && (caught_up || self.log.is_shared()) {
@@ -92,11 +106,17 @@ impl Counting {
             let pause = match self.backoff {
                 Some(backoff) => backoff,
                 None if full => continue,
-                None => self.commit_interval.saturating_sub(began.elapsed()),
+                None => self.pause_after(began.elapsed()),
             };
             // While draining, a failing store is tried often and nothing is waited for otherwise.
             thread::park_timeout(if stop.is_some() { pause.min(Duration::from_millis(20)) } else { pause });
         }
+    }
+
+    /// How long to wait after a commit that took so long.
+    fn pause_after(&self, taken: Duration) -> Duration {
+        let interval = self.commit_interval.max((taken * PAUSE_TURNS).min(PAUSE_MAX));
+        interval.saturating_sub(taken)
     }
 
     fn should_wait(&mut self) -> bool {
@@ -123,6 +143,7 @@ impl Counting {
         while !self.clicks.is_full(self.batch_clicks_max) {
             let room = self.batch_clicks_max - self.clicks.clicks.len();
             let limit = room.min(READ_CLICKS);
+            self.breath.take();
             match self.log.read(limit, &mut self.clicks) {
                 Ok(read) if read == limit => {}
                 read => {
@@ -181,7 +202,11 @@ impl Counting {
         let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
         let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
         let lane = self.log.lane();
-        Batch { lane, claims, ..aggregator::fold(&mut self.clicks, Arc::clone(&self.merge)) }
+        Batch {
+            lane,
+            claims,
+            ..aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.breath.take())
+        }
     }
 
     /// Whether all of it has been counted, by whomever.

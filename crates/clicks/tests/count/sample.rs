@@ -83,5 +83,9 @@ fn push(clicks: &mut Clicks, sample: &Sample) {
 
 /// Counts samples into a store, as one batch.
 pub(crate) fn count(samples: &[Sample], store: &Memory) {
-    store.apply(aggregator::fold(&mut clicks(samples), aggregator::merge(|damage| panic!("{damage}"))));
+    store.apply(aggregator::fold(
+        &mut clicks(samples),
+        aggregator::merge(|| {}, |damage| panic!("{damage}")),
+        || {},
+    ));
 }
