@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
-const BATCH_CLICKS_MAX: usize = 250_000;
+const BATCH_CLICKS_MAX: usize = 100_000;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
 const CLICK_BYTES: u64 = 48;
 

@@ -42,6 +42,9 @@ use writer::Writer;
 /// split a page (it numbers pages beyond the end while it sorts them). A large batch changes 8 MB, and what is read
 /// again comes from the system's memory.
 const LINKS_WRITER_CACHE_MAX: usize = 16 << 20;
+/// Rollups of links that are asked for once are on pages of their own: what counting has just written is seldom what it
+/// touches next, and the system has it too.
+const CLICKS_WRITER_CACHE_MAX: usize = 8 << 20;
 
 /// How far the thread that writes counted clicks steps back: redirects go first, and counting still gets a tenth of a
 /// core that they would use up.
@@ -134,7 +137,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let feed = Arc::new(Feed::new(counters.version));
     let book = LinkBook::new(truth, identity.codes.clone(), Arc::clone(&feed))
         .map_err(|error| explain(&LINKS.path(directory), &error))?;
-    let clicks = CLICKS.open_to_write(directory, cache(2))?;
+    let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
     let path = CLICKS.path(directory);
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
