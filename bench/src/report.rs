@@ -79,9 +79,18 @@ impl Figure {
         self
     }
 
+    /// Rounds that alternate are compared with their neighbours: what makes a machine slow for a while makes both slow.
     fn ratio(&self) -> Option<f64> {
         let (ours, peer) = (self.ours.as_ref()?, self.peer.as_ref()?);
-        (peer.median != 0.0).then(|| ours.median / peer.median)
+        let ratios = if ours.rounds.len() == peer.rounds.len() {
+            let pairs = ours.rounds.iter().zip(&peer.rounds);
+            pairs.filter(|(_, peer)| **peer != 0.0).map(|(ours, peer)| ours / peer).collect()
+        } else if peer.median == 0.0 {
+            Vec::new()
+        } else {
+            vec![ours.median / peer.median]
+        };
+        Measured::of(ratios).map(|ratio| ratio.median)
     }
 
     fn row(&self) -> [String; 6] {

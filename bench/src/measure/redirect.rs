@@ -31,15 +31,35 @@ pub(crate) struct Options {
     /// A file with a user agent on each line, for the requests of browsers
     #[arg(long, value_name = "FILE")]
     user_agents: Option<PathBuf>,
-    /// Take the main figure alone
-    #[arg(long)]
-    main_only: bool,
+    /// Which figures to take, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Figures::ALL)]
+    figures: Vec<Figures>,
     /// 10 M links, of which the cache holds a tenth; Curtail alone
     #[arg(long)]
     large: bool,
 }
 
-/// Rounds of the figures beside the main one, at most.
+/// A group of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Figures {
+    /// Kept-alive connections, as fast as they are answered: the main figure
+    KeepAlive,
+    /// The same with the headers of browsers
+    Browsers,
+    /// One request for each connection
+    Single,
+    /// Latency at half of each server's own greatest rate, for the two kinds of connections
+    Half,
+    /// 1, 1,000 and 10,000 connections
+    Connections,
+}
+
+impl Figures {
+    const ALL: [Figures; 5] =
+        [Figures::KeepAlive, Figures::Browsers, Figures::Single, Figures::Half, Figures::Connections];
+}
+
+/// Rounds of latencies and numbers of connections, at most.
 const VARIANT_ROUNDS: usize = 3;
 /// Links of a quick run.
 const QUICK_LINKS: usize = 20_000;
@@ -86,15 +106,13 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         redirects.set_tails(agents::tails(load.headers, &agents, load.keep_alive));
         sides.compare(load, rounds, &mut redirects)
     };
-    let kept = compare(main, settings.rounds())?;
-    add_main(&mut report, &kept);
     report.note(format!(
         "a bare epoll loop with a fixed answer, which records nothing, took {:.2} us for each request and gave {:.0} requests/s: \
          the kernel's share, and the most that this client can ask for",
         floor.cpu_micros, floor.rate
     ));
-    if !options.main_only {
-        add_variants(&mut report, main, &kept, settings.rounds().min(VARIANT_ROUNDS), &mut compare)?;
+    for figures in &options.figures {
+        add(&mut report, *figures, main, settings.rounds(), &mut compare)?;
     }
     report.note("after every round Curtail had counted, and nginx had logged, exactly the redirects that were answered");
     report.publish(&settings.results())
@@ -150,45 +168,52 @@ fn add_main(report: &mut Report, kept: &Compared) {
     );
 }
 
-fn add_variants(
+fn add(
     report: &mut Report,
+    figures: Figures,
     main: Load,
-    kept: &Compared,
     rounds: usize,
     compare: &mut impl FnMut(Load, usize) -> Result<Compared>,
 ) -> Result<()> {
-    let browsers = compare(Load { headers: Headers::Browser, ..main }, rounds)?;
-    report.add(browsers.figure("headers of browsers: CPU per request", "us", |round| round.cpu_micros));
+    let few = rounds.min(VARIANT_ROUNDS);
     let single = Load { keep_alive: false, ..main };
-    let closed = compare(single, rounds)?;
+    match figures {
+        Figures::KeepAlive => add_main(report, &compare(main, rounds)?),
+        Figures::Browsers => {
+            let browsers = compare(Load { headers: Headers::Browser, ..main }, rounds)?;
+            report.add(browsers.figure("headers of browsers: CPU per request", "us", |r| r.cpu_micros));
+        }
+        Figures::Single => add_single(report, &compare(single, rounds)?),
+        Figures::Half => {
+            for (what, load) in
+                [("keep-alive at half of its rate", main), ("one request per connection at half", single)]
+            {
+                let rate = compare(load, few)?.half_rate();
+                add_latency(report, what, &compare(Load { rate, ..load }, few)?);
+            }
+        }
+        Figures::Connections => {
+            for connections in [1, 1_000, 10_000] {
+                let what = format!("{connections} connections: CPU per request");
+                let compared = compare(Load { connections, ..main }, few)?;
+                report.add(compared.figure(what, "us", |round| round.cpu_micros));
+                report.add(compared.figure("  rate on one core", "requests/s", |round| round.rate));
+                report.add(compared.figure("  p99", "us", |round| round.p99_micros));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn add_single(report: &mut Report, closed: &Compared) {
+    let cpu = closed.figure("one request per connection: CPU per request", "us", |round| round.cpu_micros);
+    report.add(cpu.target("ratio < 1"));
     report.add(
-        closed
-            .figure("one request per connection: CPU per request", "us", |r| r.cpu_micros)
-            .target("ratio < 1"),
+        closed.figure("  counting or logging the rest included", "us", |round| round.cpu_drained_micros),
     );
     report.add(closed.figure("  rate on one core", "requests/s", |round| round.rate));
     report.add(closed.figure("  server on its core", "%", |round| round.server_busy * 100.0));
-    add_latency(
-        report,
-        "keep-alive at half of its own rate",
-        &compare(Load { rate: kept.half_rate(), ..main }, rounds)?,
-    );
-    add_latency(
-        report,
-        "one request per connection at half",
-        &compare(Load { rate: closed.half_rate(), ..single }, rounds)?,
-    );
-    for connections in [1, 1_000, 10_000] {
-        let compared = compare(Load { connections, ..main }, 1)?;
-        report.add(
-            compared.figure(format!("{connections} connections: CPU per request"), "us", |round| {
-                round.cpu_micros
-            }),
-        );
-        report.add(compared.figure("  rate on one core", "requests/s", |round| round.rate));
-        report.add(compared.figure("  p99", "us", |round| round.p99_micros));
-    }
-    Ok(())
+    report.add(closed.figure("  client on its core", "%", |round| round.client_busy * 100.0));
 }
 
 fn add_latency(report: &mut Report, what: &str, compared: &Compared) {
