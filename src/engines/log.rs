@@ -3,7 +3,7 @@
 use super::Store;
 use crate::config::{Role, Settings};
 use curtail_clicks::journal;
-use curtail_clicks::kafka::{self, Topic};
+use curtail_clicks::kafka::{self, Backlog, Topic};
 use curtail_clicks::pipeline::{self, Pipeline, Retention, ShipConfig, Status, Watch, WorkConfig};
 use curtail_clicks::recorder::Recorder;
 use std::path::Path;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
 const BATCH_CLICKS_MAX: usize = 100_000;
+/// The same for workers, which have no visitors to be small for, and a way to the store that large batches make up for.
+const WORKER_BATCH_CLICKS_MAX: usize = 250_000;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
 const CLICK_BYTES: u64 = 48;
 
@@ -27,6 +29,8 @@ pub(crate) struct Pipelines {
     main: Pipeline,
     /// Counts what nodes have shipped, beside a main one that ships.
     worker: Option<Pipeline>,
+    /// What waits between nodes and workers.
+    backlog: Option<Backlog>,
 }
 
 impl Recording {
@@ -58,17 +62,18 @@ impl Recording {
                 waiting_clicks_max,
             };
             let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
-            return Ok(Recording { recorders, pipelines: Pipelines { main, worker: None } });
+            return Ok(Recording { recorders, pipelines: Pipelines { main, worker: None, backlog: None } });
         };
         let topic = Topic::find_or_recall(&kafka, &*store.rollups).await?;
         let (recorders, reader, keeper) = journal::open(config, &counted)?;
         let config = ShipConfig { geo_path, journal, interval: clicks.commit_interval, waiting_clicks_max };
+        let backlog = Some(Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?);
         let main = pipeline::ship(config, reader, keeper, kafka, topic)?;
         let worker = match settings.server.role {
             Role::All => Some(Pipelines::work(settings, folder, store).await?.main),
             Role::App | Role::Worker => None,
         };
-        Ok(Recording { recorders, pipelines: Pipelines { main, worker } })
+        Ok(Recording { recorders, pipelines: Pipelines { main, worker, backlog } })
     }
 }
 
@@ -81,15 +86,20 @@ impl Pipelines {
             folder: folder.to_owned(),
             retention: retention(settings),
             commit_interval: settings.clicks.commit_interval,
-            batch_clicks_max: BATCH_CLICKS_MAX,
+            batch_clicks_max: WORKER_BATCH_CLICKS_MAX,
         };
+        let backlog = Some(Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?);
         let main = pipeline::work(config, &kafka, topic, store.rollups.clone())?;
-        Ok(Pipelines { main, worker: None })
+        Ok(Pipelines { main, worker: None, backlog })
     }
 
     /// What tells how far it is.
     pub(crate) fn watch(&self) -> Watch {
-        self.main.watch()
+        let watch = self.main.watch();
+        match &self.backlog {
+            Some(backlog) => watch.beside(backlog.clone()),
+            None => watch,
+        }
     }
 
     /// Counts or ships what there is, for as long as the deadline allows. May block.

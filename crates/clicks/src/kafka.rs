@@ -4,6 +4,7 @@
 //! it had not been told of is sent again by the next one; a worker keeps in the store, together with what it counted, how
 //! far it got in each partition and with each stream of a node, and thereby knows what it has counted before.
 
+mod backlog;
 mod broker;
 mod consumer;
 mod outbox;
@@ -12,6 +13,7 @@ mod poison;
 mod producer;
 mod topic;
 
+pub use backlog::Backlog;
 pub use consumer::KafkaLog;
 pub use producer::IN_FLIGHT_MAX;
 pub use topic::{Topic, TopicError};

@@ -25,6 +25,8 @@ pub use status::{Part, Status};
 
 use crate::geo::{Geo, GeoError};
 use crate::journal::{Keeper, Meter, Reader};
+#[cfg(feature = "kafka")]
+use crate::kafka::Backlog;
 use crate::log::EmbeddedLog;
 use crate::shipper::Shipper;
 use counting::Counting;
@@ -96,13 +98,37 @@ pub struct Watch {
     shared: Arc<Shared>,
     /// Nothing where nobody records.
     meter: Option<Meter>,
+    /// Nothing where no log is between nodes, or where nobody asks what waits in it.
+    #[cfg(feature = "kafka")]
+    backlog: Option<Backlog>,
 }
 
 impl Watch {
     /// How far counting is.
     pub fn status(&self) -> Status {
         let journal = self.meter.as_ref().map(Meter::counts).unwrap_or_default();
-        self.shared.status(&journal)
+        let mut status = self.shared.status(&journal);
+        #[cfg(feature = "kafka")]
+        {
+            status.log_waiting = self.backlog.as_ref().and_then(Backlog::waiting);
+        }
+        status
+    }
+
+    /// The same, which also says what waits in the log of all nodes.
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn beside(self, backlog: Backlog) -> Watch {
+        Watch { backlog: Some(backlog), ..self }
+    }
+
+    fn of(shared: Arc<Shared>, meter: Option<Meter>) -> Watch {
+        Watch {
+            shared,
+            meter,
+            #[cfg(feature = "kafka")]
+            backlog: None,
+        }
     }
 }
 
@@ -132,7 +158,7 @@ pub fn start(
         step_back();
         counting.run();
     })?;
-    let watch = Watch { shared, meter: Some(meter) };
+    let watch = Watch::of(shared, Some(meter));
     Ok(Pipeline { watch, main, main_ended, keeper: Some(keep(keeper)?), retention: Some(retention) })
 }
 

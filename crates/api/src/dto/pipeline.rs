@@ -35,6 +35,9 @@ pub(crate) struct PipelineJson {
     damaged: u64,
     /// What waits in this process.
     lag: LagJson,
+    /// Clicks of all nodes that are in the log between nodes and that no worker has counted. `null` where there is no such
+    /// log, and while it cannot be asked.
+    log_waiting: Option<u64>,
     /// Disk that the journal takes.
     journal_bytes: u64,
     /// Partitions of the log that this worker counts.
@@ -87,6 +90,7 @@ impl From<&Status> for PipelineJson {
                 milliseconds: status.lag_ms,
                 backlog_bytes: status.backlog_bytes,
             },
+            log_waiting: status.log_waiting,
             journal_bytes: status.journal_bytes,
             partitions: status.partitions,
             commits: CommitsJson {

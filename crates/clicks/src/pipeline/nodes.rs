@@ -63,7 +63,7 @@ pub fn ship(
         step_back();
         shipping.run();
     })?;
-    let watch = Watch { shared, meter: Some(meter) };
+    let watch = Watch::of(shared, Some(meter));
     Ok(Pipeline { watch, main, main_ended, keeper: Some(keep(keeper)?), retention: None })
 }
 
@@ -81,6 +81,6 @@ pub fn work(
     let mut counting =
         Counting::new(Box::new(log), rollups, Arc::clone(&shared), commit_interval, batch_clicks_max, None);
     let (main, main_ended) = main_thread("counting", move || counting.run())?;
-    let watch = Watch { shared, meter: None };
+    let watch = Watch::of(shared, None);
     Ok(Pipeline { watch, main, main_ended, keeper: None, retention: Some(retention) })
 }

@@ -35,6 +35,8 @@ pub struct Status {
     pub lag_clicks: u64,
     /// The age of the oldest of them, in milliseconds.
     pub lag_ms: u64,
+    /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it cannot be asked.
+    pub log_waiting: Option<u64>,
     /// Bytes that earlier processes left in the journal and that have not been read yet.
     pub backlog_bytes: u64,
     /// Bytes of this process's clicks that wait to be counted.
@@ -125,6 +127,7 @@ impl Shared {
             rollups_damaged: read(&self.rollups_damaged),
             lag_clicks: journal.waiting + read(&self.folding) + read(&self.tally.waiting),
             lag_ms: age.max(0) as u64,
+            log_waiting: None,
             backlog_bytes: journal.backlog_bytes,
             waiting_bytes: journal.waiting_bytes,
             journal_bytes: journal.bytes,

@@ -6,10 +6,12 @@ use crate::support::{
     start_worker, until, until_counted, until_status,
 };
 use crate::topic::Topic;
+use curtail_clicks::kafka::{self, Backlog};
 use curtail_clicks::log::record::Poison;
 use curtail_clicks::pipeline::Part;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 on_each_engine!(
     what_a_node_records_a_worker_counts_once,
@@ -17,6 +19,7 @@ on_each_engine!(
     workers_come_and_go_while_clicks_come_and_each_is_counted_once,
     what_is_no_click_is_set_aside_and_holds_nothing_up,
     a_topic_that_was_made_anew_is_counted_from_its_front,
+    everybody_can_tell_what_waits_between_nodes_and_workers,
 );
 
 fn what_a_node_records_a_worker_counts_once(engine: Engine) {
@@ -43,6 +46,24 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     // Everything is released: a node that starts over has nothing to say.
     let again = ship(&journal, &topic.config, &found, 0..0);
     assert_eq!((again.shipped, again.backlog_bytes), (0, 0));
+}
+
+fn everybody_can_tell_what_waits_between_nodes_and_workers(engine: Engine) {
+    let place = Place::new(engine);
+    let topic = Topic::new(3);
+    let store = place.open();
+    let rollups = &store.rollups;
+    let found = find(&topic, rollups);
+    ship(&place.journal(), &topic.config, &found, 1..501);
+    // As a node finds it that starts while no broker answers.
+    let unknown = kafka::Topic { cluster: None, ..found.clone() };
+    let backlogs = [found.clone(), unknown]
+        .map(|topic_of| Backlog::watch(&topic.config, topic_of, Arc::clone(rollups)).unwrap());
+    let waits = |backlogs: &[Backlog; 2]| backlogs.each_ref().map(Backlog::waiting);
+    until(|| format!("{:?}", waits(&backlogs)), || waits(&backlogs) == [Some(500); 2]);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until(|| format!("{:?}", waits(&backlogs)), || waits(&backlogs) == [Some(0); 2]);
+    worker.drain(SOON);
 }
 
 fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
