@@ -174,7 +174,7 @@ impl Links for CoherentLinks {
         self.links.resolve_newest(code)
     }
 
-    fn unwritten(&self, code: &str) -> Option<Vec<u8>> {
+    fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         self.links.unwritten(code)
     }
 

@@ -170,8 +170,10 @@ impl Shared {
         {
             return Resolution::Link(record.into());
         }
-        let unwritten = self.sources.links.unwritten(code);
-        unwritten.map_or(Resolution::Unavailable, |record| Resolution::Link(record.into()))
+        match self.sources.links.unwritten(code).await {
+            Ok(Some(record)) => Resolution::Link(record.into()),
+            Ok(None) | Err(_) => Resolution::Unavailable,
+        }
     }
 
     /// Asks the store for what ends soon, while it is still being served.

@@ -13,31 +13,34 @@ mod asking;
 mod journal;
 mod keeper;
 mod leases;
+mod making;
 mod record;
+mod statistics;
 mod unwritten;
 
 pub use journal::{Contents, OpenError, read_segment};
+pub use record::link_in;
+pub use statistics::Statistics;
 
 use crate::coherent_links::Others;
-use curtail_model::{Code, Codes, Link};
-use curtail_store::{Brought, Create, Created, Deferred, Links, Refused, StoreError, WhenMade};
-use journal::{Journal, Old, Order};
+use curtail_model::{Codes, Link, LinkId};
+use curtail_store::{Brought, Deferred, Links, StoreError};
+use journal::{Journal, Old};
 use leases::Leases;
 use record::Payload;
+use statistics::Counts;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::task::AbortHandle;
+use tokio::task;
+use tokio::time::timeout;
 use unwritten::{Entry, Unwritten};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// More new links than this in one call are an import: the store takes them faster than a journal and the store.
-const AT_ONCE_MAX: usize = 64;
-/// How long a create waits for room while the store takes links.
-const ROOM_PATIENCE: Duration = Duration::from_secs(1);
-/// How long whoever asks about a link waits for it to be brought.
+/// How long whoever reads a link waits for it to be brought.
 const BRING_PATIENCE: Duration = Duration::from_secs(1);
 /// A batch that takes longer than this hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(1);
@@ -79,56 +82,18 @@ struct Inner {
     journal: Journal,
     /// Since when the batch that is under way is.
     attempt: Mutex<Option<Instant>>,
+    /// Links that others cannot find yet, because Redis did not take them.
+    unleft: Mutex<VecDeque<LinkId>>,
     fails: AtomicBool,
     closed: AtomicBool,
     counts: Counts,
 }
 
-#[derive(Default)]
-struct Counts {
-    acknowledged: AtomicU64,
-    written: AtomicU64,
-    repeated: AtomicU64,
-    refused: AtomicU64,
-    failures: AtomicU64,
-    backlogged: AtomicU64,
-    damaged: AtomicU64,
-}
-
+/// What works until the end.
 struct Background {
-    tasks: Vec<AbortHandle>,
+    tasks: Vec<task::JoinHandle<()>>,
+    leasing: Option<task::JoinHandle<()>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// How writing behind fares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Statistics {
-    /// Links that wait.
-    pub waiting: usize,
-    /// The room that they take, in bytes.
-    pub bytes: u64,
-    /// All room there is.
-    pub budget: u64,
-    /// For how long the oldest has waited in this process.
-    pub age: Duration,
-    /// Ids that can be given without asking the store.
-    pub ids: usize,
-    /// Whether the store does not take any.
-    pub stuck: bool,
-    /// Links acknowledged.
-    pub acknowledged: u64,
-    /// Links that the store took.
-    pub written: u64,
-    /// Links that it had already.
-    pub repeated: u64,
-    /// Links that it refused for good.
-    pub refused: u64,
-    /// Batches that failed and were tried again.
-    pub failures: u64,
-    /// Creates that found no room.
-    pub backlogged: u64,
-    /// Bytes of the journal that were damaged.
-    pub damaged: u64,
 }
 
 impl WriteBehind {
@@ -145,7 +110,8 @@ impl WriteBehind {
             // New links go straight to the store until there are ids.
             tracing::warn!(%error, "no ids could be leased; trying again");
         }
-        this.spawn(keeper::lease(this.inner.clone()));
+        this.lock().leasing = Some(tokio::spawn(keeper::lease(this.inner.clone())));
+        this.spawn(keeper::leave_what_was_not(this.inner.clone()));
         Ok(this)
     }
 
@@ -198,36 +164,15 @@ impl WriteBehind {
             leases,
             journal,
             attempt: Mutex::new(None),
+            unleft: Mutex::default(),
             fails: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             counts,
         });
-        let background = Background { tasks: Vec::new(), thread: Some(thread) };
+        let background = Background { tasks: Vec::new(), leasing: None, thread: Some(thread) };
         let this = WriteBehind { inner, background: Arc::new(Mutex::new(background)) };
         this.spawn(keeper::bring(this.inner.clone()));
         Ok(this)
-    }
-
-    /// How it fares.
-    pub fn statistics(&self) -> Statistics {
-        let this = &self.inner;
-        let (waiting, bytes, age) = this.unwritten.backlog();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Statistics {
-            waiting,
-            bytes,
-            budget: this.budget,
-            age,
-            ids: this.leases.left(),
-            stuck: this.is_stuck(),
-            acknowledged: count(&this.counts.acknowledged),
-            written: count(&this.counts.written),
-            repeated: count(&this.counts.repeated),
-            refused: count(&this.counts.refused),
-            failures: count(&this.counts.failures),
-            backlogged: count(&this.counts.backlogged),
-            damaged: count(&this.counts.damaged),
-        }
     }
 
     /// Ends: what waits is brought, within `patience`; what still waits then is for the next start. From now on new links go
@@ -237,8 +182,15 @@ impl WriteBehind {
         this.closed.store(true, Ordering::Release);
         this.leases.close();
         let drained = this.unwritten.is_drained(patience).await;
-        let tasks = std::mem::take(&mut self.lock().tasks);
-        tasks.iter().for_each(AbortHandle::abort);
+        let leasing = self.lock().leasing.take();
+        self.lock().tasks.iter().for_each(task::JoinHandle::abort);
+        if let Some(mut leasing) = leasing
+            // A lease that is being taken is noted first, so that it can be released.
+            && timeout(HANGS_AFTER, &mut leasing).await.is_err()
+        {
+            leasing.abort();
+        }
+        this.leases.close();
         let over = this.leases.over();
         if !drained {
             let left = this.unwritten.backlog().0;
@@ -255,7 +207,8 @@ impl WriteBehind {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.lock().tasks.push(tokio::spawn(task).abort_handle());
+        let task = tokio::spawn(task);
+        self.lock().tasks.push(task);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Background> {
@@ -265,7 +218,7 @@ impl WriteBehind {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.tasks.iter().chain(&self.leasing).for_each(task::JoinHandle::abort);
         // It ends with the last order; nobody waits for it, because its files are synced with each one.
         drop(self.thread.take());
     }
@@ -306,80 +259,19 @@ fn recall(old: Old, codes: &Codes, unwritten: &Unwritten, leases: &Leases) -> u6
 }
 
 impl Inner {
-    /// Acknowledges links that need no check; nothing if there are no ids for them.
-    async fn acknowledge(
-        &self,
-        creates: Vec<Create>,
-    ) -> Result<Result<Vec<Created>, Vec<Create>>, StoreError> {
-        let Some(ids) = self.leases.take(creates.len()) else { return Ok(Err(creates)) };
-        let links: Vec<_> = creates
-            .into_iter()
-            .zip(&ids)
-            .filter_map(|(create, &(id, version))| {
-                let code = Code::known(self.codes.encode(id)?);
-                Some(create.made(id, code, version))
-            })
-            .collect();
-        let entries: Vec<Entry> = links.iter().map(Entry::new).collect();
-        let weight = entries.iter().map(Entry::weight).sum();
-        let patience = if self.is_stuck() { Duration::ZERO } else { ROOM_PATIENCE };
-        if !self.unwritten.take_room(weight, patience).await {
-            ids.iter().for_each(|&(id, _)| self.leases.settled(id));
-            self.counts.backlogged.fetch_add(1, Ordering::Relaxed);
-            let (waiting, _, age) = self.unwritten.backlog();
-            let (mib, age) = (self.budget >> 20, age.as_secs());
-            return Err(StoreError::Backlogged(format!(
-                "{waiting} links fill the {mib} MiB of cache.write_behind_bytes, the oldest for {age} s"
-            )));
-        }
-        let kept = entries.clone();
-        self.journal.write(|tell| Order::Links { links: entries, tell }).await?;
-        self.counts.acknowledged.fetch_add(links.len() as u64, Ordering::Relaxed);
-        if let Some(second) = &self.others.second {
-            let left = kept.iter().map(|entry| keeper::leave(self, second, entry.id, &entry.payload));
-            futures_util::future::join_all(left).await;
-        }
-        Ok(Ok(links.into_iter().map(|link| Created { link, when: WhenMade::Now }).collect()))
-    }
-
-    /// Makes links of one kind: all need a check, or none does.
-    async fn make(
-        &self,
-        creates: Vec<Create>,
-        plain: bool,
-    ) -> Result<Vec<Result<Created, Refused>>, StoreError> {
-        let creates = if plain && !self.closed.load(Ordering::Acquire) {
-            match self.acknowledge(creates).await? {
-                Ok(made) => return Ok(made.into_iter().map(Ok).collect()),
-                Err(creates) => creates,
-            }
-        } else {
-            creates
-        };
-        // What was acknowledged here before is found again.
-        if creates.iter().any(|create| create.link.reuse) && !self.unwritten.is_drained(BRING_PATIENCE).await
-        {
-            let error = "links that may be given again are still on their way to the store";
-            return Err(StoreError::Unavailable(error.into()));
-        }
-        self.links.create(creates).await
-    }
-
-    /// Brings a link to the store ahead of its turn.
+    /// Brings a link to the store ahead of its turn, within the time that the store allows itself.
     async fn bring(&self, link: Link) -> Result<(), StoreError> {
         let id = link.id;
-        let brought = tokio::time::timeout(BRING_PATIENCE, self.deferred.bring(vec![link])).await;
-        let late = || StoreError::Unavailable("the store did not take a new link in time".into());
-        match brought.map_err(|_| late())??.pop() {
+        match self.deferred.bring(vec![link]).await?.pop() {
             Some(Brought::Now | Brought::Before) => {
                 self.unwritten.forget(id);
                 if let Some(second) = &self.others.second {
-                    second.forget_unwritten(&[id]).await;
+                    second.forget_unwritten(self.store, &[id]).await;
                 }
                 Ok(())
             }
             Some(Brought::Refused(why)) => Err(StoreError::Unavailable(why)),
-            None => Err(late()),
+            None => Err(StoreError::Unavailable("the store said nothing of a new link".into())),
         }
     }
 
@@ -397,10 +289,4 @@ impl Inner {
         *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.fails.store(!well, Ordering::Release);
     }
-}
-
-/// Whether a link can be made without asking what there is.
-fn is_plain(create: &Create) -> bool {
-    let Create { link, idempotency, .. } = create;
-    idempotency.is_none() && link.code.is_none() && !link.reuse && link.max_clicks.is_none()
 }

@@ -13,10 +13,10 @@ pub trait Links: Send + Sync {
         self.resolve(code)
     }
 
-    /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, as this process
-    /// remembers it: for who cannot ask the store.
-    fn unwritten(&self, _code: &str) -> Option<Vec<u8>> {
-        None
+    /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from wherever that is
+    /// known: for who cannot ask the store.
+    fn unwritten<'a>(&'a self, _code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Makes links, in order, each on its own: one refused leaves the others untouched. All that is answered is durable.

@@ -1,12 +1,14 @@
 //! The trait [`Links`] over what waits and the store behind it.
 
-use super::record::{self, Framed, Payload};
-use super::{AT_ONCE_MAX, Inner, WriteBehind, is_plain};
+use super::making::{AT_ONCE_MAX, is_plain};
+use super::record::{self, Framed, link_in};
+use super::{BRING_PATIENCE, Inner, WriteBehind};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
     Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
+use tokio::time::timeout;
 
 /// How a link is named.
 #[derive(Clone, Copy)]
@@ -22,12 +24,9 @@ impl Inner {
 
     /// A link that another process has acknowledged, if the store does not have it yet.
     async fn elsewhere(&self, id: LinkId) -> Option<Link> {
-        let bytes = self.others.second.as_ref()?.unwritten(id).await?;
+        let bytes = self.others.second.as_ref()?.unwritten(self.store, id).await?;
         match record::unframe(&bytes, record::seed_of(self.store)) {
-            Framed::Record { payload, .. } => match record::read(payload, &self.codes)? {
-                Payload::Link(link) if link.id == id => Some(*link),
-                Payload::Link(_) | Payload::Lease { .. } => None,
-            },
+            Framed::Record { payload, .. } => link_in(payload, &self.codes).filter(|link| link.id == id),
             Framed::CutOff | Framed::Other => None,
         }
     }
@@ -56,7 +55,8 @@ impl Inner {
         };
         let Some(id) = id else { return self.read(name, seen).await };
         if let Some(link) = self.waiting(id).await {
-            if self.bring(link.clone()).await.is_err() {
+            let brought = timeout(BRING_PATIENCE, self.bring(link.clone())).await;
+            if !matches!(brought, Ok(Ok(()))) {
                 return Ok(Some(link));
             }
             return self.read(name, Seen::NEWEST).await;
@@ -145,9 +145,11 @@ impl Links for WriteBehind {
         Box::pin(self.inner.resolve(code, true))
     }
 
-    fn unwritten(&self, code: &str) -> Option<Vec<u8>> {
-        let link = self.inner.unwritten.get(self.inner.id_of(code)?)?;
-        Some(Target::pack(&link))
+    fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let Some(id) = self.inner.id_of(code) else { return Ok(None) };
+            Ok(self.inner.waiting(id).await.map(|link| Target::pack(&link)))
+        })
     }
 
     fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {

@@ -6,8 +6,8 @@ use super::{Inner, record};
 use crate::redis::Redis;
 use curtail_model::{LinkId, Target};
 use curtail_store::{Brought, StoreError};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -52,17 +52,17 @@ async fn tell(this: &Inner, brought: &[Next]) {
     if let Some(second) = &this.others.second
         && !ids.is_empty()
     {
-        second.forget_unwritten(&ids).await;
+        second.forget_unwritten(this.store, &ids).await;
     }
     for next in brought.iter().filter(|next| next.since.elapsed() > LATE) {
         this.others.announce(next.link.code.as_str(), next.link.version, Some(&Target::pack(&next.link)));
     }
 }
 
-/// Leases ids ahead and releases what is over, for ever.
+/// Leases ids ahead and releases what is over, until the end.
 pub(super) async fn lease(this: Arc<Inner>) {
     let mut pause = PAUSE;
-    loop {
+    while !this.closed.load(Ordering::Acquire) {
         let over = this.leases.over();
         let kept = if over.is_empty() {
             Ok(())
@@ -133,13 +133,36 @@ impl Inner {
     }
 }
 
-/// Leaves new links for other processes to find.
+/// Leaves a new link for other processes to find; what does not arrive at once is tried again.
 pub(super) async fn leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) {
+    if !try_to_leave(this, second, id, payload).await {
+        this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+    }
+}
+
+async fn try_to_leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) -> bool {
     let mut bytes = Vec::new();
     record::frame(payload, record::seed_of(this.store), &mut bytes);
-    second.put_unwritten(id, &bytes).await;
+    let arrived = second.put_unwritten(this.store, id, &bytes).await;
     if !this.unwritten.contains(id) {
         // It was brought meanwhile, by who did not find it there.
-        second.forget_unwritten(&[id]).await;
+        second.forget_unwritten(this.store, &[id]).await;
+    }
+    arrived
+}
+
+/// Leaves what Redis did not take, until it has arrived or the store has it, for ever.
+pub(super) async fn leave_what_was_not(this: Arc<Inner>) {
+    let Some(second) = this.others.second.clone() else { return };
+    let next = || this.unleft.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    loop {
+        sleep(PAUSE).await;
+        while let Some(id) = next() {
+            let Some(link) = this.unwritten.get(id) else { continue };
+            if !try_to_leave(&this, &second, id, &record::link(&link)).await {
+                this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+                break;
+            }
+        }
     }
 }

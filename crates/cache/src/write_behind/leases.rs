@@ -107,6 +107,7 @@ impl Leases {
     /// Gives no more ids.
     pub(super) fn close(&self) {
         self.lock().iter_mut().for_each(|held| held.ids.clear());
+        self.changed.notify_one();
     }
 
     /// Waits until something may be to be leased or released.

@@ -143,6 +143,14 @@ pub(super) fn read(payload: &[u8], codes: &Codes) -> Option<Payload> {
     }
 }
 
+/// The link in a payload; nothing where it is none of this version's, or no link.
+pub fn link_in(payload: &[u8], codes: &Codes) -> Option<Link> {
+    match read(payload, codes)? {
+        Payload::Link(link) => Some(*link),
+        Payload::Lease { .. } => None,
+    }
+}
+
 fn read_link(rest: &mut Reader<'_>, codes: &Codes) -> Option<Link> {
     let id = LinkId::new(rest.number()?)?;
     let (version, created_at) = (rest.number()?, Timestamp::from_millis(rest.number()?.cast_signed()));

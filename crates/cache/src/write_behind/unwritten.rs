@@ -3,7 +3,7 @@
 
 use super::journal;
 use super::leases::Leases;
-use super::record::{self, Payload, framed_length};
+use super::record::{self, framed_length, link_in};
 use curtail_model::{Codes, Link, LinkId};
 use foldhash::{HashMap, HashMapExt};
 use std::collections::{BTreeMap, VecDeque};
@@ -159,7 +159,7 @@ impl Unwritten {
     /// A link that waits.
     pub(super) fn get(&self, id: LinkId) -> Option<Link> {
         let state = self.lock();
-        self.read(state.payloads.get(&id)?)
+        link_in(state.payloads.get(&id)?, &self.codes)
     }
 
     pub(super) fn contains(&self, id: LinkId) -> bool {
@@ -181,7 +181,7 @@ impl Unwritten {
                 if places > 0 {
                     let waiting = state.queue.iter().take(places);
                     let next = waiting.filter_map(|waiting| {
-                        let link = self.read(state.payloads.get(&waiting.id)?)?;
+                        let link = link_in(state.payloads.get(&waiting.id)?, &self.codes)?;
                         Some(Next { link, since: waiting.since })
                     });
                     return (places, next.collect());
@@ -230,13 +230,6 @@ impl Unwritten {
         let state = self.lock();
         let age = state.queue.front().map_or(Duration::ZERO, |waiting| waiting.since.elapsed());
         (state.queue.len(), state.bytes, age)
-    }
-
-    fn read(&self, payload: &[u8]) -> Option<Link> {
-        match record::read(payload, &self.codes) {
-            Some(Payload::Link(link)) => Some(*link),
-            _ => None,
-        }
     }
 
     /// Removes the files that hold nothing that waits.

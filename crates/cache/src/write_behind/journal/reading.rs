@@ -102,7 +102,9 @@ mod tests {
             assert_eq!(contents.damaged, 0, "{length} bytes");
             let mut zeros = whole[..length].to_vec();
             zeros.resize(whole.len() + 4096, 0);
-            assert_eq!(read(&zeros).0, found, "zeros from {length}");
+            // Zeros may be just what was missing.
+            let found = read(&zeros).0;
+            assert!(payloads.starts_with(&found) && found.len() >= complete, "zeros from {length}");
         }
     }
 }

@@ -85,13 +85,18 @@ async fn of_a_lease_and_a_choice_at_the_same_time_one_sees_the_other() {
         }
         ids
     };
-    let choosing = async {
+    // They come towards each other.
+    let choose = async |first: u64| {
         let mut ids = HashSet::new();
-        for id in start..start + 400 {
+        for id in (start..start + 400).rev().filter(|id| id % 4 == first) {
             let made = make(&*store.links, create(with_code("https://example.com/", &code(id)))).await;
             ids.extend(made.ok().map(|made| made.link.id));
         }
         ids
+    };
+    let choosing = async {
+        let (one, two, three, four) = tokio::join!(choose(0), choose(1), choose(2), choose(3));
+        [one, two, three, four].into_iter().flatten().collect::<HashSet<_>>()
     };
     let (leased, chosen) = tokio::join!(leasing, choosing);
     assert!(leased.is_disjoint(&chosen), "{:?}", leased.intersection(&chosen).next());
@@ -113,8 +118,9 @@ async fn a_link_that_cannot_be_kept_is_refused_alone() {
     );
 
     let mut large = acknowledged(&store, &lease, 5);
-    // More words than an index takes for one link.
-    large.notes = Some((0..200_000).map(|n| format!("{n:x} ")).collect());
+    // More than a row of an index takes.
+    large.tags =
+        vec![(0..5_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()];
     let outcomes = store.deferred.bring(vec![acknowledged(&store, &lease, 4), large]).await.unwrap();
     assert!(matches!(&outcomes[..], [Brought::Now, Brought::Refused(_)]), "{outcomes:?}");
 }
