@@ -1,8 +1,10 @@
 //! What `/metrics` shows: a look at each part's own counters, taken when somebody asks.
 
+mod new_links;
+
 use crate::engines::Second;
 use curtail_api::Requests;
-use curtail_cache::SharedCache;
+use curtail_cache::{SharedCache, WriteBehind};
 use curtail_clicks::pipeline::{Status, Watch};
 use curtail_redirect::Shared;
 use curtail_redirect::counters::{Counters, Outcome};
@@ -32,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) cache: Arc<SharedCache>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) second: Second,
+    pub(crate) journal: Option<WriteBehind>,
     pub(crate) api: Arc<Requests>,
 }
 
@@ -71,6 +74,9 @@ impl Collector for Server {
         self.connections(&mut encoder)?;
         self.cache(&mut encoder)?;
         self.second(&mut encoder)?;
+        if let Some(journal) = &self.journal {
+            new_links::encode(journal, &mut encoder)?;
+        }
         self.api(&mut encoder)
     }
 }

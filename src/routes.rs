@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use curtail_api::Peer;
+use curtail_cache::WriteBehind;
 use curtail_redirect::{Elsewhere, pages};
 use curtail_runtime::health::Health;
 use curtail_runtime::metrics::Metrics;
@@ -18,11 +19,11 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// What answers on the main port when the path is none of a link.
-pub(crate) fn elsewhere(api: Router, health: Arc<Health>) -> Elsewhere {
+pub(crate) fn elsewhere(api: Router, health: Arc<Health>, journal: Option<WriteBehind>) -> Elsewhere {
     let pages = Router::new()
         .route("/", get(|| async { page(StatusCode::OK, pages::home()) }))
         .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready).with_state(health))
+        .route("/readyz", get(ready).with_state((health, journal)))
         .route(
             "/robots.txt",
             get(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], pages::ROBOTS) }),
@@ -65,10 +66,16 @@ pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: S
     }
 }
 
-/// Ready, or not any more, because the process is about to stop.
-async fn ready(State(health): State<Arc<Health>>) -> Response {
+/// Ready, or not any more, because the process is about to stop. Where new links wait for the store, how many: a process
+/// without room for more of them still redirects, so it stays ready.
+async fn ready(State((health, journal)): State<(Arc<Health>, Option<WriteBehind>)>) -> Response {
     if health.is_ready() {
-        "ok\n".into_response()
+        let waiting = journal.map(|journal| journal.statistics()).map(|status| {
+            let (waiting, age) = (status.waiting, status.age.as_secs());
+            let taken = status.bytes * 100 / status.budget.max(1);
+            format!("new links waiting: {waiting}, the oldest for {age} s, {taken} % of the room taken\n")
+        });
+        format!("ok\n{}", waiting.unwrap_or_default()).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
     }

@@ -13,6 +13,9 @@ mod support {
     //! A real server, a client for it, and the engines behind it.
     pub(crate) mod http;
     pub(crate) mod mmdb;
+    #[expect(dead_code, reason = "the tests of the store do more with servers than those of the whole")]
+    #[path = "../../crates/store/tests/promises/postgres/cluster.rs"]
+    pub(crate) mod postgres;
     pub(crate) mod server;
     pub(crate) mod services;
 }
@@ -29,4 +32,5 @@ mod promises {
     mod limits;
     mod places;
     mod redirects;
+    mod write_behind;
 }

@@ -26,6 +26,7 @@ use api::Api;
 use cache::Cache;
 use clicks::Clicks;
 use codes::Codes;
+use curtail_cache::Strategy;
 use database::Database;
 use geo::Geo;
 use kafka::Kafka;
@@ -92,6 +93,19 @@ impl Settings {
                 "kafka.brokers",
                 "needs database.url: workers count into a store that is shared",
             );
+        }
+        if self.cache.strategy == Strategy::WriteBehind {
+            if !shared {
+                read.contradiction(
+                    "cache.strategy",
+                    "is write-behind, which needs database.url: SQLite writes to this very disk, so no journal is faster",
+                );
+            } else if self.redis.urls.is_empty() {
+                read.contradiction(
+                    "cache.strategy",
+                    "is write-behind, which needs redis.url: other servers find new links there until PostgreSQL has them",
+                );
+            }
         }
         if !self.redis.urls.is_empty() && !shared {
             read.contradiction(

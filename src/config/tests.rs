@@ -156,6 +156,11 @@ fn settings_that_contradict_each_other_are_a_mistake() {
     assert_eq!(same, ["CURTAIL_ADMIN_LISTEN: admin_listen is the same as listen: give each its own port"]);
     let small = Sources::new().flag("--set", "clicks.journal_bytes", "4MiB").mistakes();
     assert!(small[0].contains("two segments of 16MiB"), "{small:?}");
+    let behind = || Sources::new().flag("--set", "cache.strategy", "write-behind");
+    let embedded = behind().mistakes();
+    assert!(embedded[0].contains("write-behind, which needs database.url: SQLite"), "{embedded:?}");
+    let alone = behind().variable("CURTAIL_DATABASE_URL", "postgres://host/curtail").mistakes();
+    assert!(alone[0].contains("write-behind, which needs redis.url"), "{alone:?}");
 }
 
 #[test]

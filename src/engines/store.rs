@@ -2,9 +2,10 @@
 
 use crate::config::{Secret, Settings};
 use curtail_cache::Sources;
+use curtail_model::Codes;
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::sqlite::{self, Sqlite};
-use curtail_store::{Keys, Links, Notifications, Rollups};
+use curtail_store::{Deferred, Keys, Links, Notifications, Rollups};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,9 @@ pub(crate) struct Store {
     pub(crate) rollups: Arc<dyn Rollups>,
     /// How processes that share it tell each other of changes; one that has it alone need not.
     pub(crate) notifications: Option<Arc<dyn Notifications>>,
+    /// How links come there that were acknowledged before, and the codes that they have; nothing where a link is
+    /// acknowledged by being there.
+    pub(crate) deferred: Option<(Arc<dyn Deferred>, Codes)>,
     /// What only this store knows.
     pub(crate) secret: [u8; 16],
     /// How long a redirect waits for it.
@@ -41,6 +45,7 @@ impl Store {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             notifications: Some(store.notifications.clone()),
+            deferred: Some((store.deferred.clone(), store.codes.clone())),
             secret: store.secret,
             budget: settings.database.budget,
             engine: Engine::Postgres(store),
@@ -60,6 +65,7 @@ impl Store {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             notifications: None,
+            deferred: None,
             secret: store.secret,
             budget: Sources::EMBEDDED_BUDGET,
             engine: Engine::Sqlite(store),

@@ -1,13 +1,13 @@
 //! The roles that serve visitors: `all`, which does everything in one process, and `app`, which leaves counting to workers
 //! where Kafka is set. Any request may go to any such process, and one may vanish at any moment.
 //!
-//! Up: folder, store, keys, journal, pipeline, caches, cores. Down: readiness is taken back, the cores stop accepting and
-//! answer what is under way, the bus is left, the pipeline counts or ships what they recorded, the store closes.
+//! Up: folder, store, keys, journal, pipeline, caches, new links that wait, cores. Down: readiness is taken back, the cores stop accepting and
+//! answer what is under way, new links are brought to the store, the bus is left, the pipeline counts or ships what they recorded, the store closes.
 
 use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
-use crate::engines::{self, Pipelines, Recording, Second, Store};
+use crate::engines::{self, Behind, Pipelines, Recording, Second, Store};
 use crate::{first_key, metrics, routes};
 use anyhow::Context;
 use curtail_api::Api;
@@ -49,15 +49,16 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
     let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
     let second = Second::open(settings, &store, &cache).await?;
+    let behind = Behind::open(settings, folder.path(), &store, &second).await?;
     let passwords = Passwords::default();
     let shared = Arc::new(Shared {
         resolver: Resolver::new(Sources {
-            links: store.links.clone(),
+            links: behind.links.clone(),
             layers: layers.clone(),
             second: second.redis.clone(),
             store_budget: store.budget,
         }),
-        links: store.links.clone(),
+        links: behind.links.clone(),
         guesses: Guesses::new(passwords.clone()),
         not_found_url: settings.redirect.not_found_url.clone(),
     });
@@ -65,7 +66,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::new(store.rollups.clone()));
     let (api, api_requests) = curtail_api::router(Api {
         secret: store.secret,
-        links: Arc::new(CoherentLinks::new(store.links.clone(), layers, now).with_others(second.others())),
+        links: Arc::new(CoherentLinks::new(behind.links.clone(), layers, now).with_others(second.others())),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: stats.clone(),
@@ -75,7 +76,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         passwords,
         settings: api_settings(settings),
     });
-    let elsewhere = routes::elsewhere(api, health.clone());
+    let elsewhere = routes::elsewhere(api, health.clone(), behind.journal.clone());
 
     let (stop, told) = shutdown();
     let counters: Arc<[Arc<Counters>]> = listeners.iter().map(|_| Arc::default()).collect();
@@ -88,6 +89,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             cache,
             shared: shared.clone(),
             second: second.clone(),
+            journal: behind.journal.clone(),
             api: api_requests,
         };
         let shown = metrics::of_server(server, pipelines.watch());
@@ -102,6 +104,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     stop.now();
     join(cores).await;
     drop(shared);
+    behind.close(settings).await;
     second.leave().await;
     finish(settings, pipelines, store).await;
     Ok(())

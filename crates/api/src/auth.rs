@@ -1,7 +1,8 @@
 //! Who asks, and whether they may: `Authorization: Bearer KEY`.
 //!
 //! A key that was just looked up is believed for [`BELIEVED_FOR`], so a busy client costs the store one look-up a
-//! second, and a key that was revoked, even by another process, works no longer than that. An address that tries many
+//! second, and a key that was revoked, even by another process, works no longer than that. While the store is away, so that
+//! nobody can revoke one, a key that was good goes on working for [`BELIEVED_WITHOUT_STORE`]. An address that tries many
 //! bad keys is not looked up for any more, except for keys that were good before: others may share the address.
 
 use crate::keys::hash_key;
@@ -21,9 +22,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// How long an answer of the store about a key is believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// How long a key that was good is believed while the store does not answer.
+const BELIEVED_WITHOUT_STORE: Duration = Duration::from_secs(900);
+
+/// How long the store has to answer about a key that was good.
+const STORE_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Keys, good and bad, that are remembered at once.
 const REMEMBERED_MAX: usize = 4_096;
@@ -51,7 +59,10 @@ pub(crate) struct Authenticator {
 #[derive(Clone, Copy)]
 struct Remembered {
     caller: Option<Caller>,
+    /// When the store said so.
     since: Instant,
+    /// When it was last asked.
+    asked: Instant,
 }
 
 /// Lets requests with a valid key through, within the rate of the key, and tells the route who makes them.
@@ -94,9 +105,9 @@ async fn identify(
         let problem = Problem::new(Kind::TooManyRequests, "Too many invalid keys came from this address.");
         return Err(problem.with(RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())));
     }
-    let caller = match known.filter(|known| known.since.elapsed() < BELIEVED_FOR) {
+    let caller = match known.filter(|known| known.asked.elapsed() < BELIEVED_FOR) {
         Some(known) => known.caller,
-        None => service.authenticator.look_up(hash).await?,
+        None => service.authenticator.look_up_again(hash, known).await?,
     };
     let now = time::now();
     let caller = caller.filter(|caller| caller.expires_at.is_none_or(|expires_at| now < expires_at));
@@ -170,6 +181,30 @@ impl Authenticator {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(hash).copied()
     }
 
+    /// What the store says about a key; while it says nothing, what it said before of one that was good.
+    async fn look_up_again(
+        &self,
+        hash: [u8; 32],
+        known: Option<Remembered>,
+    ) -> Result<Option<Caller>, StoreError> {
+        let Some(known) = known.filter(|known| known.caller.is_some()) else {
+            return self.look_up(hash).await;
+        };
+        let failure = match timeout(STORE_PATIENCE, self.look_up(hash)).await {
+            Ok(Ok(caller)) => return Ok(caller),
+            Ok(Err(failure)) => failure,
+            Err(_) => StoreError::Unavailable("keys cannot be looked up".into()),
+        };
+        if known.since.elapsed() > BELIEVED_WITHOUT_STORE {
+            return Err(failure);
+        }
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered.get_mut(&hash) {
+            known.asked = Instant::now();
+        }
+        Ok(known.caller)
+    }
+
     async fn look_up(&self, hash: [u8; 32]) -> Result<Option<Caller>, StoreError> {
         // Taken before the store is asked: the answer may be as old as the question.
         let since = Instant::now();
@@ -181,7 +216,7 @@ impl Authenticator {
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(hash, Remembered { caller, since });
+        remembered.insert(hash, Remembered { caller, since, asked: since });
         Ok(caller)
     }
 }

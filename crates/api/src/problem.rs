@@ -163,6 +163,11 @@ impl From<StoreError> for Problem {
                 "The store cannot be reached just now. Trying again may help.",
             )
             .with(RETRY_AFTER, HeaderValue::from_static("1")),
+            StoreError::Backlogged(_) => Problem::new(
+                Kind::Unavailable,
+                "New links wait for the database, and there is no room for more: nothing was made. Trying again later may help.",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("5")),
             StoreError::Damaged(_) => {
                 Problem::new(Kind::Internal, "Something went wrong inside. It has been logged.")
             }

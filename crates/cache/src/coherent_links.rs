@@ -89,7 +89,8 @@ impl CoherentLinks {
 }
 
 impl Others {
-    fn announce(&self, code: &str, version: u64, record: Option<&[u8]>) {
+    /// Tells of a change by the bus alone.
+    pub(crate) fn announce(&self, code: &str, version: u64, record: Option<&[u8]>) {
         if let Some(bus) = &self.bus {
             bus.announce(code, version, record);
         }
@@ -171,6 +172,10 @@ impl Links for CoherentLinks {
 
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         self.links.resolve_newest(code)
+    }
+
+    fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        self.links.unwritten(code)
     }
 
     fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {

@@ -29,6 +29,7 @@ mod services;
 mod shard;
 mod shared_cache;
 mod strategy;
+pub mod write_behind;
 
 pub use bus::{Bus, BusStatistics};
 pub use coherent_links::{CoherentLinks, Others};
@@ -37,3 +38,4 @@ pub use entry::{Lifetimes, Seconds};
 pub use resolver::{Resolution, Resolver, Sources};
 pub use shared_cache::{Held, Layer, SharedCache, Statistics};
 pub use strategy::Strategy;
+pub use write_behind::WriteBehind;

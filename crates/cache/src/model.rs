@@ -6,6 +6,8 @@
 //! own cache, tells Redis and sends; the message arrives, or is lost and the next beat shows the hole. Each interleaving
 //! of these steps is played on a code of its own. At its end nothing old may be left that anybody would believe.
 
+mod behind;
+
 use crate::bus::hearing::{Hearing, Verdict};
 use crate::bus::message::{Change, Message, Said};
 use crate::entry::Lifetimes;
@@ -206,9 +208,9 @@ impl World {
 }
 
 /// An order of the steps of all actors, each keeping its own: the same for the same number.
-fn order(number: u64) -> Vec<usize> {
+fn shuffled(steps: &[usize], number: u64) -> Vec<usize> {
     let mut order: Vec<usize> =
-        STEPS.iter().enumerate().flat_map(|(actor, &steps)| vec![actor; steps]).collect();
+        steps.iter().enumerate().flat_map(|(actor, &steps)| vec![actor; steps]).collect();
     for last in (1..order.len()).rev() {
         order.swap(last, xxh3_64_with_seed(&last.to_le_bytes(), number) as usize % (last + 1));
     }
@@ -229,7 +231,7 @@ async fn explore(strategy: Strategy, rules: Rules, orders: u64) -> Vec<String> {
     let redis = open(strategy).await;
     let mut wrong = Vec::new();
     for number in 0..orders {
-        let order = order(number);
+        let order = shuffled(&STEPS, number);
         // What differs beside the order is taken from the number, so that all of it is played with orders of all kinds.
         let (known, lost, ticks) = (number % 2 == 0, number / 2 % 3 == 0, number / 6 % 2 == 0);
         let fate = if lost { Fate::Lost } else { Fate::Arrives };

@@ -15,6 +15,7 @@ mod pubsub;
 mod rates;
 mod script;
 mod server;
+mod unwritten;
 mod value;
 
 pub(crate) use layer::{Asked, Second};

@@ -3,7 +3,7 @@
 
 use crate::flight::Flights;
 use crate::redis::{Asked, Redis, Second};
-use crate::shared_cache::Layer;
+use crate::shared_cache::{Held, Layer};
 use curtail_model::Timestamp;
 use curtail_runtime::breaker::{Breaker, Policy};
 use curtail_store::{Links, StoreError};
@@ -89,6 +89,10 @@ impl Resolver {
             Ok(Some(answer)) => answer,
             Ok(None) | Err(_) => Resolution::Unavailable,
         };
+        let answer = match answer {
+            Resolution::Unavailable => self.shared.last_resort(code, now).await,
+            answer => answer,
+        };
         if answer == Resolution::Unavailable {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -152,6 +156,26 @@ impl Shared {
         found
     }
 
+    /// What is known of a code while the store is away, whatever its age; it is not remembered. L2 may have been passed
+    /// over because something had just changed, or its entry because this process is deaf.
+    async fn last_resort(&self, code: &str, now: Timestamp) -> Resolution {
+        let mut stale = Vec::new();
+        if self.sources.layers.iter().any(|layer| layer.get(code, now, &mut stale) == Held::StaleLink) {
+            // Whoever asks has it, and it may be newer than what is elsewhere.
+            return Resolution::Unavailable;
+        }
+        if let Some(second) = &self.sources.second
+            && let Second::Link { record, .. } =
+                second.look(code, Asked::Hearing, false, Duration::ZERO).await
+        {
+            return Resolution::Link(record.into());
+        }
+        match self.sources.links.unwritten(code).await {
+            Ok(Some(record)) => Resolution::Link(record.into()),
+            Ok(None) | Err(_) => Resolution::Unavailable,
+        }
+    }
+
     /// Asks the store for what ends soon, while it is still being served.
     fn refresh(self: &Arc<Self>, code: &str, now: Timestamp) {
         let (shared, code) = (self.clone(), code.to_owned());
@@ -176,7 +200,7 @@ impl Shared {
                 self.note_time(asked.elapsed());
                 match &answer {
                     Ok(_) | Err(StoreError::Damaged(_)) => permit.succeeded(Instant::now()),
-                    Err(StoreError::Full | StoreError::Unavailable(_)) => permit.failed(Instant::now()),
+                    Err(_) => permit.failed(Instant::now()),
                 }
                 answer
             }
@@ -193,13 +217,13 @@ impl Shared {
                 self.remember(code, found.as_deref(), asked, now);
                 found.map_or(Resolution::Nothing, |packed| Resolution::Link(packed.into()))
             }
-            // What a replica has is not the newest: better than nothing, and not to be remembered.
-            Err(StoreError::Full | StoreError::Unavailable(_)) if newest => self.ask_replica(code).await,
-            Err(StoreError::Full | StoreError::Unavailable(_)) => Resolution::Unavailable,
             Err(StoreError::Damaged(what)) => {
                 tracing::error!(code, what, "a link could not be read");
                 Resolution::Unavailable
             }
+            // What a replica has is not the newest: better than nothing, and not to be remembered.
+            Err(_) if newest => self.ask_replica(code).await,
+            Err(_) => Resolution::Unavailable,
         }
     }
 

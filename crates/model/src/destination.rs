@@ -115,6 +115,18 @@ impl Destination {
         Ok(Destination { given: given.into(), normal, fingerprint })
     }
 
+    /// A destination that was checked when it was first given.
+    pub fn known(given: String) -> Destination {
+        if plain::host_of(&given).is_some() {
+            let fingerprint = fingerprint(&given);
+            return Destination { given: given.into(), normal: None, fingerprint };
+        }
+        let normal = normal(&given);
+        let fingerprint = fingerprint(&normal);
+        let normal = (normal != given).then(|| normal.into_owned().into_boxed_str());
+        Destination { given: given.into(), normal, fingerprint }
+    }
+
     /// The destination as it was given.
     pub fn as_given(&self) -> &str {
         &self.given

@@ -24,7 +24,8 @@ pub struct Link {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The store's change number when it last changed: greater is newer, over all links of a store.
+    /// The store's change number when it last changed: greater is newer. Links that were made ahead of the store may share
+    /// one.
     pub version: u64,
     /// It does not lead anywhere before this.
     pub starts_at: Option<Timestamp>,

@@ -5,6 +5,7 @@
 //! Callers hold `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
 
 mod checksum;
+pub mod deferred;
 pub mod keys;
 pub mod leaders;
 pub mod links;
@@ -17,6 +18,7 @@ mod shelf;
 pub mod sqlite;
 pub mod transfer;
 
+pub use deferred::{Brought, Deferred, Lease};
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use leaders::Leaders;
 pub use links::{
@@ -41,6 +43,10 @@ pub enum StoreError {
     /// It cannot be reached or is too busy just now; trying again may help.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// What was acknowledged and not written yet leaves no room for more: nothing was changed; it works again when the
+    /// store has taken some of it.
+    #[error("new links wait for the store, and there is no room for more: {0}")]
+    Backlogged(String),
     /// What is stored cannot be read. Trying again will not help; a person must look.
     #[error("the store is damaged: {0}")]
     Damaged(String),

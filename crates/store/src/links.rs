@@ -1,7 +1,7 @@
 //! The memory of links.
 
-use crate::Answer;
-use curtail_model::{Change, Link, LinkId, NewLink, Timestamp};
+use crate::{Answer, shape};
+use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp};
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
@@ -11,6 +11,12 @@ pub trait Links: Send + Sync {
     /// The same as it is now, for who has just heard that it changed.
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         self.resolve(code)
+    }
+
+    /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from wherever that is
+    /// known: for who cannot ask the store.
+    fn unwritten<'a>(&'a self, _code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Makes links, in order, each on its own: one refused leaves the others untouched. All that is answered is durable.
@@ -86,6 +92,13 @@ pub struct Create {
     pub now: Timestamp,
     /// Makes repeating the same request harmless, for [`Idempotency::LIFETIME`] milliseconds.
     pub idempotency: Option<Idempotency>,
+}
+
+impl Create {
+    /// The link that this becomes with an id, its code and a version.
+    pub fn made(self, id: LinkId, code: Code, version: u64) -> Link {
+        shape::made(self.link, id, code, version, self.now)
+    }
 }
 
 /// What tells a repeated request from a new one.

@@ -7,6 +7,7 @@ mod address;
 mod bulkhead;
 mod changes;
 mod connections;
+mod deferred;
 mod engine;
 mod failure;
 mod groups;
@@ -28,12 +29,13 @@ pub use import::Importer;
 pub use opening::OpenError;
 pub use replicas::ReplicaState;
 
-use crate::{Keys, Links, Notifications, Rollups};
+use crate::{Deferred, Keys, Links, Notifications, Rollups};
 use address::Address;
 use bulkhead::Bulkhead;
 use changes::Changes;
 use connections::{Plans, Pool};
 use curtail_model::{Alphabet, CodeScheme, Codes};
+use deferred::PostgresDeferred;
 use engine::Engine;
 use keys::PostgresKeys;
 use links::PostgresLinks;
@@ -104,6 +106,8 @@ pub struct Postgres {
     pub rollups: Arc<dyn Rollups>,
     /// Messages between the processes that have this store open.
     pub notifications: Arc<dyn Notifications>,
+    /// How links come here that were acknowledged before.
+    pub deferred: Arc<dyn Deferred>,
     /// The codes of this store.
     pub codes: Codes,
     /// What only this store knows, to make keys of.
@@ -115,6 +119,7 @@ struct Parts {
     links: Arc<PostgresLinks>,
     rollups: Arc<PostgresRollups>,
     notifications: Arc<Changes>,
+    deferred: Arc<PostgresDeferred>,
     keys: Bulkhead,
     servers: Arc<Servers>,
     writes: Pool,
@@ -145,16 +150,20 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let keys = PostgresKeys { pool: writes.clone(), bulkhead: key_room.clone() };
     let notifications = Arc::new(Changes::start(&engine, primary.clone(), pool(1)?));
     let (links, rollups) = (Arc::new(links), Arc::new(rollups));
+    let acknowledged = Arc::clone(&links.acknowledged);
+    let deferred = Arc::new(PostgresDeferred::new(&engine, writes.clone(), codes.clone(), acknowledged));
     let parts = Parts {
         links: Arc::clone(&links),
         rollups: Arc::clone(&rollups),
         notifications: Arc::clone(&notifications),
+        deferred: Arc::clone(&deferred),
         keys: key_room,
         servers,
         writes,
         engines: [engine, counting],
     };
-    Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, codes, secret: identity.key, parts })
+    let secret = identity.key;
+    Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, deferred, codes, secret, parts })
 }
 
 impl Postgres {
@@ -166,8 +175,9 @@ impl Postgres {
     /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is refused as
     /// unavailable. Without it, what is under way when the last handle is dropped is broken off.
     pub async fn close(self) {
-        let Parts { links, rollups, notifications, keys, servers, writes, engines } = self.parts;
+        let Parts { links, rollups, notifications, deferred, keys, servers, writes, engines } = self.parts;
         links.close().await;
+        deferred.close().await;
         keys.close().await;
         rollups.close().await;
         notifications.close().await;

@@ -1,6 +1,6 @@
 //! What a link becomes when it is made or changed, whatever the engine.
 
-use curtail_model::{Change, Code, Field, Link, LinkId, NewLink, Timestamp};
+use curtail_model::{Change, Code, Destination, Field, Link, LinkId, NewLink, Timestamp};
 
 /// A link that has just been made.
 pub(crate) fn made(link: NewLink, id: LinkId, code: Code, version: u64, now: Timestamp) -> Link {
@@ -22,6 +22,25 @@ pub(crate) fn made(link: NewLink, id: LinkId, code: Code, version: u64, now: Tim
         password_hash: link.password_hash,
         archived: false,
         expired_url: link.expired_url,
+    }
+}
+
+/// What a link was made of that has not changed since: the opposite of [`made`].
+pub(crate) fn given(link: Link) -> NewLink {
+    NewLink {
+        code: None,
+        destination: Destination::known(link.url),
+        title: link.title,
+        notes: link.notes,
+        tags: link.tags,
+        starts_at: link.starts_at,
+        expires_at: link.expires_at,
+        max_clicks: link.max_clicks,
+        redirect_status: link.redirect_status,
+        forward_query: link.forward_query,
+        password_hash: link.password_hash,
+        expired_url: link.expired_url,
+        reuse: false,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 const STRATEGIES: Choice<Strategy> = Choice(&[
     (Strategy::CacheAside.as_str(), Strategy::CacheAside),
     (Strategy::WriteThrough.as_str(), Strategy::WriteThrough),
+    (Strategy::WriteBehind.as_str(), Strategy::WriteBehind),
     (Strategy::TtlOnly.as_str(), Strategy::TtlOnly),
 ]);
 
@@ -20,6 +21,7 @@ pub(crate) struct Cache {
     pub(crate) ttl: Duration,
     pub(crate) negative_ttl: Duration,
     pub(crate) strategy: Strategy,
+    pub(crate) write_behind_bytes: u64,
 }
 
 impl Cache {
@@ -52,7 +54,13 @@ impl Cache {
                 "cache.strategy",
                 &STRATEGIES,
                 "cache-aside",
-                "What a change leaves for other servers: a marker and word of it, the record too, or nothing before the ttl.",
+                "What a change leaves for other servers: a marker and word of it, the record too, or nothing before the ttl. With write-behind as with write-through, and new links are acknowledged by a journal.",
+            ),
+            write_behind_bytes: read.setting(
+                "cache.write_behind_bytes",
+                &Size(MIB, 64 * GIB),
+                "64MiB",
+                "Disk, and memory, for new links that wait for PostgreSQL with write-behind. When it is full, creates are refused.",
             ),
         }
     }

@@ -10,6 +10,7 @@
 //! | `!server` | the identity of the server that the entries were given to |
 //! | `!floor` | entries from before it are not believed; eighths of a second since the epoch |
 //! | `!bus` | the channel of the bus |
+//! | `!new:STORE:ID` | a link that is acknowledged and may not be in the store yet: a record of the journal of new links |
 //! | `!rate:KEY` | the rate of an API key: when its next request would be evenly spaced, in microseconds |
 //! | `!top:h:N`, `!top:d:N` | clicks per link in the hour or day number N since the epoch: a sorted set |
 

@@ -10,8 +10,10 @@ mod refusals;
 mod resolver;
 mod second;
 mod strategies;
+mod write_behind;
 mod support {
     //! Stores, servers and nodes.
+    pub(crate) mod behind;
     pub(crate) mod node;
     pub(crate) mod server;
     pub(crate) mod services;

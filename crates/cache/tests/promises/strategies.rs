@@ -1,8 +1,10 @@
 //! What each strategy promises, and what it does not.
 
-use crate::support::node::Site;
+use crate::support::behind;
+use crate::support::node::{Site, until};
 use crate::support::services::nodes;
 use curtail_cache::Strategy;
+use curtail_store::Seen;
 
 fn site(strategy: Strategy) -> Site {
     Site::new(nodes("CURTAIL_TEST_REDIS"), strategy)
@@ -57,6 +59,21 @@ async fn write_through_never_lets_an_older_record_win() {
         let newest = if first.version > second.version { first.url } else { second.url };
         assert_eq!(site.lonely_node().await.visit("contested").await, Some(newest));
     }
+}
+
+#[tokio::test]
+async fn write_behind_makes_links_and_answers_them_on_every_node_while_the_store_takes_none() {
+    let site = behind::Site::new().await;
+    let (writer, reader) = (site.node().await, site.other_node().await);
+    site.way.close();
+    let link = writer.make("https://example.com/behind").await;
+    assert_eq!(site.store.links.get(link.id, Seen::NEWEST).await.unwrap(), None);
+    for node in [&writer, &reader] {
+        assert_eq!(node.visit(link.code.as_str()).await.as_deref(), Some("https://example.com/behind"));
+    }
+    site.way.open();
+    until(|| writer.behind.statistics().waiting == 0).await;
+    assert_eq!(site.store.links.get(link.id, Seen::NEWEST).await.unwrap(), Some(link));
 }
 
 #[tokio::test]

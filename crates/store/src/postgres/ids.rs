@@ -16,7 +16,11 @@ use tokio::sync::Mutex;
 static LEASE: Sql = sql!("counter_lease", TEXT, INT8, INT8);
 
 /// Beyond this a counter could not be told from a negative number.
-const COUNTER_MAX: i64 = i64::MAX / 2;
+pub(super) const COUNTER_MAX: i64 = i64::MAX / 2;
+
+/// What a transaction begins with that makes links with chosen codes which look like generated ones: meanwhile nobody
+/// sets ids aside (`deferred.rs`).
+pub(super) const BEGIN_CHOOSING: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(4920851300917217)";
 
 /// Ids that this process may give.
 pub(super) struct Ids {
@@ -46,11 +50,10 @@ impl Ids {
                 *leased = lease(session, "generated", wanted).await?;
                 continue;
             };
-            let id = LinkId::new(number);
-            let Some((id, code)) = id.and_then(|id| Some((id, self.codes.encode(id)?))) else { break };
-            if !is_offensive(&code) && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code)) {
-                ids.push((id, code));
+            if number >= self.codes.capacity() {
+                break;
             }
+            ids.extend(given(&self.codes, number));
         }
         Ok(ids)
     }
@@ -65,6 +68,14 @@ impl Ids {
             }
         }
     }
+}
+
+/// The id with this number and its generated code, if there is one, which does not offend or hide a page of our own.
+pub(super) fn given(codes: &Codes, number: u64) -> Option<(LinkId, String)> {
+    let id = LinkId::new(number)?;
+    let code = codes.encode(id)?;
+    let is_reserved = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code));
+    (!is_offensive(&code) && !is_reserved).then_some((id, code))
 }
 
 async fn lease(session: &Session, name: &str, count: usize) -> Result<Range<u64>, Failure> {

@@ -5,7 +5,7 @@ mod allowance;
 mod asking;
 mod change;
 mod create;
-mod insert;
+pub(super) mod insert;
 mod list;
 
 use super::bulkhead::Bulkhead;
@@ -34,7 +34,7 @@ pub(super) struct PostgresLinks {
     creates: Creates,
     allowances: Allowances,
     changer: Arc<Changer>,
-    acknowledged: Arc<Acknowledged>,
+    pub(super) acknowledged: Arc<Acknowledged>,
     reads: Bulkhead,
     lists: Bulkhead,
     changes: Bulkhead,

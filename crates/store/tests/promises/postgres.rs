@@ -3,6 +3,7 @@
 mod cluster;
 mod crash;
 pub(crate) mod database;
+mod deferred;
 mod messages;
 mod opening;
 mod replicas;

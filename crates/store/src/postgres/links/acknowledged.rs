@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 /// Asked for after each commit, in the same trip. What is committed has been flushed: start refuses a database that would
 /// acknowledge before.
-pub(super) static POSITION: Sql = sql!("position");
+pub(in super::super) static POSITION: Sql = sql!("position");
 
 /// The newest position.
 #[derive(Default)]
@@ -16,14 +16,14 @@ pub(in super::super) struct Acknowledged(AtomicU64);
 
 impl Acknowledged {
     /// Notes what [`POSITION`] said.
-    pub(super) fn note(&self, rows: &[Row]) -> Result<(), StoreError> {
+    pub(in super::super) fn note(&self, rows: &[Row]) -> Result<(), StoreError> {
         if let Some(row) = rows.first() {
             self.0.fetch_max(column::<i64>(row, 0)?.cast_unsigned(), Ordering::AcqRel);
         }
         Ok(())
     }
 
-    pub(super) fn position(&self) -> Seen {
+    pub(in super::super) fn position(&self) -> Seen {
         Seen::at(self.0.load(Ordering::Acquire))
     }
 }

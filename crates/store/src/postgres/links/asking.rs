@@ -6,6 +6,7 @@
 
 use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
+use super::super::ids::BEGIN_CHOOSING;
 use super::super::row::{self, bucket_column, column, id_column, link_id};
 use super::acknowledged::POSITION;
 use super::allowance::left;
@@ -50,7 +51,10 @@ pub(super) async fn make(
     let mut locks: Vec<i64> = creates.iter().flat_map(|create| locks_of(create)).collect();
     locks.sort_unstable();
     locks.dedup();
-    let (begin, lock) = (session.command("BEGIN"), session.ready(&LOCK));
+    let mut codes = creates.iter().filter_map(|create| create.link.code.as_ref());
+    let is_shaped = codes.any(|code| maker.codes.decode(code.as_str().as_bytes()).is_some());
+    let begin = session.command(if is_shaped { BEGIN_CHOOSING } else { "BEGIN" });
+    let lock = session.ready(&LOCK);
     let ((), lock) = try_join(begin, lock).await?;
     session.send(&lock, &[&locks]).await?;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();

@@ -6,7 +6,7 @@
 
 use super::super::connections::{Pool, Session};
 use super::super::failure::{Failure, Remedy};
-use super::super::ids::Ids;
+use super::super::ids::{BEGIN_CHOOSING, Ids};
 use super::super::row::column;
 use super::acknowledged::{Acknowledged, POSITION};
 use super::asking;
@@ -14,7 +14,7 @@ use super::insert::{INSERT, RENEW, Rows, versions};
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::engine::Engine;
 use crate::postgres::groups::Groups;
-use crate::{Answer, Create, Created, Refused, StoreError, WhenMade, shape};
+use crate::{Answer, Create, Created, Refused, StoreError, WhenMade};
 use curtail_model::{Code, Codes, Link, LinkId};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, VecDeque};
@@ -289,7 +289,9 @@ async fn chosen(maker: &Maker, session: &Session, creates: &[&Create]) -> Result
             rows.push(id, code.as_str(), !is_shaped, false, link, *now);
         }
     }
-    let (begin, insert) = (session.command("BEGIN"), session.ready(&INSERT));
+    let is_shaped = wanted.iter().flatten().any(|(_, is_shaped)| *is_shaped);
+    let begin = session.command(if is_shaped { BEGIN_CHOOSING } else { "BEGIN" });
+    let insert = session.ready(&INSERT);
     let ((), insert) = try_join(begin, insert).await?;
     let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;
     let ids: Vec<i64> = made.keys().map(|id| id.get().cast_signed()).collect();
@@ -334,8 +336,7 @@ impl Outcome {
     fn answer(self, create: Create) -> Result<Created, Refused> {
         match self {
             Outcome::Made { id, version, code } => {
-                let link = shape::made(create.link, id, code, version, create.now);
-                Ok(Created { link, when: WhenMade::Now })
+                Ok(Created { link: create.made(id, code, version), when: WhenMade::Now })
             }
             Outcome::Found { link, when } => Ok(Created { link: *link, when }),
             Outcome::Refused(refused) => Err(refused),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 
-pub(super) static INSERT: Sql = sql!(
+pub(in super::super) static INSERT: Sql = sql!(
     "links_insert",
     INT8_ARRAY,
     TEXT_ARRAY,
@@ -30,6 +30,7 @@ pub(super) static INSERT: Sql = sql!(
     TEXT_ARRAY,
     TEXT_ARRAY,
     TEXT_ARRAY,
+    INT8_ARRAY,
     INT8_ARRAY
 );
 pub(super) static RENEW: Sql = sql!("links_renew", INT8_ARRAY);
@@ -38,7 +39,7 @@ type Texts<'a> = Vec<Option<Cow<'a, str>>>;
 
 /// Columns of rows to insert.
 #[derive(Default)]
-pub(super) struct Rows<'a> {
+pub(in super::super) struct Rows<'a> {
     ids: Vec<i64>,
     codes: Texts<'a>,
     urls: Vec<Cow<'a, str>>,
@@ -58,11 +59,12 @@ pub(super) struct Rows<'a> {
     words: Vec<String>,
     tag_names: Vec<Cow<'a, str>>,
     tag_ids: Vec<i64>,
+    versions: Vec<i64>,
 }
 
 impl<'a> Rows<'a> {
     /// Adds a link with an id. `code` is its code, which is kept where it is not the one that the id stands for.
-    pub(super) fn push(
+    pub(in super::super) fn push(
         &mut self,
         id: LinkId,
         code: &'a str,
@@ -96,12 +98,18 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Gives the row that was added last a version that was taken before; then all rows have one. Without any, they are
+    /// given new ones.
+    pub(in super::super) fn has_version(&mut self, version: u64) {
+        self.versions.push(version.cast_signed());
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
     /// The parameters of [`INSERT`].
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 19] {
+    pub(in super::super) fn parameters(&self) -> [&(dyn ToSql + Sync); 20] {
         [
             &self.ids,
             &self.codes,
@@ -122,6 +130,7 @@ impl<'a> Rows<'a> {
             &self.words,
             &self.tag_names,
             &self.tag_ids,
+            &self.versions,
         ]
     }
 
@@ -132,7 +141,7 @@ impl<'a> Rows<'a> {
 }
 
 /// Rows of an id and a version.
-pub(super) fn versions(rows: &[tokio_postgres::Row]) -> Result<HashMap<LinkId, u64>, Failure> {
+pub(in super::super) fn versions(rows: &[tokio_postgres::Row]) -> Result<HashMap<LinkId, u64>, Failure> {
     let pair = |row| Ok((link_id(column(row, 0)?)?, column::<i64>(row, 1)?.cast_unsigned()));
     rows.iter().map(pair).collect()
 }

@@ -6,17 +6,20 @@ WITH made AS (
         expired_url, words
     )
     SELECT
-        (id & 4095)::smallint, id, 0, code, url, url_hash, created_at, created_at, nextval('versions'), generated,
-        false, false, redirect_status, forward_query, starts_at, expires_at, max_clicks, title, notes, tags,
+        (id & 4095)::smallint, id, 0, code, url, url_hash, created_at, created_at, coalesce(version, nextval('versions')),
+        generated, false, false, redirect_status, forward_query, starts_at, expires_at, max_clicks, title, notes, tags,
         password_hash, expired_url, words::tsvector
     FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::boolean[], $7::smallint[],
         $8::boolean[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
-        $16::text[], $17::text[]
+        $16::text[], $17::text[], $20::bigint[]
     ) AS asked (
         id, code, url, url_hash, created_at, generated, redirect_status, forward_query, starts_at, expires_at,
-        max_clicks, title, notes, tags, password_hash, expired_url, words
+        max_clicks, title, notes, tags, password_hash, expired_url, words, version
     )
+    -- A chosen code that looks like a generated one may be one that a node has set aside.
+    WHERE generated OR code IS NOT NULL
+        OR NOT EXISTS (SELECT FROM leases WHERE asked.id >= leases.first AND asked.id < leases.until)
     ON CONFLICT DO NOTHING
     RETURNING id, version, created_at, max_clicks
 ),

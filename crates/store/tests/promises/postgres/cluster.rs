@@ -1,6 +1,5 @@
 //! Servers of a test's own, for tests that stop, kill or hang them: a primary and streaming replicas, on free ports.
 
-use super::database::connect;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
@@ -102,16 +101,6 @@ impl Server {
 
     pub(crate) fn go_on(&self) {
         self.signal(Signal::CONT);
-    }
-
-    /// Runs statements, on a connection of their own.
-    pub(crate) async fn run(&self, sql: &str) {
-        connect(&self.url()).await.batch_execute(sql).await.unwrap();
-    }
-
-    /// The first column of the first row, as text.
-    pub(crate) async fn ask(&self, sql: &str) -> String {
-        connect(&self.url()).await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     fn signal(&self, signal: Signal) {

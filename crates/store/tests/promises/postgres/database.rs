@@ -1,5 +1,6 @@
 //! Databases to test on: each test has one of its own, on the server that `dev/services` started.
 
+use super::cluster::Server;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -79,6 +80,18 @@ fn service(variable: &str) -> String {
 fn with_database(server: &str, name: &str) -> String {
     let (head, _) = server.rsplit_once('/').expect("an address ends in the name of a database");
     format!("{head}/{name}")
+}
+
+impl Server {
+    /// Runs statements, on a connection of their own.
+    pub(crate) async fn run(&self, sql: &str) {
+        connect(&self.url()).await.batch_execute(sql).await.unwrap();
+    }
+
+    /// The first column of the first row, as text.
+    pub(crate) async fn ask(&self, sql: &str) -> String {
+        connect(&self.url()).await.query_one(sql, &[]).await.unwrap().get(0)
+    }
 }
 
 pub(crate) async fn connect(url: &str) -> Client {

@@ -1,0 +1,168 @@
+//! What goes on behind: links are brought to the store, ids are leased ahead, leases that are over are released.
+
+use super::journal::Order;
+use super::unwritten::Next;
+use super::{Inner, record};
+use crate::redis::Redis;
+use curtail_model::{LinkId, Target};
+use curtail_store::{Brought, StoreError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Links that are brought with one statement. What waits while they are is the next batch; nothing waits for a timer.
+const BATCH: usize = 2_048;
+/// Pauses after a failure: the first, and the longest.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A link that took longer than this may have been looked for by others, who remember that there is none.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Brings what waits to the store, for ever.
+pub(super) async fn bring(this: Arc<Inner>) {
+    let mut pause = PAUSE;
+    loop {
+        let (places, next) = this.unwritten.head(BATCH).await;
+        this.begin_attempt();
+        let links: Vec<_> = next.iter().map(|next| next.link.clone()).collect();
+        let brought = if links.is_empty() { Ok(Vec::new()) } else { this.deferred.bring(links).await };
+        this.end_attempt(brought.is_ok());
+        match brought {
+            Ok(outcomes) => {
+                pause = PAUSE;
+                let refused = this.note(&next, &outcomes);
+                this.unwritten.remove(places, &refused);
+                tell(&this, &next).await;
+            }
+            Err(error) => {
+                if this.counts.failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(32) {
+                    tracing::warn!(%error, "new links wait: the store does not take them; trying again");
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+/// Others need not be told where links wait, and those who asked too early that they are there now.
+async fn tell(this: &Inner, brought: &[Next]) {
+    let ids: Vec<LinkId> = brought.iter().map(|next| next.link.id).collect();
+    if let Some(second) = &this.others.second
+        && !ids.is_empty()
+    {
+        second.forget_unwritten(this.store, &ids).await;
+    }
+    for next in brought.iter().filter(|next| next.since.elapsed() > LATE) {
+        this.others.announce(next.link.code.as_str(), next.link.version, Some(&Target::pack(&next.link)));
+    }
+}
+
+/// Leases ids ahead and releases what is over, until the end.
+pub(super) async fn lease(this: Arc<Inner>) {
+    let mut pause = PAUSE;
+    while !this.closed.load(Ordering::Acquire) {
+        let over = this.leases.over();
+        let kept = if over.is_empty() {
+            Ok(())
+        } else {
+            let released = this.deferred.release(over.clone()).await;
+            released.inspect(|()| this.leases.released(&over))
+        };
+        let kept = match kept {
+            Ok(()) if this.leases.left() < this.block as usize => lease_block(&this).await,
+            kept => kept.map(|()| true),
+        };
+        match kept {
+            Ok(true) => {
+                pause = PAUSE;
+                this.leases.changed().await;
+            }
+            Ok(false) => {
+                tracing::warn!(
+                    "no generated codes are left: links are made in the store alone, if it has any"
+                );
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "ids cannot be leased; trying again");
+                sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+/// Leases one block. Answers whether it has any ids.
+pub(super) async fn lease_block(this: &Inner) -> Result<bool, StoreError> {
+    let lease = this.deferred.lease(this.block).await?;
+    let (first, end, any) = (lease.first, lease.end, !lease.ids.is_empty());
+    this.leases.hold(lease);
+    match this.journal.write(|tell| Order::Lease { first, end, tell }).await {
+        Ok(()) => this.leases.noted(first),
+        // It stays set aside in the store: a few codes that nobody will have.
+        Err(error) => {
+            this.leases.released(&[first]);
+            return Err(error);
+        }
+    }
+    Ok(any)
+}
+
+impl Inner {
+    /// Counts what became of links. Answers those that were refused for good.
+    fn note(&self, brought: &[Next], outcomes: &[Brought]) -> Vec<LinkId> {
+        let mut refused = Vec::new();
+        for (next, outcome) in brought.iter().zip(outcomes) {
+            let count = match outcome {
+                Brought::Now => &self.counts.written,
+                Brought::Before => &self.counts.repeated,
+                Brought::Refused(why) => {
+                    tracing::error!(
+                        id = %next.link.id, code = next.link.code.as_str(), why,
+                        "an acknowledged link cannot be written to the store; its segment of the journal is kept as .damaged"
+                    );
+                    refused.push(next.link.id);
+                    &self.counts.refused
+                }
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        refused
+    }
+}
+
+/// Leaves a new link for other processes to find; what does not arrive at once is tried again.
+pub(super) async fn leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) {
+    if !try_to_leave(this, second, id, payload).await {
+        this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+    }
+}
+
+async fn try_to_leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) -> bool {
+    let mut bytes = Vec::new();
+    record::frame(payload, record::seed_of(this.store), &mut bytes);
+    let arrived = second.put_unwritten(this.store, id, &bytes).await;
+    if !this.unwritten.contains(id) {
+        // It was brought meanwhile, by who did not find it there.
+        second.forget_unwritten(this.store, &[id]).await;
+    }
+    arrived
+}
+
+/// Leaves what Redis did not take, until it has arrived or the store has it, for ever.
+pub(super) async fn leave_what_was_not(this: Arc<Inner>) {
+    let Some(second) = this.others.second.clone() else { return };
+    let next = || this.unleft.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    loop {
+        sleep(PAUSE).await;
+        while let Some(id) = next() {
+            let Some(link) = this.unwritten.get(id) else { continue };
+            if !try_to_leave(&this, &second, id, &record::link(&link)).await {
+                this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM leases WHERE first = ANY($1::bigint[])

@@ -1,0 +1,62 @@
+//! What stands before the store: nothing, or with `cache.strategy = "write-behind"` a journal of new links.
+
+use super::{Second, Store};
+use crate::config::Settings;
+use anyhow::bail;
+use curtail_cache::write_behind::Config;
+use curtail_cache::{Strategy, WriteBehind};
+use curtail_store::Links;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The folder of the journal, in the data folder.
+const FOLDER: &str = "new-links";
+
+/// The store as the process sees it.
+#[derive(Clone)]
+pub(crate) struct Behind {
+    pub(crate) links: Arc<dyn Links>,
+    pub(crate) journal: Option<WriteBehind>,
+}
+
+impl Behind {
+    /// Opens the journal where the strategy wants one. What an earlier process left in it is brought to the store whatever
+    /// the strategy is now.
+    pub(crate) async fn open(
+        settings: &Settings,
+        folder: &Path,
+        store: &Store,
+        second: &Second,
+    ) -> anyhow::Result<Behind> {
+        let folder = folder.join(FOLDER);
+        let links = store.links.clone();
+        let Some((deferred, codes)) = store.deferred.clone() else {
+            if WriteBehind::left_any(&folder) {
+                bail!(
+                    "links that were acknowledged wait in {} for PostgreSQL: start with the database.url of then, so that it \
+                     gets them; or move the folder away, which gives them up",
+                    folder.display()
+                );
+            }
+            return Ok(Behind { links, journal: None });
+        };
+        let config =
+            Config { folder, budget: settings.cache.write_behind_bytes, secret: store.secret, codes };
+        if settings.cache.strategy != Strategy::WriteBehind {
+            let written = WriteBehind::finish(config, links.clone(), deferred).await?;
+            if written > 0 {
+                tracing::info!(written, "links that an earlier process had acknowledged are written");
+            }
+            return Ok(Behind { links, journal: None });
+        }
+        let journal = WriteBehind::open(config, links, deferred, second.others()).await?;
+        Ok(Behind { links: Arc::new(journal.clone()), journal: Some(journal) })
+    }
+
+    /// Brings what waits to the store, as far as there is time.
+    pub(crate) async fn close(&self, settings: &Settings) {
+        if let Some(journal) = &self.journal {
+            journal.close(settings.shutdown.grace).await;
+        }
+    }
+}
