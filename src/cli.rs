@@ -5,6 +5,7 @@
 mod config;
 mod flags;
 mod key;
+mod migrate_store;
 mod output;
 mod table;
 
@@ -23,7 +24,9 @@ Examples:
   curtail config --config curtail.toml
       Check a settings file, and see every setting and where its value came from.
   curtail key create --name deploy --scopes links:read,links:write --expires 90d
-      Make a key, also while the server runs.";
+      Make a key, also while the server runs.
+  curtail migrate-store --from sqlite:/var/lib/curtail --to postgres://curtail@db.internal/curtail
+      Move everything to PostgreSQL while the server runs.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -52,6 +55,23 @@ Examples:
 
 Keys can be managed while the server runs.";
 
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  curtail migrate-store --from sqlite:/var/lib/curtail --to postgres://curtail@db.internal/curtail
+  CURTAIL_DATABASE_URL=postgres://... curtail migrate-store --from sqlite:/var/lib/curtail --to postgres:
+
+The server on the old store goes on while this runs. When it is done it says how to finish: stop that
+server, run this again, start the server with database.url and the same data folder. Only a pass without
+a running server is the last one; until then servers refuse to start on the database.
+
+It can be broken off at any moment and run again: what is there is not sent again, and what has changed
+since is. At the end of each pass everything is compared: links by checksums of their 4096 buckets, keys
+and stats one by one. Clicks that are still in the journal of the data folder stay there, and the new
+server counts them, once. Moving goes one way, from SQLite to PostgreSQL.
+
+Exit codes: 0 the pass is done and both sides agree, 1 it failed (run it again to go on), 2 what was asked
+for is mistaken. Passwords are never shown; one that stands in --to can be seen by others on this machine.";
+
 /// A URL shortener that starts as one binary and grows to a fleet
 #[derive(Parser)]
 #[command(name = "curtail", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -71,6 +91,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(after_help = KEY_EXAMPLES)]
     Key(key::Arguments),
+    /// Move a store from SQLite to PostgreSQL while its server runs
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    MigrateStore(migrate_store::Arguments),
 }
 
 /// Does what the command line asks for; `serve` is how a server is composed and run.
@@ -79,6 +102,7 @@ pub(crate) fn run(serve: fn(Loaded) -> anyhow::Result<()>) -> ExitCode {
         Command::Serve(flags) => flags.load().and_then(serve),
         Command::Config(arguments) => config::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
+        Command::MigrateStore(arguments) => migrate_store::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,7 +121,14 @@ mod tests {
     #[test]
     fn the_command_line_is_sound_and_its_examples_are_too() {
         Arguments::command().debug_assert();
-        for texts in [super::EXAMPLES, super::SERVE_EXAMPLES, super::CONFIG_EXAMPLES, super::KEY_EXAMPLES] {
+        let all = [
+            super::EXAMPLES,
+            super::SERVE_EXAMPLES,
+            super::CONFIG_EXAMPLES,
+            super::KEY_EXAMPLES,
+            super::MIGRATE_EXAMPLES,
+        ];
+        for texts in all {
             for line in texts.lines().filter_map(|line| line.strip_prefix("  curtail ")) {
                 let line = line.split('>').next().unwrap_or(line).replace("\"link importer\"", "importer");
                 let words = std::iter::once("curtail").chain(line.split_whitespace());

@@ -27,6 +27,7 @@ mod promises {
     mod kills;
     mod lifecycle;
     mod limits;
+    mod migration;
     mod places;
     mod redirects;
 }

@@ -8,6 +8,7 @@ mod bulkhead;
 mod changes;
 mod connections;
 mod engine;
+mod examining;
 mod failure;
 mod groups;
 mod identity;
@@ -24,6 +25,7 @@ mod row;
 mod tls;
 mod words;
 
+pub use examining::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
 pub use replicas::ReplicaState;
@@ -91,6 +93,12 @@ impl Settings {
             id_block: 10_000,
             prepared: true,
         }
+    }
+
+    /// Whether the addresses can be understood. Asks nobody.
+    pub fn check(&self) -> Result<(), OpenError> {
+        Address::primary(self)?;
+        Address::replicas(self).map(drop)
     }
 }
 
