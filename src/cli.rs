@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it failed, 2 what was asked for or set is mistaken.
 
 mod config;
+mod doctor;
 mod flags;
 mod key;
 mod migrate_store;
@@ -23,6 +24,8 @@ Examples:
       Serve the world.
   curtail config --config curtail.toml
       Check a settings file, and see every setting and where its value came from.
+  curtail doctor --config curtail.toml
+      Say what is wrong with the settings or with anything that they name, and what to do.
   curtail key create --name deploy --scopes links:read,links:write --expires 90d
       Make a key, also while the server runs.
   curtail migrate-store --from sqlite:/var/lib/curtail --to postgres://curtail@db.internal/curtail
@@ -54,6 +57,18 @@ Examples:
   curtail key revoke 3
 
 Keys can be managed while the server runs.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  curtail doctor --config curtail.toml
+      Look at the settings and everything they name, before a start or beside a running server.
+  curtail doctor --json
+      The same for machines.
+
+It changes nothing. Each check is a line that says ok, warning or wrong, with what to do under it, and has
+a time limit of its own. Run it as the user that the server runs as.
+
+Exit codes: 0 nothing is wrong (there may be warnings), 1 something is.";
 
 const MIGRATE_EXAMPLES: &str = "\
 Examples:
@@ -88,6 +103,9 @@ enum Command {
     /// Show the settings in effect and where each came from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(config::Arguments),
+    /// Check the settings and all that they name, and say what is wrong and what to do
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(doctor::Arguments),
     /// Make, list and revoke API keys
     #[command(after_help = KEY_EXAMPLES)]
     Key(key::Arguments),
@@ -101,6 +119,7 @@ pub(crate) fn run(serve: fn(Loaded) -> anyhow::Result<()>) -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(flags) => flags.load().and_then(serve),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Key(arguments) => key::run(&arguments),
         Command::MigrateStore(arguments) => migrate_store::run(&arguments),
     };
@@ -125,6 +144,7 @@ mod tests {
             super::EXAMPLES,
             super::SERVE_EXAMPLES,
             super::CONFIG_EXAMPLES,
+            super::DOCTOR_EXAMPLES,
             super::KEY_EXAMPLES,
             super::MIGRATE_EXAMPLES,
         ];

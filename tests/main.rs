@@ -22,6 +22,7 @@ mod promises {
     mod bulk;
     mod clicks;
     mod disk;
+    mod doctor;
     mod fleet;
     mod hostile;
     mod kills;

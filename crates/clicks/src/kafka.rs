@@ -6,6 +6,7 @@
 
 mod broker;
 mod consumer;
+mod examining;
 mod outbox;
 mod partition;
 mod poison;
@@ -13,6 +14,7 @@ mod producer;
 mod topic;
 
 pub use consumer::KafkaLog;
+pub use examining::{Examined, examine};
 pub use producer::IN_FLIGHT_MAX;
 pub use topic::{Topic, TopicError};
 

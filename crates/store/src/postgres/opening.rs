@@ -249,7 +249,8 @@ impl OpenError {
     pub(super) fn explain(address: &Address, error: &Error) -> OpenError {
         let (setting, server, text) = (address.setting, address.name.clone(), with_causes(error));
         match error.code() {
-            Some(state) if state.code().starts_with("28") => {
+            // PgBouncer has another code for it.
+            Some(state) if state.code().starts_with("28") || text.contains("authentication failed") => {
                 OpenError::Refused { setting, server, error: text }
             }
             Some(state) if *state == SqlState::INVALID_CATALOG_NAME => {
