@@ -20,7 +20,7 @@ mod settings;
 mod suggest;
 mod text;
 
-pub(crate) use mistake::{Mistakes, Origin};
+pub(crate) use mistake::{Mistake, Mistakes, Origin};
 pub(crate) use reader::Row;
 pub(crate) use secret::Secret;
 pub(crate) use settings::{LogFormat, Role, Settings};

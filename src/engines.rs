@@ -14,6 +14,6 @@ mod second;
 mod store;
 
 pub(crate) use behind::Behind;
-pub(crate) use log::{Pipelines, Recording, retention};
-pub(crate) use second::Second;
-pub(crate) use store::{Store, open_keys};
+pub(crate) use log::{Pipelines, Recording, kafka_config, retention};
+pub(crate) use second::{Second, redis_config};
+pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};

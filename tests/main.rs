@@ -25,11 +25,13 @@ mod promises {
     mod bulk;
     mod clicks;
     mod disk;
+    mod doctor;
     mod fleet;
     mod hostile;
     mod kills;
     mod lifecycle;
     mod limits;
+    mod migration;
     mod places;
     mod redirects;
     mod write_behind;

@@ -16,7 +16,8 @@ pub(crate) fn lay_out<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: Vec<[
     text
 }
 
-fn visible(cell: &str) -> String {
+/// The text with what a terminal would act upon shown instead.
+pub(super) fn visible(cell: &str) -> String {
     cell.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 

@@ -53,6 +53,12 @@ impl fmt::Display for Origin {
     }
 }
 
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.message)
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
@@ -60,7 +66,7 @@ impl fmt::Display for Mistakes {
             count => write!(f, "there are {count} mistakes in the settings:")?,
         }
         for mistake in &self.0 {
-            write!(f, "\n  {}: {}", mistake.origin, mistake.message)?;
+            write!(f, "\n  {mistake}")?;
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Recording {
         let journal = config.dir.clone();
         let waiting_clicks_max = clicks.journal_bytes / CLICK_BYTES / 4;
         let geo_path = settings.geo.path.clone();
-        let Some(kafka) = kafka(settings) else {
+        let Some(kafka) = kafka_config(settings) else {
             let (recorders, reader, keeper) = journal::open(config, &counted)?;
             let config = pipeline::Config {
                 geo_path,
@@ -80,7 +80,8 @@ impl Recording {
 impl Pipelines {
     /// Starts counting what nodes have shipped, together with all other workers.
     pub(crate) async fn work(settings: &Settings, folder: &Path, store: &Store) -> anyhow::Result<Pipelines> {
-        let kafka = kafka(settings).ok_or_else(|| anyhow::anyhow!("kafka.brokers: a worker needs it"))?;
+        let kafka =
+            kafka_config(settings).ok_or_else(|| anyhow::anyhow!("kafka.brokers: a worker needs it"))?;
         let topic = Topic::find(&kafka, &*store.rollups).await?;
         let config = WorkConfig {
             folder: folder.to_owned(),
@@ -123,7 +124,8 @@ pub(crate) fn retention(settings: &Settings) -> Retention {
     }
 }
 
-fn kafka(settings: &Settings) -> Option<kafka::Config> {
+/// Kafka, where it is.
+pub(crate) fn kafka_config(settings: &Settings) -> Option<kafka::Config> {
     let kafka = &settings.kafka;
     (!kafka.brokers.is_empty())
         .then(|| kafka::Config { brokers: kafka.brokers.join(","), topic: kafka.topic.clone() })

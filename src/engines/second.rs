@@ -24,21 +24,15 @@ impl Second {
         store: &Store,
         cache: &Arc<SharedCache>,
     ) -> anyhow::Result<Second> {
-        let strategy = settings.cache.strategy;
-        let config = redis::Config {
-            nodes: settings.redis.urls.iter().map(|url| url.reveal().to_owned()).collect(),
-            prefix: redis::Config::PREFIX.to_owned(),
-            link_life: settings.cache.ttl,
-            strategy,
-            budget: redis::Config::BUDGET,
-        };
         let mut ways: Vec<Arc<dyn Notifications>> = store.notifications.iter().cloned().collect();
-        let redis = if config.nodes.is_empty() {
-            None
-        } else {
-            ways.push(Arc::new(PubSub::new(&config)));
-            Some(Redis::open(config).await?)
+        let redis = match redis_config(settings) {
+            None => None,
+            Some(config) => {
+                ways.push(Arc::new(PubSub::new(&config)));
+                Some(Redis::open(config).await?)
+            }
         };
+        let strategy = settings.cache.strategy;
         let told = strategy.announces() && !ways.is_empty();
         let bus = told.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
         Ok(Second { redis, bus })
@@ -69,4 +63,16 @@ impl Second {
             bus.leave().await;
         }
     }
+}
+
+/// How Redis is used, where it is.
+pub(crate) fn redis_config(settings: &Settings) -> Option<redis::Config> {
+    let nodes: Vec<String> = settings.redis.urls.iter().map(|url| url.reveal().to_owned()).collect();
+    (!nodes.is_empty()).then(|| redis::Config {
+        nodes,
+        prefix: redis::Config::PREFIX.to_owned(),
+        link_life: settings.cache.ttl,
+        strategy: settings.cache.strategy,
+        budget: redis::Config::BUDGET,
+    })
 }

@@ -1,6 +1,7 @@
 //! The store: SQLite, or PostgreSQL where it is set.
 
 use crate::config::{Secret, Settings};
+use crate::data_folder::check_not_moved;
 use curtail_cache::Sources;
 use curtail_model::Codes;
 use curtail_store::postgres::{self, Postgres};
@@ -38,7 +39,7 @@ enum Engine {
 impl Store {
     /// Opens it, or makes it.
     pub(crate) async fn open(settings: &Settings, folder: &Path) -> anyhow::Result<Store> {
-        let Some(url) = &settings.database.url else { return Ok(Store::embedded(settings, folder)?) };
+        let Some(url) = &settings.database.url else { return Store::embedded(settings, folder) };
         let store = postgres::open(postgres_settings(settings, url)).await?;
         Ok(Store {
             links: store.links.clone(),
@@ -52,7 +53,8 @@ impl Store {
         })
     }
 
-    fn embedded(settings: &Settings, folder: &Path) -> Result<Store, sqlite::OpenError> {
+    fn embedded(settings: &Settings, folder: &Path) -> anyhow::Result<Store> {
+        check_not_moved(folder)?;
         let options = sqlite::Settings {
             scheme: settings.codes.scheme,
             alphabet: settings.codes.alphabet,
@@ -88,11 +90,15 @@ impl Store {
 pub(crate) async fn open_keys(settings: &Settings) -> anyhow::Result<Arc<dyn Keys>> {
     match &settings.database.url {
         Some(url) => Ok(postgres::open(postgres_settings(settings, url)).await?.keys),
-        None => Ok(sqlite::open_keys(&settings.server.data)?),
+        None => {
+            check_not_moved(&settings.server.data)?;
+            Ok(sqlite::open_keys(&settings.server.data)?)
+        }
     }
 }
 
-fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::Settings {
+/// How to open a store in PostgreSQL at this address.
+pub(crate) fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::Settings {
     let database = &settings.database;
     let codes = &settings.codes;
     postgres::Settings {
@@ -104,4 +110,11 @@ fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::Settings {
         prepared: database.prepared,
         ..postgres::Settings::of(url.reveal().to_owned(), codes.scheme, codes.alphabet)
     }
+}
+
+/// The most sessions that a process takes on the primary: it writes links, counts clicks, looks up and lists there when no
+/// replica will do, keeps the heartbeat, notifies and listens.
+pub(crate) fn sessions_on_primary(settings: &Settings) -> u64 {
+    let each = settings.database.connections as u64;
+    2 * each + 2 * each.div_ceil(2) + 3
 }

@@ -154,8 +154,7 @@ fn server_settings(settings: &Settings) -> server::Settings {
 
 /// As many connections as the settings allow and the system has open files for, beside those that the store needs.
 fn connections(wanted: usize) -> usize {
-    let files = usize::try_from(listener::allow_open_files()).unwrap_or(usize::MAX);
-    let possible = files - OUR_FILES.min(files / 2);
+    let possible = connections_possible();
     if possible < wanted {
         tracing::info!(
             wanted,
@@ -164,6 +163,12 @@ fn connections(wanted: usize) -> usize {
         );
     }
     wanted.min(possible)
+}
+
+/// As many connections as the system has open files for, once it is asked for the most that it allows.
+pub(crate) fn connections_possible() -> usize {
+    let files = usize::try_from(listener::allow_open_files()).unwrap_or(usize::MAX);
+    files - OUR_FILES.min(files / 2)
 }
 
 fn api_settings(settings: &Settings) -> curtail_api::Settings {

@@ -1,6 +1,7 @@
 //! Starting, being configured, and stopping.
 
-use crate::support::server::{KEY, Server, curtail, run};
+use crate::support::server::{KEY, Server, curtail, random_seed, run};
+use crate::support::services::database;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -76,12 +77,17 @@ fn without_a_key_the_first_start_makes_one_that_only_its_owner_can_read() {
     drop(server);
 }
 
-#[test]
-fn keys_are_made_and_revoked_while_the_server_runs() {
+/// Makes, uses, lists and revokes a key by the command line, beside a server with the same environment.
+fn keys_work(environment: &[(&str, String)]) {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
-    let key_command = |arguments: &[&str]| {
+    let command = || {
         let mut command = curtail();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+    };
+    let server = Server::launch(command(), data.path(), Vec::new());
+    let key_command = |arguments: &[&str]| {
+        let mut command = command();
         command.arg("key").args(arguments).arg("--data").arg(data.path());
         let (code, out, errors) = run(command);
         assert_eq!(code, 0, "{errors}");
@@ -106,6 +112,17 @@ fn keys_are_made_and_revoked_while_the_server_runs() {
     assert!(!key_command(&["list"]).contains(made["key"].as_str().unwrap()), "a key is shown once");
     key_command(&["revoke", &made["id"].to_string()]);
     server.eventually(Duration::from_secs(3), |_| (ask("GET") == 401).then_some(()));
+}
+
+#[test]
+fn keys_are_made_and_revoked_while_the_server_runs() {
+    keys_work(&[]);
+}
+
+#[test]
+fn keys_in_postgres_are_made_and_revoked_while_the_server_runs() {
+    let url = database(&format!("keys_{:x}", random_seed()));
+    keys_work(&[("CURTAIL_DATABASE_URL", url)]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! What a change leaves here must arrive, for others believe what they find: it is a debt until it does (`debts.rs`).
 
 mod debts;
+mod examining;
 mod keeper;
 mod layer;
 mod layout;
@@ -18,6 +19,7 @@ mod server;
 mod unwritten;
 mod value;
 
+pub use examining::{Examination, Node, examine};
 pub(crate) use layer::{Asked, Second};
 pub use leaderboards::Leaderboards;
 pub use pubsub::PubSub;
@@ -68,6 +70,17 @@ pub enum OpenError {
         "redis.url: {0}; write redis://user:password@host:6379, several nodes of a cluster one after the other"
     )]
     Address(String),
+    /// Nobody answers. For [`Redis::open`] that is no error.
+    #[error(
+        "redis.url: {server} does not answer ({error}). Start it, or correct host and port; redirects go on without it, and ask \
+         the store more often"
+    )]
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// What the system says.
+        error: String,
+    },
     /// The server does not let us in.
     #[error(
         "redis.url: the server refuses the user, the password or a command ({0}); check them in the address, and what the user may do"

@@ -30,16 +30,20 @@ pub enum ListenError {
 /// Opens `count` sockets that listen on one address. Accepted connections inherit `TCP_NODELAY`: a redirect is one small
 /// write that must not wait for an acknowledgement.
 pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
-    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with whoever
-    // listens there already.
-    let probe = open(address, false).map_err(|error| explain(address, error))?;
-    // Port 0 asks for any free port: the others must get the same.
-    let address = probe.local_addr().map_err(|error| explain(address, error))?;
-    drop(probe);
+    // Port 0 asks for any free port: all must get the same.
+    let address = check(address)?;
     (0..count)
         .map(|_| open(address, true))
         .collect::<io::Result<_>>()
         .map_err(|error| explain(address, error))
+}
+
+/// Whether an address can be listened on, without taking any connection there. Answers it, with a port that is free where 0 asks
+/// for one.
+pub fn check(address: SocketAddr) -> Result<SocketAddr, ListenError> {
+    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with whoever
+    // listens there already.
+    open(address, false).and_then(|probe| probe.local_addr()).map_err(|error| explain(address, error))
 }
 
 /// Raises this process's limit of open files to the most that it may ask for, because each connection is one and many

@@ -9,6 +9,7 @@ mod changes;
 mod connections;
 mod deferred;
 mod engine;
+mod examining;
 mod failure;
 mod groups;
 mod identity;
@@ -25,6 +26,7 @@ mod row;
 mod tls;
 mod words;
 
+pub use examining::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
 pub use replicas::ReplicaState;
@@ -93,6 +95,12 @@ impl Settings {
             id_block: 10_000,
             prepared: true,
         }
+    }
+
+    /// Whether the addresses can be understood. Asks nobody.
+    pub fn check(&self) -> Result<(), OpenError> {
+        Address::primary(self)?;
+        Address::replicas(self).map(drop)
     }
 }
 

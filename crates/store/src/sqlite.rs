@@ -110,6 +110,19 @@ pub enum OpenError {
         /// The last version that is known here.
         known: usize,
     },
+    /// An older Curtail made the file, and nobody has brought it up to date.
+    #[error(
+        "{} has schema version {found}, and this Curtail works with {known}: start `curtail serve` of this version on it, \
+         which brings it up to date", path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The version that is known here.
+        known: usize,
+    },
     /// The file is not what it should be.
     #[error("{} is damaged ({error}). Restore it from a backup", path.display())]
     Damaged {
@@ -185,6 +198,22 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
         writer: Arc::new(Writer::start("keys-writer", 0, book).map_err(|error| io(directory, error))?),
         lookups: Arc::new(Readers::start("keys-lookup", lookups).map_err(|error| io(directory, error))?),
     }))
+}
+
+/// Whether [`open`] could open what is in a folder, as far as that can be told beside a server and without changing anything.
+pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result<(), OpenError> {
+    for file in [&LINKS, &CLICKS] {
+        let Some(connection) = file.open_to_look(directory)? else { continue };
+        match file.check_version(directory, &connection) {
+            // That is what opening it is for.
+            Err(OpenError::Older { .. }) => continue,
+            checked => checked?,
+        }
+        if file.name == LINKS.name {
+            identity::known(&connection, directory, scheme, alphabet)?;
+        }
+    }
+    Ok(())
 }
 
 impl Sqlite {

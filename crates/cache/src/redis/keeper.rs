@@ -1,6 +1,6 @@
 //! Keeps the connection up: connects, checks what is there, looks at the floor twice a second, pays debts.
 
-use super::server::{self, Connection, PATIENCE, is_refusal};
+use super::server::{self, Connection, PATIENCE};
 use super::{OpenError, Redis, layout};
 use ::redis::{ErrorKind, RedisError, RedisResult, cmd};
 use std::sync::Weak;
@@ -21,18 +21,13 @@ const PAID_AT_ONCE: usize = 256;
 pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, OpenError>> {
     let connection = match server::connect(&redis.config.nodes).await {
         Ok(connection) => connection,
-        Err(error) if error.kind() == ErrorKind::InvalidClientConfig => {
-            return Ok(Err(OpenError::Address(error.to_string())));
-        }
-        Err(error) if is_refusal(&error) => return Ok(Err(OpenError::Refused(error.to_string()))),
-        Err(error) => return Err(error),
+        Err(error) => return server::refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))),
     };
     let checked = timeout(PATIENCE, check(redis, &connection)).await;
     match checked.map_err(|_| RedisError::from((ErrorKind::Io, "it did not answer in a second")))? {
         Ok(Ok(())) => Ok(Ok(connection)),
         Ok(Err(refused)) => Ok(Err(refused)),
-        Err(error) if is_refusal(&error) => Ok(Err(OpenError::Refused(error.to_string()))),
-        Err(error) => Err(error),
+        Err(error) => server::refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))),
     }
 }
 

@@ -45,9 +45,14 @@ impl Keys {
 pub(super) async fn check(connection: &Connection, keys: &Keys) -> RedisResult<Result<(), OpenError>> {
     let key = keys.named("layout");
     let _: Option<String> = connection.query(cmd("SET").arg(&key).arg(LAYOUT).arg("NX")).await?;
-    let found: String = connection.query(cmd("GET").arg(&key)).await?;
-    if found == LAYOUT {
-        return Ok(Ok(()));
-    }
-    Ok(Err(OpenError::Layout { found, ours: LAYOUT, prefix: keys.prefix.clone() }))
+    look(connection, keys).await
+}
+
+/// Refuses another layout than this one. Leaves nothing.
+pub(super) async fn look(connection: &Connection, keys: &Keys) -> RedisResult<Result<(), OpenError>> {
+    let found: Option<String> = connection.query(cmd("GET").arg(keys.named("layout"))).await?;
+    Ok(match found.filter(|found| found != LAYOUT) {
+        None => Ok(()),
+        Some(found) => Err(OpenError::Layout { found, ours: LAYOUT, prefix: keys.prefix.clone() }),
+    })
 }

@@ -1,5 +1,6 @@
 //! One Redis or a cluster of them, and a connection to it that somebody keeps up.
 
+use super::OpenError;
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
@@ -53,14 +54,7 @@ pub(super) async fn connect(nodes: &[String]) -> RedisResult<Connection> {
 
 async fn try_to_connect(nodes: &[String]) -> RedisResult<Connection> {
     if let [only] = nodes {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_pipeline_buffer_size(UNDER_WAY_MAX)
-            .set_concurrency_limit(UNDER_WAY_MAX);
-        let client = Client::open(only.as_str())?;
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let single = Connection::Single(connection);
+        let single = connect_to_node(&Client::open(only.as_str())?).await?;
         let about: String = single.query(cmd("INFO").arg("cluster")).await?;
         if !about.contains("cluster_enabled:1") {
             return Ok(single);
@@ -78,10 +72,24 @@ async fn try_to_connect(nodes: &[String]) -> RedisResult<Connection> {
     Ok(Connection::Cluster(connection))
 }
 
-/// Whether trying again cannot help: whoever configured this must look.
-pub(super) fn is_refusal(error: &RedisError) -> bool {
-    matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig)
-        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+/// Connects to one server, whatever it is part of.
+pub(super) async fn connect_to_node(client: &Client) -> RedisResult<Connection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+        .set_pipeline_buffer_size(UNDER_WAY_MAX)
+        .set_concurrency_limit(UNDER_WAY_MAX);
+    client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+}
+
+/// What an error means when trying again cannot help: whoever configured this must look.
+pub(super) fn refusal(error: &RedisError) -> Option<OpenError> {
+    if error.kind() == ErrorKind::InvalidClientConfig {
+        return Some(OpenError::Address(error.to_string()));
+    }
+    let refuses = error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+    refuses.then(|| OpenError::Refused(error.to_string()))
 }
 
 /// Where the connection is found while there is one.

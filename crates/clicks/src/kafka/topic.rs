@@ -12,7 +12,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// A fair number of partitions, for who has none yet.
+const PARTITIONS_GOOD: u16 = 12;
 /// So often a process tries to be the first that remembers; it loses against others only.
 const REMEMBER_ATTEMPTS: usize = 5;
 
@@ -100,23 +103,21 @@ impl Topic {
     pub async fn find(config: &Config, rollups: &dyn Rollups) -> Result<Topic, TopicError> {
         let remembered = remembered(rollups).await?;
         let asked = config.clone();
-        let looked = tokio::task::spawn_blocking(move || look(&asked, remembered)).await;
-        let (found, cluster) = looked.map_err(|error| TopicError::Unreachable {
-            brokers: config.brokers.clone(),
-            reason: error.to_string(),
-        })??;
-        let topic = config.topic.clone();
-        let Some(partitions) = u16::try_from(found).ok().filter(|found| *found <= PARTITIONS_MAX) else {
-            return Err(TopicError::TooManyPartitions { topic, found });
-        };
+        let look = move || look(&asked, ANSWER_MAX, |client, _| client.client().fetch_cluster_id(ANSWER_MAX));
+        let looked = tokio::task::spawn_blocking(look).await;
+        let (found, cluster) = looked
+            .map_err(|error| TopicError::Unreachable {
+                brokers: config.brokers.clone(),
+                reason: error.to_string(),
+            })?
+            .map_err(|error| error.remembering(remembered))?;
+        let partitions = countable(&config.topic, found)?;
         let remembered = match remembered {
             Some(remembered) => remembered,
             None => remember(rollups, partitions).await?,
         };
-        if remembered != u64::from(partitions) {
-            return Err(TopicError::OtherPartitions { topic, found, remembered });
-        }
-        Ok(Topic { name: topic, partitions, cluster })
+        agree(&config.topic, partitions, remembered)?;
+        Ok(Topic { name: config.topic.clone(), partitions, cluster })
     }
 
     /// For a node that produces: it need not wait for brokers that are away if the store remembers what it must know.
@@ -147,9 +148,40 @@ impl Topic {
     }
 }
 
+impl TopicError {
+    /// The same, with the number of partitions that the store remembers where one is named.
+    pub(super) fn remembering(self, remembered: Option<u64>) -> TopicError {
+        match (self, remembered.and_then(|remembered| u16::try_from(remembered).ok())) {
+            (TopicError::Missing { topic, brokers, .. }, Some(partitions)) => {
+                TopicError::Missing { topic, brokers, partitions }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+/// So many partitions, if they can be told apart.
+pub(super) fn countable(topic: &str, found: usize) -> Result<u16, TopicError> {
+    let partitions = u16::try_from(found).ok().filter(|found| *found <= PARTITIONS_MAX);
+    partitions.ok_or_else(|| TopicError::TooManyPartitions { topic: topic.to_owned(), found })
+}
+
+/// Whether a topic has as many partitions as the store remembers.
+pub(super) fn agree(topic: &str, partitions: u16, remembered: u64) -> Result<(), TopicError> {
+    if remembered == u64::from(partitions) {
+        return Ok(());
+    }
+    let (topic, found) = (topic.to_owned(), usize::from(partitions));
+    Err(TopicError::OtherPartitions { topic, found, remembered })
+}
+
 async fn remembered(rollups: &dyn Rollups) -> Result<Option<u64>, StoreError> {
-    let positions = rollups.positions().await?;
-    Ok(positions.into_iter().find(|(stream, _)| *stream == PARTITIONS).map(|(_, partitions)| partitions))
+    Ok(remembered_in(&rollups.positions().await?))
+}
+
+/// The number of partitions that a store remembers by its positions.
+pub(super) fn remembered_in(positions: &Positions) -> Option<u64> {
+    positions.iter().find(|(stream, _)| *stream == PARTITIONS).map(|(_, partitions)| *partitions)
 }
 
 /// Has the store remember this number, unless somebody else was first. Answers the number that it remembers.
@@ -174,8 +206,12 @@ async fn remember(rollups: &dyn Rollups, partitions: u16) -> Result<u64, StoreEr
     Err(StoreError::Unavailable("others write the number of partitions all the time".into()))
 }
 
-/// How many partitions the topic has, and in which cluster it is.
-fn look(config: &Config, remembered: Option<u64>) -> Result<(usize, Option<String>), TopicError> {
+/// How many partitions the topic has, and what else `ask` finds out. May block for as long as `patience`, and as `ask` does.
+pub(super) fn look<T>(
+    config: &Config,
+    patience: Duration,
+    ask: impl FnOnce(&BaseConsumer, &Metadata) -> T,
+) -> Result<(usize, T), TopicError> {
     let (brokers, topic) = (config.brokers.clone(), config.topic.clone());
     // A consumer, because asking for a topic as a producer may make it.
     let mut client = broker::client(config);
@@ -183,7 +219,7 @@ fn look(config: &Config, remembered: Option<u64>) -> Result<(usize, Option<Strin
     let refused =
         |reason: String| TopicError::Refused { topic: topic.clone(), brokers: brokers.clone(), reason };
     let client: BaseConsumer = client.create().map_err(|error| refused(error.to_string()))?;
-    let metadata: Metadata = match client.fetch_metadata(Some(&topic), ANSWER_MAX) {
+    let metadata: Metadata = match client.fetch_metadata(Some(&topic), patience) {
         Ok(metadata) => metadata,
         Err(error) if is_absence(&error) => {
             return Err(TopicError::Unreachable { brokers: brokers.clone(), reason: error.to_string() });
@@ -193,10 +229,9 @@ fn look(config: &Config, remembered: Option<u64>) -> Result<(usize, Option<Strin
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let count = found.map_or(0, |found| found.partitions().len());
     match found.and_then(|found| found.error()).map(RDKafkaErrorCode::from) {
-        None if count > 0 => Ok((count, client.client().fetch_cluster_id(ANSWER_MAX))),
+        None if count > 0 => Ok((count, ask(&client, &metadata))),
         None | Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-            let partitions = remembered.and_then(|remembered| u16::try_from(remembered).ok()).unwrap_or(12);
-            Err(TopicError::Missing { topic, brokers, partitions })
+            Err(TopicError::Missing { topic, brokers, partitions: PARTITIONS_GOOD })
         }
         Some(error) => Err(refused(error.to_string())),
     }

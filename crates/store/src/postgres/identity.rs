@@ -2,6 +2,7 @@
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
+use super::import::state;
 use super::row::column;
 use super::{OpenError, Settings};
 use curtail_model::Codes;
@@ -29,14 +30,31 @@ pub(super) async fn establish(
         getrandom::fill(&mut key).map_err(|error| OpenError::Io { error: error.to_string() })?;
     }
     let made = [("codes.scheme", scheme.as_bytes()), ("codes.alphabet", alphabet.as_bytes())];
-    if get(session, "codes.key").await?.is_none() {
+    if self::key(session).await?.is_none() {
         session.command("BEGIN").await?;
         // The key goes first: whoever comes second waits for it, and then finds that all is there.
         for (name, value) in [("codes.key", key.as_slice())].into_iter().chain(made) {
             session.query(&PUT, &[&name, &value]).await?;
         }
+        if moves.is_some() {
+            // With the identity: nobody may take a store that has only that for a whole one.
+            state::begin(session).await?;
+        }
         session.command("COMMIT").await?;
     }
+    let identity = find(session, settings).await?;
+    let identity =
+        identity.ok_or_else(|| OpenError::Io { error: "the key of its codes is damaged".into() })?;
+    if moves.is_some_and(|moves| moves != identity.key) {
+        return Err(OpenError::OtherStore);
+    }
+    Ok(identity)
+}
+
+/// Reads the identity, if there is one; it must be by these settings.
+pub(super) async fn find(session: &Session, settings: &Settings) -> Result<Option<Identity>, OpenError> {
+    let (scheme, alphabet) = (settings.scheme.as_str(), settings.alphabet.as_str());
+    let Some(key) = key(session).await?.and_then(|key| key.try_into().ok()) else { return Ok(None) };
     let text = async |name| {
         let value = get(session, name).await?.unwrap_or_default();
         Ok::<_, Failure>(String::from_utf8_lossy(&value).into_owned())
@@ -48,12 +66,12 @@ pub(super) async fn establish(
             asked: (scheme.to_owned(), alphabet.to_owned()),
         });
     }
-    let key = get(session, "codes.key").await?.and_then(|key| key.try_into().ok());
-    let key = key.ok_or_else(|| OpenError::Io { error: "the key of its codes is damaged".into() })?;
-    if moves.is_some_and(|moves| moves != key) {
-        return Err(OpenError::OtherStore);
-    }
-    Ok(Identity { key, codes: Codes::new(settings.scheme, settings.alphabet, key) })
+    Ok(Some(Identity { key, codes: Codes::new(settings.scheme, settings.alphabet, key) }))
+}
+
+/// The key of the codes, by which stores are told apart.
+pub(super) async fn key(session: &Session) -> Result<Option<Vec<u8>>, Failure> {
+    get(session, "codes.key").await
 }
 
 async fn get(session: &Session, name: &str) -> Result<Option<Vec<u8>>, Failure> {

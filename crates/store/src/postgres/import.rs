@@ -1,7 +1,9 @@
 //! Takes a store that moves here from another engine, in pieces. Each piece is a transaction and may come again: whoever
 //! moves a store goes on after the last piece that it has noted, or begins anew.
 
+mod clicks;
 mod links;
+pub(super) mod state;
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
@@ -9,36 +11,35 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::identity::Identity;
 use super::row::{column, id_column, link_id, text};
-use super::{OpenError, Settings, opening};
+use super::{OpenError, Settings, keys, opening};
 use crate::rollups::Positions;
-use crate::transfer::{Checksums, Clicks, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
-use crate::{StoreError, packed};
+use crate::transfer::{Checksums, Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
+use crate::{Idempotency, StoreError, packed};
 use curtail_model::{Bucket, Codes, LinkId, Timestamp};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use tokio_postgres::Row;
 
 static COUNT_TAGS: Sql = sql!("import_tags_count");
-static RETIRED: Sql = sql!("import_retired", INT8_ARRAY);
 static KEYS: Sql =
     sql!("import_keys", INT8_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY);
-static LANE: Sql = sql!("lane_add", INT4);
-static SHELVES: Sql = sql!("shelves_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, BYTEA_ARRAY);
-static ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, BYTEA_ARRAY);
+static REMEMBERED: Sql = sql!("export_idempotency", BYTEA_ARRAY);
+static KEYS_THERE: Sql = sql!("export_keys");
 static POSITIONS: Sql = sql!("positions_put", INT8_ARRAY, INT8_ARRAY);
 static GIVEN: Sql = sql!("import_given", INT8, INT8, INT8);
 static NOTE: Sql = sql!("import_note", TEXT, BYTEA);
 static NOTED: Sql = sql!("meta_get", TEXT);
 static BUCKET: Sql = sql!("export_bucket", INT2);
-static REMOVE: Sql = sql!("import_remove", INT2, INT8_ARRAY);
 
 /// How much longer than others its statements may take.
 const PATIENCE: u32 = 12;
-/// The lane of what another engine counted.
-const LANE_OF_BEFORE: i32 = 0;
 
-/// A store that is moving here. Nobody else may write to the database meanwhile.
+/// A store that is moving here. Nobody else may write to the database meanwhile, and from the first piece until
+/// [`Importer::finish`] nobody can open the store.
 pub struct Importer {
+    name: String,
     pool: Pool,
     codes: Codes,
     engine: Arc<Engine>,
@@ -50,12 +51,18 @@ impl Importer {
         let io = |error: std::io::Error| OpenError::Io { error: error.to_string() };
         let settings = Settings { statement_timeout: settings.statement_timeout * PATIENCE, ..settings };
         let address = Address::primary(&settings)?;
+        let name = address.name.clone();
         let engine = Arc::new(Engine::start("postgres-import", 0).map_err(io)?);
         let pool = Pool::new(&address, 2, Plans::Free, settings.prepared, settings.statement_timeout)?;
         let prepared = engine.spawn(opening::prepare(pool.clone(), address, settings, Some(secret)));
         let Identity { codes, .. } =
             prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
-        Ok(Importer { pool, codes, engine })
+        Ok(Importer { name, pool, codes, engine })
+    }
+
+    /// Host, port and database, for people.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Takes links.
@@ -67,8 +74,8 @@ impl Importer {
 
     /// Takes ids of removed links.
     pub async fn retired(&self, ids: Vec<LinkId>) -> Result<(), StoreError> {
-        let ids: Vec<i64> = ids.into_iter().map(id_column).collect();
-        self.run(move |session: Arc<Session>| async move { session.query(&RETIRED, &[&ids]).await.map(drop) })
+        let codes = self.codes.clone();
+        self.run(move |session: Arc<Session>| async move { links::retire(&session, &ids, &codes).await })
             .await
     }
 
@@ -77,32 +84,46 @@ impl Importer {
         self.run(move |session: Arc<Session>| async move { put_keys(&session, &records).await }).await
     }
 
-    /// Takes idempotency keys.
-    pub async fn remembered(&self, records: Vec<RememberedKey>) -> Result<(), StoreError> {
+    /// The API keys that are here.
+    pub async fn keys_there(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.run(|session: Arc<Session>| async move {
+            let rows = session.query(&KEYS_THERE, &[]).await?;
+            let record = |row| Ok(KeyRecord { key: keys::api_key(row)?, hash: bytes(row, 6)? });
+            rows.iter().map(record).collect()
+        })
+        .await
+    }
+
+    /// Takes idempotency keys. Answers how many were not here.
+    pub async fn remembered(&self, mut records: Vec<RememberedKey>) -> Result<u64, StoreError> {
         self.run(move |session: Arc<Session>| async move {
+            let keys: Vec<&[u8]> = records.iter().map(|record| record.idempotency.key.as_slice()).collect();
+            let there = session.query(&REMEMBERED, &[&keys]).await?;
+            let there = there.iter().map(remembered).collect::<Result<HashMap<_, _>, _>>()?;
+            records.retain(|record| there.get(&record.idempotency.key) != Some(record));
             let keys: Vec<&[u8]> = records.iter().map(|record| record.idempotency.key.as_slice()).collect();
             let requests: Vec<&[u8]> =
                 records.iter().map(|record| record.idempotency.request.as_slice()).collect();
             let links: Vec<i64> = records.iter().map(|record| id_column(record.link)).collect();
             let until: Vec<i64> = records.iter().map(|record| record.expires_at.millis()).collect();
-            session.query(&REMEMBER, &[&keys, &requests, &links, &until]).await.map(drop)
+            if !records.is_empty() {
+                session.query(&REMEMBER, &[&keys, &requests, &links, &until]).await?;
+            }
+            Ok(records.len() as u64)
         })
         .await
     }
 
-    /// Takes rows of counted clicks.
-    pub async fn clicks(&self, which: Clicks, rows: Vec<ClicksRow>) -> Result<(), StoreError> {
+    /// Takes all rows of counted clicks that there are behind one key and up to another; what else is here between them goes.
+    /// Without a key it is from the first, or to the last. Answers how many rows were not as they should be.
+    pub async fn clicks(
+        &self,
+        which: Clicks,
+        between: (Option<ClicksKey>, Option<ClicksKey>),
+        rows: Vec<ClicksRow>,
+    ) -> Result<u64, StoreError> {
         self.run(move |session: Arc<Session>| async move {
-            let sql = match which {
-                Clicks::Shelves => &SHELVES,
-                Clicks::Alone => &ROLLUPS,
-            };
-            let grains: Vec<i64> = rows.iter().map(|row| row.key.0).collect();
-            let starts: Vec<i64> = rows.iter().map(|row| row.key.1).collect();
-            let numbers: Vec<i64> = rows.iter().map(|row| row.key.2).collect();
-            let bytes: Vec<&[u8]> = rows.iter().map(|row| row.bytes.as_slice()).collect();
-            session.query(&LANE, &[&LANE_OF_BEFORE]).await?;
-            session.query(sql, &[&LANE_OF_BEFORE, &grains, &starts, &numbers, &bytes]).await.map(drop)
+            clicks::replace(&session, which, between, &rows).await
         })
         .await
     }
@@ -117,7 +138,7 @@ impl Importer {
         .await
     }
 
-    /// Ends the move: what was given there is never given here, and tags are counted.
+    /// Ends the move: what was given there is never given here, tags are counted, and servers can open the store.
     pub async fn finish(&self, given: Given) -> Result<(), StoreError> {
         self.run(move |session: Arc<Session>| async move {
             let Given { version, next_generated, next_custom } = given;
@@ -125,7 +146,7 @@ impl Importer {
             session.query(&GIVEN, &[&given[0], &given[1], &given[2]]).await?;
             session.command("DELETE FROM tag_counts").await?;
             session.query(&COUNT_TAGS, &[]).await?;
-            Ok(())
+            state::end(&session).await
         })
         .await
     }
@@ -149,27 +170,37 @@ impl Importer {
         .await
     }
 
-    /// What all links that are here come to.
-    pub async fn checksums(&self) -> Result<Checksums, StoreError> {
-        let codes = self.codes.clone();
-        self.run(move |session: Arc<Session>| async move { links::checksums(&session, &codes).await }).await
+    /// What all links that are here come to. Says now and then how many it has read.
+    pub async fn checksums(&self, mut tell: impl FnMut(u64)) -> Result<Checksums, StoreError> {
+        let mut sums = Checksums::default();
+        let (mut after, mut read) = (None, 0);
+        loop {
+            let codes = self.codes.clone();
+            let part = self.run(move |session: Arc<Session>| async move {
+                links::checksums(&session, sums, after, &codes).await
+            });
+            let (added, last, count) = part.await?;
+            (sums, after, read) = (added, last, read + count);
+            tell(read);
+            if after.is_none() {
+                return Ok(sums);
+            }
+        }
     }
 
-    /// Removes what is in a bucket and not among these: the links, and removed ones, that the other store has there.
+    /// Removes what is in a bucket and not among these, in order of ids: the links, and removed ones, that the other store
+    /// has there.
     pub async fn keep_only(&self, bucket: Bucket, ids: Vec<LinkId>) -> Result<u64, StoreError> {
         let codes = self.codes.clone();
         self.run(move |session: Arc<Session>| async move {
-            let number = bucket.number().cast_signed();
             let mut strangers = Vec::new();
-            for row in session.query(&BUCKET, &[&number]).await? {
+            for row in session.query(&BUCKET, &[&bucket.number().cast_signed()]).await? {
                 let id = link_id(column(&row, 0)?)?;
                 if ids.binary_search(&id).is_err() {
                     strangers.push(id);
                 }
             }
-            links::clear_tags(&session, &strangers, &codes).await?;
-            let columns: Vec<i64> = strangers.iter().copied().map(id_column).collect();
-            session.query(&REMOVE, &[&number, &columns]).await?;
+            links::remove(&session, &strangers, &codes).await?;
             Ok(strangers.len() as u64)
         })
         .await
@@ -232,4 +263,17 @@ async fn put_keys(session: &Session, records: &[KeyRecord]) -> Result<(), Failur
         )
         .await?;
     Ok(())
+}
+
+/// A row of `export_idempotency.sql`, by its key.
+fn remembered(row: &Row) -> Result<([u8; 32], RememberedKey), Failure> {
+    let idempotency = Idempotency { key: bytes(row, 0)?, request: bytes(row, 1)? };
+    let (link, expires_at) = (link_id(column(row, 2)?)?, Timestamp::from_millis(column(row, 3)?));
+    Ok((idempotency.key, RememberedKey { idempotency, link, expires_at }))
+}
+
+fn bytes(row: &Row, place: usize) -> Result<[u8; 32], Failure> {
+    let bytes: Vec<u8> = column(row, place)?;
+    let wrong = |_| StoreError::Damaged("a hash that does not have 32 bytes".into());
+    Ok(bytes.try_into().map_err(wrong)?)
 }

@@ -54,7 +54,8 @@ impl Keys for PostgresKeys {
     }
 }
 
-fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
+/// Reads a key from the columns that all statements select in one order.
+pub(super) fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     let scopes: String = column(row, 2)?;
     let time = |place| Ok::<_, StoreError>(column::<Option<i64>>(row, place)?.map(Timestamp::from_millis));
     let scopes = packed::unpack(&scopes).ok_or_else(|| StoreError::Damaged("the scopes of a key".into()))?;

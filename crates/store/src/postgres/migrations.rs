@@ -69,7 +69,8 @@ pub(super) async fn migrate(session: &Session) -> Result<Schema, Failure> {
     }
 }
 
-async fn version(session: &Session) -> Result<usize, Failure> {
+/// The version of the schema; 0 where there is none.
+pub(super) async fn version(session: &Session) -> Result<usize, Failure> {
     let exists = session.query(&FIND, &[]).await?;
     if !column::<bool>(&exists[0], 0)? {
         return Ok(0);

@@ -4,6 +4,7 @@ use super::address::{Address, with_causes};
 use super::connections::{Pool, Session, Sql, sql};
 use super::failure::Failure;
 use super::identity::{self, Identity};
+use super::import::state;
 use super::migrations::{self, Schema};
 use super::row::column;
 use super::{Settings, VERSION_MIN};
@@ -84,6 +85,19 @@ pub enum OpenError {
         /// What the server says.
         error: String,
     },
+    /// A pooler in front of the server does not do what is asked of it.
+    #[error(
+        "{setting}: {server} is a pooler that does not hand on how sessions are set up ({error}). Set database.prepared to \
+         false, which is made for poolers in transaction mode"
+    )]
+    Pooler {
+        /// The setting.
+        setting: &'static str,
+        /// Host, port and database.
+        server: String,
+        /// What the pooler says.
+        error: String,
+    },
     /// The server is older than what is used here.
     #[error(
         "database.url: {server} is PostgreSQL {found}; {}.0 is the oldest that can be used. Use a newer server",
@@ -161,6 +175,18 @@ pub enum OpenError {
          where moving this very store began"
     )]
     OtherStore,
+    /// A store is moving here, and not all of it has arrived.
+    #[error(
+        "database.url: a store is still moving into this database, and not all of it is here. Stop the server that it moves \
+         from, and run `curtail migrate-store` once more as before: its last pass says when all is here"
+    )]
+    Moving,
+    /// The store has moved here before, and was used here since.
+    #[error(
+        "database.url: this store has moved here already and has been used here since; moving it again would undo what was \
+         changed here. To begin anew, move to an empty database"
+    )]
+    InUse,
     /// Something else went wrong.
     #[error("database.url: the database cannot be opened: {error}")]
     Io {
@@ -183,14 +209,20 @@ pub(super) async fn prepare(
             Schema::Current => {}
             Schema::Newer { found } => return Err(OpenError::Newer { found, known: migrations::KNOWN }),
         }
-        identity::establish(&session, &settings, moves).await
+        let identity = identity::establish(&session, &settings, moves).await?;
+        match moves {
+            None => state::begin_use(&session).await?,
+            Some(_) => state::begin(&session).await?,
+        }
+        Ok(identity)
     };
     let identity = outcome.await?;
     session.end::<_, Failure>(Ok(()))?;
     Ok(identity)
 }
 
-async fn check(session: &Session, address: &Address) -> Result<(), OpenError> {
+/// Whether a server can be the primary of a store.
+pub(super) async fn check(session: &Session, address: &Address) -> Result<(), OpenError> {
     let server = address.name.clone();
     let rows = session.query(&ABOUT, &[]).await?;
     let row = rows.first().ok_or_else(|| OpenError::Io { error: "it says nothing of itself".into() })?;
@@ -217,7 +249,8 @@ impl OpenError {
     pub(super) fn explain(address: &Address, error: &Error) -> OpenError {
         let (setting, server, text) = (address.setting, address.name.clone(), with_causes(error));
         match error.code() {
-            Some(state) if state.code().starts_with("28") => {
+            // PgBouncer has another code for it.
+            Some(state) if state.code().starts_with("28") || text.contains("authentication failed") => {
                 OpenError::Refused { setting, server, error: text }
             }
             Some(state) if *state == SqlState::INVALID_CATALOG_NAME => {
@@ -227,6 +260,10 @@ impl OpenError {
                 OpenError::Crowded { setting, server, error: text }
             }
             Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::Forbidden { error: text },
+            // A server understands what we ask for when a connection begins; PgBouncer names what it does not.
+            Some(state) if *state == SqlState::PROTOCOL_VIOLATION && text.contains("startup parameter") => {
+                OpenError::Pooler { setting, server, error: text }
+            }
             _ => OpenError::Unreachable { setting, server, error: text },
         }
     }

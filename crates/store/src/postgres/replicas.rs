@@ -343,7 +343,7 @@ async fn look_after(pool: Pool, health: Arc<Health>, newest_beat: Arc<AtomicI64>
 }
 
 /// How far a replica has replayed, and the heartbeat that it knows.
-fn read_state(rows: &[Row]) -> Result<(u64, i64), String> {
+pub(super) fn read_state(rows: &[Row]) -> Result<(u64, i64), String> {
     let row = rows.first().ok_or("it has no heartbeat: it is no replica of this database")?;
     let read = |error: StoreError| error.to_string();
     if !column::<bool>(row, 0).map_err(read)? {

@@ -8,7 +8,7 @@ use super::links::book::Counters;
 use super::rollups::positions;
 use super::row;
 use crate::rollups::Positions;
-use crate::transfer::{Clicks, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
+use crate::transfer::{Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
 use crate::{ApiKey, Idempotency, StoreError};
 use curtail_model::{Alphabet, CodeScheme, Codes, LinkId, Timestamp};
 use rusqlite::Connection;
@@ -16,8 +16,9 @@ use std::path::Path;
 
 const CACHE_BYTES: usize = 16 << 20;
 
-/// A store as it is at one moment: what is written meanwhile is not seen. It holds up nobody, but the write-ahead logs
-/// grow as long as it is kept.
+/// A store as it is at one moment, or at two: links as they are when it is opened, counted clicks as they are when they are
+/// first asked for. What is written after that is not seen. It holds up nobody, but from its moment on until it is dropped the
+/// write-ahead log of a file grows.
 pub struct Exporter {
     links: Connection,
     clicks: Connection,
@@ -31,6 +32,7 @@ impl Exporter {
         let links = LINKS.open_to_read(directory, CACHE_BYTES)?;
         let clicks = CLICKS.open_to_read(directory, CACHE_BYTES)?;
         for (file, connection) in [(&LINKS, &links), (&CLICKS, &clicks)] {
+            file.check_version(directory, connection)?;
             connection.execute_batch("BEGIN").map_err(|error| explain(&file.path(directory), &error))?;
         }
         let identity = identity::find(&links, directory, scheme, alphabet)?;
@@ -47,6 +49,21 @@ impl Exporter {
         let counters = Counters::read(&self.links)?;
         let Counters { version, next_generated, next_custom, .. } = counters;
         Ok(Given { version, next_generated, next_custom })
+    }
+
+    /// How many links there are.
+    pub fn count_links(&self) -> Result<u64, StoreError> {
+        count(&self.links, include_str!("sql/export_links_count.sql"))
+    }
+
+    /// How many removed links left their ids.
+    pub fn count_retired(&self) -> Result<u64, StoreError> {
+        count(&self.links, include_str!("sql/export_retired_count.sql"))
+    }
+
+    /// How many rows of counted clicks there are.
+    pub fn count_clicks(&self) -> Result<u64, StoreError> {
+        count(&self.clicks, include_str!("sql/export_clicks_count.sql"))
     }
 
     /// Up to `limit` links after an id, by id.
@@ -105,7 +122,7 @@ impl Exporter {
     pub fn clicks(
         &self,
         which: Clicks,
-        after: Option<(i64, i64, i64)>,
+        after: Option<ClicksKey>,
         limit: usize,
     ) -> Result<Vec<ClicksRow>, StoreError> {
         let sql = match which {
@@ -125,4 +142,8 @@ impl Exporter {
     pub fn positions(&self) -> Result<Positions, StoreError> {
         positions::read(&self.clicks)
     }
+}
+
+fn count(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
+    Ok(connection.prepare_cached(sql)?.query_row([], |found| found.get::<_, i64>(0))?.cast_unsigned())
 }

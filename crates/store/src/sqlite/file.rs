@@ -3,6 +3,7 @@
 use super::OpenError;
 use super::failure::is_damage;
 use rusqlite::{Connection, OpenFlags};
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::info;
@@ -16,6 +17,9 @@ const STATEMENTS: usize = 64;
 const CHECKPOINT_BYTES: u32 = 16 << 20;
 /// How much of a file readers map instead of reading it: no memory of ours, and no call for a page.
 const MAPPED_BYTES: u64 = 1 << 30;
+
+/// Pages that a connection keeps which reads a few rows only.
+const LOOK_CACHE_BYTES: usize = 1 << 20;
 
 /// A database file and the history of its schema: the n-th migration brings it to version n.
 pub(super) struct File {
@@ -79,6 +83,33 @@ impl File {
         self.reading_connection(&path, cache_bytes).map_err(|error| explain(&path, &error))
     }
 
+    /// Opens the file, if it is there, so that nothing changes: where no writer has left a write-ahead log, none is made.
+    pub(super) fn open_to_look(&self, directory: &Path) -> Result<Option<Connection>, OpenError> {
+        let path = self.path(directory);
+        if !path.exists() {
+            return Ok(None);
+        }
+        if directory.join(format!("{}-wal", self.name)).exists() {
+            return self.open_to_read(directory, LOOK_CACHE_BYTES).map(Some);
+        }
+        let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let opened = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags);
+        opened.map(Some).map_err(|error| explain(&path, &error))
+    }
+
+    /// Whether the file has the schema that is known here, for who cannot bring it up to date.
+    pub(super) fn check_version(&self, directory: &Path, connection: &Connection) -> Result<(), OpenError> {
+        let path = self.path(directory);
+        let (found, known) = (version(&path, connection)?, self.migrations.len());
+        match found.cmp(&known) {
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(OpenError::Newer { path, found, known }),
+            Ordering::Less => Err(OpenError::Older { path, found, known }),
+        }
+    }
+
     /// Removes the file and what belongs to it.
     pub(super) fn remove(&self, directory: &Path) -> Result<(), OpenError> {
         for suffix in ["", "-wal", "-shm"] {
@@ -119,9 +150,7 @@ impl File {
 
     fn migrate(&self, path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
         let explain = |error| explain(path, &error);
-        let found: usize = connection
-            .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
-            .map_err(explain)? as usize;
+        let found = version(path, connection)?;
         let known = self.migrations.len();
         if found > known {
             return Err(OpenError::Newer { path: path.to_owned(), found, known });
@@ -136,6 +165,11 @@ impl File {
         }
         Ok(())
     }
+}
+
+fn version(path: &Path, connection: &Connection) -> Result<usize, OpenError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    version.map(|version| version as usize).map_err(|error| explain(path, &error))
 }
 
 fn prepare(connection: &Connection, cache_bytes: usize) -> rusqlite::Result<()> {

@@ -43,7 +43,7 @@ pub(super) fn find(
 }
 
 /// The identity, if there is one yet; it must be by these settings.
-fn known(
+pub(super) fn known(
     connection: &Connection,
     directory: &Path,
     scheme: CodeScheme,

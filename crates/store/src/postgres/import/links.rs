@@ -38,6 +38,9 @@ static LINKS: Sql = sql!(
 static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
 static TAGS: Sql = sql!("import_tags", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static CLEAR_TAGS: Sql = sql!("import_tags_clear", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static REPLACED: Sql = sql!("import_replaced", INT8_ARRAY, TEXT_ARRAY);
+static RETIRED: Sql = sql!("import_retired", INT8_ARRAY);
+static REMOVE: Sql = sql!("import_remove", INT8_ARRAY);
 static EXPORT: Sql = sql!("export_links", INT2, INT8, INT8);
 
 /// Links that are read at once for their checksums.
@@ -55,6 +58,9 @@ pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let chosen: Vec<Option<&str>> =
         links().map(|link| own_code(link).then_some(link.code.as_str())).collect();
+    let replaced = session.query(&REPLACED, &[&columns, &chosen]).await?;
+    let replaced = replaced.iter().map(|row| link_id(column(row, 0)?)).collect::<Result<Vec<_>, _>>()?;
+    remove(session, &replaced, codes).await?;
     let urls: Vec<_> = links().map(|link| text(&link.url)).collect();
     let hashes: Vec<i64> = links().map(|link| xxh3_64(normal(&link.url).as_bytes()).cast_signed()).collect();
     let times = |time: fn(&Link) -> Option<Timestamp>| -> Vec<Option<i64>> {
@@ -105,8 +111,25 @@ pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes
     Ok(())
 }
 
+/// Takes ids of removed links.
+pub(super) async fn retire(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
+    clear_tags(session, ids, codes).await?;
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    session.query(&RETIRED, &[&columns]).await.map(drop)
+}
+
+/// Removes links, and what is left of removed ones.
+pub(super) async fn remove(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    clear_tags(session, ids, codes).await?;
+    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+    session.query(&REMOVE, &[&columns]).await.map(drop)
+}
+
 /// Takes the entries of tags that stored links have.
-pub(super) async fn clear_tags(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
+async fn clear_tags(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
     let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
@@ -134,28 +157,31 @@ fn entries(links: &[Link]) -> Entries<'_> {
     entries
 }
 
-/// What all links come to.
-pub(super) async fn checksums(session: &Session, codes: &Codes) -> Result<Checksums, Failure> {
-    let mut sums = Checksums::default();
-    let (mut bucket, mut id) = (0_i16, -1_i64);
-    loop {
-        let rows = session.query(&EXPORT, &[&bucket, &id, &LINKS_AT_ONCE]).await?;
-        for row in &rows {
-            id = column(row, 0)?;
-            bucket = bucket_column(link_id(id)?);
-            if column::<bool>(row, 18)? {
-                sums.add_retired(link_id(id)?);
-                continue;
-            }
-            let used: Option<i64> = column(row, 19)?;
-            sums.add(&LinkRecord {
-                link: row::link(row, 0, codes)?,
-                generated: column(row, 17)?,
-                used: used.map(i64::cast_unsigned),
-            });
+/// Adds some links, and ids of removed ones, to what those before them come to. Answers that, the last of them if there may be
+/// more, and how many they were.
+pub(super) async fn checksums(
+    session: &Session,
+    mut sums: Checksums,
+    after: Option<LinkId>,
+    codes: &Codes,
+) -> Result<(Checksums, Option<LinkId>, u64), Failure> {
+    let (bucket, id) = after.map_or((0, -1), |after| (bucket_column(after), id_column(after)));
+    let rows = session.query(&EXPORT, &[&bucket, &id, &LINKS_AT_ONCE]).await?;
+    let mut last = None;
+    for row in &rows {
+        let id = link_id(column(row, 0)?)?;
+        last = Some(id);
+        if column::<bool>(row, 18)? {
+            sums.add_retired(id);
+            continue;
         }
-        if (rows.len() as i64) < LINKS_AT_ONCE {
-            return Ok(sums);
-        }
+        let used: Option<i64> = column(row, 19)?;
+        sums.add(&LinkRecord {
+            link: row::link(row, 0, codes)?,
+            generated: column(row, 17)?,
+            used: used.map(i64::cast_unsigned),
+        });
     }
+    let count = rows.len() as u64;
+    Ok((sums, last.filter(|_| rows.len() as i64 == LINKS_AT_ONCE), count))
 }

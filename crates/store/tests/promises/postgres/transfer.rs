@@ -7,16 +7,17 @@ use crate::engine::{
 use crate::rollups::{batch, row};
 use curtail_model::{Change, Field, Link, NewLink, Scopes, Timestamp};
 use curtail_store::postgres::{self, Importer, OpenError};
-use curtail_store::rollups::{Batch, Grain, Subject, Totals};
+use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject, Totals};
 use curtail_store::sqlite::{Exporter, Sqlite};
-use curtail_store::transfer::{Checksums, Clicks};
+use curtail_store::transfer::{MoveError, Moved, Pieces, pass};
 use curtail_store::{Create, Idempotency, ListQuery, NewApiKey, Refused, Seen, Sort, Spent, WhenMade};
 use std::path::Path;
+use std::sync::Arc;
 
 const LIMITED: &str = "limited";
 const KEY: Idempotency = Idempotency { key: [1; 32], request: [2; 32] };
-/// Small, so that there are many pieces.
-const PIECE: usize = 7;
+/// Small, so that there are many.
+const PIECES: Pieces = Pieces { links: 7, keys: 1, rows: 7 };
 
 fn exporter(directory: &Path) -> Exporter {
     Exporter::open(directory, SETTINGS.scheme, SETTINGS.alphabet).unwrap()
@@ -63,34 +64,16 @@ async fn fill(store: &Sqlite) -> (Vec<Link>, String) {
     (links, removed.code.to_string())
 }
 
-/// Moves everything. Answers what the links come to there.
-async fn transfer(from: &Exporter, to: &Importer) -> Checksums {
-    let mut sums = Checksums::default();
-    let mut after = None;
-    loop {
-        let piece = from.links(after, PIECE).unwrap();
-        piece.iter().for_each(|record| sums.add(record));
-        let Some(last) = piece.last() else { break };
-        after = Some(last.link.id);
-        to.links(piece).await.unwrap();
-    }
-    let retired = from.retired(None, 1_000).unwrap();
-    retired.iter().for_each(|id| sums.add_retired(*id));
-    to.retired(retired).await.unwrap();
-    to.keys(from.keys().unwrap()).await.unwrap();
-    to.remembered(from.remembered(None, 100).unwrap()).await.unwrap();
-    for which in [Clicks::Shelves, Clicks::Alone] {
-        let mut after = None;
-        loop {
-            let piece = from.clicks(which, after, PIECE).unwrap();
-            let Some(last) = piece.last() else { break };
-            after = Some(last.key);
-            to.clicks(which, piece).await.unwrap();
-        }
-    }
-    to.positions(from.positions().unwrap()).await.unwrap();
-    to.finish(from.given().unwrap()).await.unwrap();
-    sums
+async fn importer(database: &Database, from: &Exporter) -> Importer {
+    Importer::open(postgres_settings(database.url()), from.secret()).await.unwrap()
+}
+
+async fn transfer(from: &Exporter, to: &Importer) -> Moved {
+    pass(from, to, PIECES, &mut |_| {}).await.unwrap()
+}
+
+async fn refusal(database: &Database, from: &Exporter) -> OpenError {
+    Importer::open(postgres_settings(database.url()), from.secret()).await.err().expect("opened")
 }
 
 #[tokio::test]
@@ -100,16 +83,15 @@ async fn a_store_that_moves_is_the_same_store_afterwards() {
     let (links, removed) = fill(&source).await;
     let database = Database::make().await;
     let from = exporter(directory.path());
-    let to = Importer::open(postgres_settings(database.url()), from.secret()).await.unwrap();
-    let sums = transfer(&from, &to).await;
-    assert!(sums.differing(&to.checksums().await.unwrap()).is_empty());
-    to.note("links", b"done".to_vec()).await.unwrap();
+    let to = importer(&database, &from).await;
+    let first = transfer(&from, &to).await;
+    assert_eq!((first.links, first.links_sent, first.mended), (52, 52, 0));
+    assert_eq!((first.retired, first.keys, first.rows_sent), (1, 1, first.rows));
     to.close();
-    // Whoever was broken off begins anew.
-    let to = Importer::open(postgres_settings(database.url()), from.secret()).await.unwrap();
-    assert_eq!(to.noted("links").await.unwrap().as_deref(), Some(b"done".as_slice()));
-    let sums = transfer(&from, &to).await;
-    assert!(sums.differing(&to.checksums().await.unwrap()).is_empty());
+    let to = importer(&database, &from).await;
+    let again = transfer(&from, &to).await;
+    assert_eq!((again.links, again.links_sent, again.rows_sent), (52, 1, 0), "one has a limit");
+    to.finish(from.given().unwrap()).await.unwrap();
     to.close();
 
     let store = postgres::open(postgres_settings(database.url())).await.unwrap();
@@ -168,7 +150,7 @@ async fn what_changed_during_the_move_is_named_by_its_bucket_and_moved_again() {
     let (links, _) = fill(&source).await;
     let database = Database::make().await;
     let from = exporter(directory.path());
-    let to = Importer::open(postgres_settings(database.url()), from.secret()).await.unwrap();
+    let to = importer(&database, &from).await;
     transfer(&from, &to).await;
     let chosen = links.iter().find(|link| link.code.as_str() == "größe/🚀").unwrap();
     source.links.delete(chosen.id, None).await.unwrap().unwrap();
@@ -177,22 +159,22 @@ async fn what_changed_during_the_move_is_named_by_its_bucket_and_moved_again() {
         tags: Field::Set(vec!["new".into()]),
         ..Change::default()
     };
-    source.links.update(links[7].id, moved, None, at(9)).await.unwrap().unwrap();
+    let changed = source.links.update(links[7].id, moved, None, at(9)).await.unwrap().unwrap();
+    let tagged = source.links.delete(links[8].id, None).await.unwrap().unwrap();
+    assert!(!tagged.tags.is_empty() && tagged.code.as_str() != chosen.code.as_str());
+    let limited = links.iter().find(|link| link.code.as_str() == LIMITED).unwrap().id;
+    source.links.spend(limited).await.unwrap();
     drop(from);
     let from = exporter(directory.path());
-    let sums = transfer(&from, &to).await;
-    // What was changed has come; what was removed there is still here.
-    let differing = sums.differing(&to.checksums().await.unwrap());
-    assert_eq!(differing, [chosen.id.bucket()]);
-    let there: Vec<_> = from.links(None, 10_000).unwrap().into_iter().map(|record| record.link.id).collect();
-    for bucket in differing {
-        let ids = there.iter().copied().filter(|id| id.bucket() == bucket).collect();
-        assert_eq!(to.keep_only(bucket, ids).await.unwrap(), 1);
-    }
+    let second = transfer(&from, &to).await;
+    // The one that was changed and the one whose limit was used; the one that was removed, of which nothing is left.
+    assert_eq!((second.links_sent, second.retired, second.mended), (2, 2, 1));
     to.finish(from.given().unwrap()).await.unwrap();
-    assert!(sums.differing(&to.checksums().await.unwrap()).is_empty());
     to.close();
     let store = postgres::open(postgres_settings(database.url())).await.unwrap();
+    assert_eq!(store.links.get(changed.id, Seen::ANYTHING).await.unwrap(), Some(changed));
+    assert_eq!(store.links.find("größe/🚀", Seen::ANYTHING).await.unwrap(), None);
+    assert_eq!(store.links.spend(limited).await.unwrap(), Spent::Granted { left: 5 });
     let (there, here) =
         (source.links.tags(None, 9, Seen::ANYTHING).await, store.links.tags(None, 9, Seen::ANYTHING).await);
     assert_eq!(there.unwrap(), here.unwrap());
@@ -200,10 +182,119 @@ async fn what_changed_during_the_move_is_named_by_its_bucket_and_moved_again() {
 }
 
 #[tokio::test]
+async fn a_code_that_was_given_anew_during_the_move_leads_where_the_new_link_leads() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = open(directory.path());
+    let tagged = NewLink { tags: vec!["old".into()], ..with_code("https://example.com/old", "again") };
+    let old = make(&*source.links, create(tagged)).await.unwrap().link;
+    let database = Database::make().await;
+    let from = exporter(directory.path());
+    let to = importer(&database, &from).await;
+    transfer(&from, &to).await;
+    drop(from);
+    source.links.delete(old.id, None).await.unwrap().unwrap();
+    let new = make(&*source.links, create(with_code("https://example.com/new", "again"))).await.unwrap().link;
+    assert_ne!(old.id, new.id);
+    let from = exporter(directory.path());
+    transfer(&from, &to).await;
+    to.finish(from.given().unwrap()).await.unwrap();
+    to.close();
+    let store = postgres::open(postgres_settings(database.url())).await.unwrap();
+    assert_eq!(store.links.find("again", Seen::ANYTHING).await.unwrap(), Some(new));
+    assert_eq!(store.links.tags(None, 9, Seen::ANYTHING).await.unwrap(), []);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn clicks_that_moved_to_another_row_during_the_move_are_there_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = open(directory.path());
+    let (link, neighbour) = (Subject::Link(id(0)), Subject::Link(id(1)));
+    let small =
+        [row(link, Grain::Day, 1, 1), row(neighbour, Grain::Day, 1, 1), row(link, Grain::Minute, 1, 1)];
+    source.rollups.commit(batch(small.into(), 1)).await.unwrap();
+    let database = Database::make().await;
+    let from = exporter(directory.path());
+    let to = importer(&database, &from).await;
+    transfer(&from, &to).await;
+    drop(from);
+    // Too large for the row that it shares, and a minute whose time is over.
+    let large = Row { delta: vec![7; 2_000], ..row(link, Grain::Day, 1, 1) };
+    let newest: Merge = Arc::new(|_, new| Ok(new.to_vec()));
+    source.rollups.commit(Batch { merge: newest, ..batch(vec![large], 2) }).await.unwrap();
+    source.rollups.forget_before(Grain::Minute, at(0)).await.unwrap();
+    let from = exporter(directory.path());
+    assert!(transfer(&from, &to).await.rows_sent > 0);
+    to.finish(from.given().unwrap()).await.unwrap();
+    to.close();
+    let store = postgres::open(postgres_settings(database.url())).await.unwrap();
+    for subject in [link, neighbour] {
+        for grain in Grain::ALL {
+            let there = source.rollups.series(subject, grain, Timestamp::default(), at(0)).await.unwrap();
+            let here = store.rollups.series(subject, grain, Timestamp::default(), at(0)).await.unwrap();
+            assert_eq!(there, here, "{subject:?} by {grain:?}");
+        }
+    }
+    assert_eq!(store.rollups.positions().await.unwrap(), source.rollups.positions().await.unwrap());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn nobody_uses_a_store_that_is_still_moving_and_none_moves_into_one_that_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = open(directory.path());
+    fill(&source).await;
+    let database = Database::make().await;
+    let from = exporter(directory.path());
+    let to = importer(&database, &from).await;
+    transfer(&from, &to).await;
+    let refused = postgres::open(postgres_settings(database.url())).await.err().expect("opened");
+    assert!(refused == OpenError::Moving && refused.to_string().contains("migrate-store"), "{refused}");
+    to.finish(from.given().unwrap()).await.unwrap();
+    to.close();
+    // It may move again until somebody uses it.
+    let to = importer(&database, &from).await;
+    transfer(&from, &to).await;
+    to.finish(from.given().unwrap()).await.unwrap();
+    to.close();
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    assert_eq!(refusal(&database, &from).await, OpenError::InUse);
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn a_store_does_not_move_into_another_one() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
     let database = Database::make().await;
     postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
-    let refused = Importer::open(postgres_settings(database.url()), [9; 16]).await.err().expect("opened");
+    let refused = refusal(&database, &exporter(directory.path())).await;
     assert_eq!(refused, OpenError::OtherStore);
     assert!(refused.to_string().contains("move to an empty database"));
+}
+
+#[tokio::test]
+async fn a_difference_that_moving_does_not_mend_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = open(directory.path());
+    fill(&source).await;
+    let database = Database::make().await;
+    let from = exporter(directory.path());
+    let to = importer(&database, &from).await;
+    transfer(&from, &to).await;
+    let client = database.connect().await;
+    // Damage is found and mended,
+    client.batch_execute("UPDATE links SET url = 'https://wrong.example/' WHERE NOT retired").await.unwrap();
+    client.batch_execute("UPDATE shelves SET shelf = '\\x00'").await.unwrap();
+    let mended = transfer(&from, &to).await;
+    assert!(mended.mended > 0 && mended.rows_sent > 0, "{mended:?}");
+    // and said when it comes back each time.
+    let spoil = "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.title = 'spoilt'; RETURN NEW; END $$;
+        CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON links FOR EACH ROW EXECUTE FUNCTION spoil()";
+    client.batch_execute(spoil).await.unwrap();
+    client.batch_execute("UPDATE links SET title = NULL WHERE NOT retired").await.unwrap();
+    let told = pass(&from, &to, PIECES, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(told, MoveError::Differs("links")), "{told}");
+    to.close();
 }

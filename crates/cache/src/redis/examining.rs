@@ -1,0 +1,113 @@
+//! How the servers are that L2 is on: what [`super::Redis::open`] would say of them, and what only operators want to know. It
+//! changes nothing.
+
+use super::layout::{self, Keys};
+use super::server::{self, Connection, PATIENCE, connect_to_node};
+use super::{Config, OpenError};
+use ::redis::{Client, FromRedisValue, RedisError, RedisResult, cmd};
+use futures_util::future::{join, join_all};
+use std::future::Future;
+use tokio::time::timeout;
+
+/// The oldest version whose scripts may look at the clock before they write.
+const VERSION_MIN: u32 = 5;
+
+/// The servers of L2.
+#[derive(Debug)]
+pub struct Examination {
+    /// Each of them, in the order of the settings.
+    pub nodes: Vec<Result<Node, OpenError>>,
+    /// Whether what is there has our layout.
+    pub layout: Result<(), OpenError>,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Host and port.
+    pub server: String,
+    /// Its version.
+    pub version: String,
+    /// Whether that is new enough.
+    pub is_new_enough: bool,
+    /// The memory that it may use; 0 for all there is.
+    pub memory_max: u64,
+    /// The memory that it uses.
+    pub memory_used: u64,
+    /// What it does when that is full (`maxmemory-policy`).
+    pub policy: String,
+    /// Whether it is a replica, which takes no writes.
+    pub is_replica: bool,
+    /// Of a node of a cluster, whether the cluster is whole.
+    pub cluster_is_well: Option<bool>,
+}
+
+/// Asks all servers, side by side. Each has a few seconds.
+pub async fn examine(config: &Config) -> Examination {
+    let nodes = join_all(config.nodes.iter().map(|url| look_at_node(url)));
+    let layout = async {
+        let server = config.nodes.iter().map(|url| name_of(url)).collect::<Vec<_>>().join(", ");
+        let look = async {
+            let connection = server::connect(&config.nodes).await?;
+            layout::look(&connection, &Keys::new(&config.prefix)).await
+        };
+        in_time(&server, look).await.and_then(|looked| looked)
+    };
+    let (nodes, layout) = join(nodes, layout).await;
+    Examination { nodes, layout }
+}
+
+async fn look_at_node(url: &str) -> Result<Node, OpenError> {
+    let client = Client::open(url).map_err(|error| OpenError::Address(error.to_string()))?;
+    let server = client.get_connection_info().addr().to_string();
+    let look = async {
+        let connection = connect_to_node(&client).await?;
+        let about: String = ask(&connection, &["INFO"]).await?;
+        let cluster_is_well = if field(&about, "cluster_enabled") == "1" {
+            let cluster: String = ask(&connection, &["CLUSTER", "INFO"]).await?;
+            Some(field(&cluster, "cluster_state") == "ok")
+        } else {
+            None
+        };
+        let version = field(&about, "redis_version").to_owned();
+        let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
+        let number = |name| field(&about, name).parse().unwrap_or(0);
+        Ok(Node {
+            server: server.clone(),
+            // What says nothing of its version is something else that speaks as Redis does.
+            is_new_enough: major.is_none_or(|major| major >= VERSION_MIN),
+            version,
+            memory_max: number("maxmemory"),
+            memory_used: number("used_memory"),
+            policy: field(&about, "maxmemory_policy").to_owned(),
+            is_replica: field(&about, "role") == "slave",
+            cluster_is_well,
+        })
+    };
+    in_time(&server, look).await
+}
+
+async fn in_time<T>(server: &str, look: impl Future<Output = RedisResult<T>>) -> Result<T, OpenError> {
+    let away = |error: String| OpenError::Unreachable { server: server.to_owned(), error };
+    match timeout(3 * PATIENCE, look).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(server::refusal(&error).unwrap_or_else(|| away(error.to_string()))),
+        Err(_) => Err(away("it takes connections and says nothing".into())),
+    }
+}
+
+async fn ask<T: FromRedisValue>(connection: &Connection, words: &[&str]) -> Result<T, RedisError> {
+    let mut command = cmd(words[0]);
+    words[1..].iter().for_each(|word| _ = command.arg(*word));
+    connection.query(&command).await
+}
+
+fn name_of(url: &str) -> String {
+    Client::open(url).map_or_else(|_| String::new(), |client| client.get_connection_info().addr().to_string())
+}
+
+/// A line of what `INFO` says.
+fn field<'a>(about: &'a str, name: &str) -> &'a str {
+    let line = about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_default().trim()
+}

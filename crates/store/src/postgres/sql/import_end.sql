@@ -1,0 +1,1 @@
+UPDATE meta SET value = 'moved' WHERE name = 'import.state'

@@ -1,0 +1,1 @@
+UPDATE meta SET value = 'used' WHERE name = 'import.state' AND value = 'moved'

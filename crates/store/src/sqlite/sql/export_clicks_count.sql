@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM shelves) + (SELECT count(*) FROM rollups)

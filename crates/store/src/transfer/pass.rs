@@ -1,0 +1,298 @@
+//! The order of a move. A pass may be broken off anywhere and begun again: what is there already is not sent again, and what
+//! has changed since is told by its version; what was removed since, by the checksums of its bucket.
+
+use super::reached::Reached;
+use super::{Checksums, Clicks, ClicksKey, Progress, Step};
+use crate::StoreError;
+use crate::postgres::Importer;
+use crate::sqlite::Exporter;
+use curtail_model::{Bucket, LinkId};
+use futures_util::future::join;
+use std::collections::BTreeMap;
+
+/// How much goes over at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pieces {
+    /// Links.
+    pub links: usize,
+    /// Ids of removed links, and idempotency keys.
+    pub keys: usize,
+    /// Rows of counted clicks.
+    pub rows: usize,
+}
+
+impl Pieces {
+    /// Good ones: a second of work at most for either side. Rows have 8 KiB at most, but for a few.
+    pub const GOOD: Pieces = Pieces { links: 2_000, keys: 10_000, rows: 1_000 };
+}
+
+/// Ids of buckets that differ which are held in memory at once.
+const IDS_HELD_MAX: u64 = 4 << 20;
+
+/// Why a pass ended early. Whatever it is, the next pass goes on from there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveError {
+    /// The store that moves cannot be read.
+    #[error("the store that moves cannot be read: {0}")]
+    From(StoreError),
+    /// The store that it moves to does not take it.
+    #[error("the database does not take what moves there: {0}")]
+    To(StoreError),
+    /// Both sides differ after all has been moved.
+    #[error("{0} differ after they were moved: somebody else writes to the database. Find out who does")]
+    Differs(&'static str),
+}
+
+/// What a store has that was moved, and what a pass had to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Links that there are.
+    pub links: u64,
+    /// Of them, those that this pass sent.
+    pub links_sent: u64,
+    /// Codes of removed links.
+    pub retired: u64,
+    /// API keys.
+    pub keys: u64,
+    /// Rows of counted clicks.
+    pub rows: u64,
+    /// Of them, those that this pass sent or removed.
+    pub rows_sent: u64,
+    /// Buckets that had to be moved again.
+    pub mended: u64,
+}
+
+/// Makes the store `to` what `from` was at one moment, and compares both.
+pub async fn pass(
+    from: &Exporter,
+    to: &Importer,
+    pieces: Pieces,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Moved, MoveError> {
+    let mut pass = Pass { from, to, pieces, tell, moved: Moved::default() };
+    let mut sums = pass.links().await?;
+    pass.retired(&mut sums).await?;
+    pass.keys().await?;
+    pass.remembered(Step::Remembered).await?;
+    pass.moved.rows_sent = pass.clicks(Step::Clicks).await?;
+    to.positions(from.positions().map_err(MoveError::From)?).await.map_err(MoveError::To)?;
+    pass.check_links(&sums).await?;
+    pass.check_others().await?;
+    Ok(pass.moved)
+}
+
+struct Pass<'a> {
+    from: &'a Exporter,
+    to: &'a Importer,
+    pieces: Pieces,
+    tell: &'a mut dyn FnMut(Progress),
+    moved: Moved,
+}
+
+impl Pass<'_> {
+    /// Sends the links that are not there yet or are another version there. Answers what all of them come to.
+    async fn links(&mut self) -> Result<Checksums, MoveError> {
+        let (from, to) = (self.from, self.to);
+        let of = from.count_links().map_err(MoveError::From)?;
+        let version = from.given().map_err(MoveError::From)?.version;
+        let noted = to.noted(Reached::NOTE).await.map_err(MoveError::To)?;
+        let noted = noted.and_then(|bytes| Reached::read(&bytes));
+        let resumed = noted.is_some_and(|noted| noted.after != Some(LinkId::MAX));
+        let mut reached = noted.unwrap_or(Reached { version, after: None });
+        let mut sums = Checksums::default();
+        let mut piece = from.links(None, self.pieces.links).map_err(MoveError::From)?;
+        self.told(Step::Links, 0, of, resumed);
+        while let Some(last) = piece.last().map(|record| record.link.id) {
+            piece.iter().for_each(|record| sums.add(record));
+            self.moved.links += piece.len() as u64;
+            let lacking: Vec<_> = piece.into_iter().filter(|record| reached.lacks(record)).collect();
+            self.moved.links_sent += lacking.len() as u64;
+            let advances = Some(last) > reached.after;
+            let next = Reached { after: Some(last).max(reached.after), ..reached };
+            let send = async {
+                if !lacking.is_empty() {
+                    to.links(lacking).await?;
+                }
+                if advances { to.note(Reached::NOTE, next.bytes()).await } else { Ok(()) }
+            };
+            // What comes next is read while the database works.
+            let (sent, read) = join(send, async { from.links(Some(last), self.pieces.links) }).await;
+            sent.map_err(MoveError::To)?;
+            (reached, piece) = (next, read.map_err(MoveError::From)?);
+            self.told(Step::Links, self.moved.links, of, resumed);
+        }
+        let whole = Reached { version, after: Some(LinkId::MAX) };
+        to.note(Reached::NOTE, whole.bytes()).await.map_err(MoveError::To)?;
+        Ok(sums)
+    }
+
+    async fn retired(&mut self, sums: &mut Checksums) -> Result<(), MoveError> {
+        let of = self.from.count_retired().map_err(MoveError::From)?;
+        self.told(Step::Retired, 0, of, false);
+        let mut after = None;
+        loop {
+            let piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
+            let Some(last) = piece.last() else { return Ok(()) };
+            after = Some(*last);
+            piece.iter().for_each(|id| sums.add_retired(*id));
+            self.moved.retired += piece.len() as u64;
+            self.to.retired(piece).await.map_err(MoveError::To)?;
+            self.told(Step::Retired, self.moved.retired, of, false);
+        }
+    }
+
+    async fn keys(&mut self) -> Result<(), MoveError> {
+        let keys = self.from.keys().map_err(MoveError::From)?;
+        self.moved.keys = keys.len() as u64;
+        self.to.keys(keys).await.map_err(MoveError::To)?;
+        self.told(Step::Keys, self.moved.keys, self.moved.keys, false);
+        Ok(())
+    }
+
+    /// Sends the idempotency keys that are not there. Answers how many.
+    async fn remembered(&mut self, step: Step) -> Result<u64, MoveError> {
+        let (mut after, mut done, mut sent) = (None, 0, 0);
+        loop {
+            let piece = self.from.remembered(after, self.pieces.keys).map_err(MoveError::From)?;
+            let Some(last) = piece.last() else { return Ok(sent) };
+            after = Some(last.idempotency.key);
+            done += piece.len() as u64;
+            sent += self.to.remembered(piece).await.map_err(MoveError::To)?;
+            if step == Step::Remembered {
+                self.told(step, done, done, false);
+            }
+        }
+    }
+
+    /// Makes the rows of counted clicks the same. Answers how many were not.
+    async fn clicks(&mut self, step: Step) -> Result<u64, MoveError> {
+        let (from, to) = (self.from, self.to);
+        let of = from.count_clicks().map_err(MoveError::From)?;
+        let (mut done, mut changed) = (0, 0);
+        self.told(step, done, of, false);
+        for which in [Clicks::Shelves, Clicks::Alone] {
+            let mut after: Option<ClicksKey> = None;
+            let mut piece = from.clicks(which, after, self.pieces.rows).map_err(MoveError::From)?;
+            loop {
+                let count = piece.len() as u64;
+                let last = piece.last().map(|row| row.key);
+                let send = to.clicks(which, (after, last), piece);
+                let read =
+                    async { last.map(|last| from.clicks(which, Some(last), self.pieces.rows)).transpose() };
+                let (sent, next) = join(send, read).await;
+                changed += sent.map_err(MoveError::To)?;
+                // After the last row nothing may be there.
+                let Some(next) = next.map_err(MoveError::From)? else { break };
+                (after, piece) = (last, next);
+                done += count;
+                self.told(step, done, of, false);
+            }
+        }
+        self.moved.rows = done;
+        Ok(changed)
+    }
+
+    /// Compares the links, and moves the buckets again that differ.
+    async fn check_links(&mut self, sums: &Checksums) -> Result<(), MoveError> {
+        let differing = sums.differing(&self.sums_there().await?);
+        if differing.is_empty() {
+            return Ok(());
+        }
+        self.moved.mended = differing.len() as u64;
+        self.mend(&differing).await?;
+        if sums.differing(&self.sums_there().await?).is_empty() {
+            Ok(())
+        } else {
+            Err(MoveError::Differs("links"))
+        }
+    }
+
+    async fn sums_there(&mut self) -> Result<Checksums, MoveError> {
+        let of = self.moved.links + self.moved.retired;
+        let tell = &mut *self.tell;
+        let mut told =
+            |done| tell(Progress { step: Step::CheckLinks, done, of: of.max(done), resumed: false });
+        told(0);
+        self.to.checksums(told).await.map_err(MoveError::To)
+    }
+
+    /// Moves buckets again, and removes what is there and not here.
+    async fn mend(&mut self, differing: &[Bucket]) -> Result<(), MoveError> {
+        let of = differing.len() as u64;
+        let each = (self.moved.links + self.moved.retired) / u64::from(Bucket::COUNT) + 1;
+        let at_once = usize::try_from(IDS_HELD_MAX / each).unwrap_or(usize::MAX).max(1);
+        let mut done = 0;
+        self.told(Step::Mend, done, of, false);
+        for group in differing.chunks(at_once) {
+            let mut ids: BTreeMap<Bucket, Vec<LinkId>> =
+                group.iter().map(|bucket| (*bucket, Vec::new())).collect();
+            self.mend_links(&mut ids).await?;
+            self.mend_retired(&mut ids).await?;
+            for (bucket, mut ids) in ids {
+                ids.sort_unstable();
+                self.to.keep_only(bucket, ids).await.map_err(MoveError::To)?;
+                done += 1;
+                self.told(Step::Mend, done, of, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the links of some buckets, and notes their ids.
+    async fn mend_links(&self, ids: &mut BTreeMap<Bucket, Vec<LinkId>>) -> Result<(), MoveError> {
+        let mut after = None;
+        loop {
+            let mut piece = self.from.links(after, self.pieces.links).map_err(MoveError::From)?;
+            let Some(last) = piece.last() else { return Ok(()) };
+            after = Some(last.link.id);
+            piece.retain(|record| note(ids, record.link.id));
+            if !piece.is_empty() {
+                self.to.links(piece).await.map_err(MoveError::To)?;
+            }
+        }
+    }
+
+    /// The same with the ids of removed links.
+    async fn mend_retired(&self, ids: &mut BTreeMap<Bucket, Vec<LinkId>>) -> Result<(), MoveError> {
+        let mut after = None;
+        loop {
+            let mut piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
+            let Some(last) = piece.last() else { return Ok(()) };
+            after = Some(*last);
+            piece.retain(|id| note(ids, *id));
+            if !piece.is_empty() {
+                self.to.retired(piece).await.map_err(MoveError::To)?;
+            }
+        }
+    }
+
+    /// Compares keys and counted clicks: there is nothing left to send.
+    async fn check_others(&mut self) -> Result<(), MoveError> {
+        let there = self.to.keys_there().await.map_err(MoveError::To)?;
+        if self.from.keys().map_err(MoveError::From)? != there {
+            return Err(MoveError::Differs("API keys"));
+        }
+        if self.remembered(Step::CheckOthers).await? > 0 {
+            return Err(MoveError::Differs("idempotency keys"));
+        }
+        if self.clicks(Step::CheckOthers).await? > 0 {
+            return Err(MoveError::Differs("stats"));
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, step: Step, done: u64, of: u64, resumed: bool) {
+        (self.tell)(Progress { step, done, of: of.max(done), resumed });
+    }
+}
+
+/// Notes an id under its bucket, if that is one of those asked for. Answers whether it is.
+fn note(ids: &mut BTreeMap<Bucket, Vec<LinkId>>, id: LinkId) -> bool {
+    match ids.get_mut(&id.bucket()) {
+        Some(ids) => {
+            ids.push(id);
+            true
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,120 @@
+//! PostgreSQL: the primary and its replicas.
+
+use super::finding::Finding;
+use crate::clock::now;
+use crate::config::Settings;
+use crate::data_folder;
+use crate::engines;
+use curtail_store::postgres::{self, OpenError, Primary, Replica, SCHEMA_KNOWN};
+use curtail_store::rollups::Positions;
+use tokio::sync::oneshot;
+
+/// How far clocks may be apart, in milliseconds.
+const APART_MAX: i64 = 1_000;
+
+/// Looks at all servers, and tells up to where clicks have been counted.
+pub(super) async fn look(settings: &Settings, tell: oneshot::Sender<Positions>) -> Vec<Finding> {
+    let Some(url) = &settings.database.url else { return Vec::new() };
+    let found = postgres::examine(engines::postgres_settings(settings, url)).await;
+    let mut findings = match found.primary {
+        Ok(found) => {
+            let findings = primary(&found, settings);
+            // Whoever wants to know may have an answer already.
+            let _ = tell.send(found.positions);
+            findings
+        }
+        Err(error) => vec![Finding::refused("PostgreSQL", &error)],
+    };
+    findings.extend(found.replicas.into_iter().map(replica));
+    findings
+}
+
+fn primary(found: &Primary, settings: &Settings) -> Vec<Finding> {
+    const CHECK: &str = "PostgreSQL";
+    let schema = match found.schema {
+        None => "an empty database, in which the first start makes a store".to_owned(),
+        Some(SCHEMA_KNOWN) => format!("schema {SCHEMA_KNOWN}"),
+        Some(schema) => format!("schema {schema}, which the next start brings to {SCHEMA_KNOWN}"),
+    };
+    let mut findings =
+        vec![Finding::ok(CHECK, format!("{} is version {}, with {schema}", found.server, found.version))];
+    if !found.syncs {
+        findings.push(Finding::warning(
+            CHECK,
+            "fsync is off: a loss of power can destroy the database",
+            "ALTER SYSTEM SET fsync = on, and reload",
+        ));
+    }
+    let (room, used) = found.sessions;
+    let wanted = engines::sessions_on_primary(settings);
+    let is_running = data_folder::owner(&settings.server.data).is_some();
+    if room < wanted || (!is_running && room.saturating_sub(used) < wanted) {
+        findings.push(Finding::warning(
+            CHECK,
+            format!(
+                "it has room for {room} sessions, {used} are in use, and each process takes up to {wanted}"
+            ),
+            "Raise max_connections there, lower database.connections here, or put a pooler between",
+        ));
+    }
+    findings.extend(pooler(found, settings));
+    let apart = found.now.millis() - now().millis();
+    if apart.abs() > APART_MAX {
+        findings.push(Finding::warning(
+            "clock",
+            format!("the clock of {} is {apart} ms ahead of ours", found.server),
+            "Keep both clocks with NTP: replicas and leases are judged by them",
+        ));
+    }
+    findings
+}
+
+/// Whether what stands between suits the settings.
+fn pooler(found: &Primary, settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "pooler";
+    let between = format!("something stands between us and {}, a pooler or a forwarded port", found.server);
+    match (settings.database.prepared, found.is_behind_another_port) {
+        (true, _) if !found.keeps_settings => Some(Finding::warning(
+            CHECK,
+            format!("{between}, and sessions are not as we set them up"),
+            "Set database.prepared to false, which is made for poolers in transaction mode",
+        )),
+        (true, true) => Some(Finding::ok(CHECK, format!("{between}; it keeps sessions as we set them up"))),
+        (true, false) => None,
+        (false, true) if settings.redis.urls.is_empty() => Some(Finding::warning(
+            CHECK,
+            format!(
+                "{between}; in transaction mode it carries no messages, by which servers hear of changes"
+            ),
+            "Set redis.url where several servers share the store",
+        )),
+        (false, true) => Some(Finding::ok(CHECK, between)),
+        (false, false) => Some(Finding::warning(
+            CHECK,
+            "database.prepared is false, and there seems to be no pooler: every statement is planned anew",
+            "Set database.prepared to true, unless there is one in transaction mode",
+        )),
+    }
+}
+
+fn replica(found: Result<Replica, OpenError>) -> Finding {
+    const CHECK: &str = "replica";
+    let Replica { server, lag_millis, problem } = match found {
+        Ok(found) => found,
+        Err(error) => return Finding::refused(CHECK, &error),
+    };
+    match (problem, lag_millis) {
+        (Some(problem), _) => Finding::wrong(
+            CHECK,
+            format!("{server} is not read from: {problem}"),
+            "Correct database.replica_urls, or make the replica anew from its primary",
+        ),
+        (None, Some(lag)) if lag > APART_MAX => Finding::warning(
+            CHECK,
+            format!("{server} is {lag} ms behind, and is not read from until it has caught up"),
+            "Look at its load, its disk and the network (pg_stat_replication on the primary)",
+        ),
+        (None, Some(lag)) => Finding::ok(CHECK, format!("{server} is {lag} ms behind")),
+        (None, None) => Finding::ok(CHECK, format!("{server} answers")),
+    }
+}

@@ -1,0 +1,244 @@
+//! `curtail doctor` against real servers, and with everything wrong that operators meet.
+
+use crate::support::server::{KEY, Server, curtail, random_seed, run};
+use crate::support::services::{database, service, topic};
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::tempdir;
+
+const PASSWORD: &str = "Very-secret-1";
+/// Replicas know a new database when they have replayed that it was made.
+const REPLAYED_WITHIN: Duration = Duration::from_secs(20);
+
+type Environment = Vec<(&'static str, String)>;
+
+/// What it finds, for machines, and its exit code.
+fn doctor(environment: &Environment, flags: &[&str]) -> (i32, Value) {
+    let mut command = curtail();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let (code, out, errors) = run({
+        command.args(["doctor", "--json"]).args(flags);
+        command
+    });
+    assert!(!out.contains(PASSWORD) && !errors.contains(PASSWORD), "a password is shown: {out}{errors}");
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    assert_eq!(found["verdict"] == "wrong", code == 1, "{found:#}");
+    (code, found)
+}
+
+/// What the checks of a name found: verdict and words, with what to do.
+fn of<'a>(found: &'a Value, check: &str) -> Vec<(&'a str, String)> {
+    let checks = found["checks"].as_array().unwrap().iter().filter(|found| found["check"] == check);
+    checks
+        .map(|found| {
+            let text = |name: &str| found[name].as_str().unwrap_or_default();
+            (text("verdict"), format!("{} {}", text("said"), text("remedy")))
+        })
+        .collect()
+}
+
+/// Some check of the name has this verdict, and says this.
+fn assert_found(found: &Value, check: &str, verdict: &str, words: &[&str]) {
+    let of = of(found, check);
+    let is_so = |(is, said): &(&str, String)| *is == verdict && words.iter().all(|word| said.contains(word));
+    assert!(of.iter().any(is_so), "no {check} is {verdict} with {words:?}: {found:#}");
+}
+
+/// Everything that can be set, on real servers.
+fn everything(name: &str) -> Environment {
+    let name = format!("{name}_{:x}", random_seed());
+    let url = database(&name);
+    let replicas: Vec<String> = service("CURTAIL_TEST_REPLICAS")
+        .split(',')
+        .map(|url| format!("{}/{name}", url.rsplit_once('/').unwrap().0))
+        .collect();
+    vec![
+        ("CURTAIL_DATABASE_URL", url),
+        ("CURTAIL_DATABASE_REPLICA_URLS", replicas.join(",")),
+        ("CURTAIL_REDIS_URL", service("CURTAIL_TEST_REDIS")),
+        ("CURTAIL_KAFKA_BROKERS", service("CURTAIL_TEST_KAFKA")),
+        ("CURTAIL_KAFKA_TOPIC", topic(&name.replace('_', "-"), 3)),
+        ("CURTAIL_LIMITS_CONNECTIONS", "100".to_owned()),
+        ("CURTAIL_CLICKS_JOURNAL_BYTES", "64MiB".to_owned()),
+        ("CURTAIL_CLICKS_SEGMENT_BYTES", "1MiB".to_owned()),
+    ]
+}
+
+/// How it is when replicas have caught up.
+fn settled(environment: &Environment, flags: &[&str]) -> Value {
+    let end = Instant::now() + REPLAYED_WITHIN;
+    loop {
+        let (code, found) = doctor(environment, flags);
+        if code == 0 {
+            return found;
+        }
+        assert!(Instant::now() < end, "{found:#}");
+    }
+}
+
+#[test]
+fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_server_and_nothing_changes() {
+    let environment = everything("doctor");
+    let data = tempdir().unwrap();
+    let folder = data.path().join("new");
+    let place = ["--data", folder.to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    for _ in 0..2 {
+        let found = settled(&environment, &place);
+        assert_found(&found, "PostgreSQL", "ok", &["an empty database"]);
+        assert_found(&found, "Redis", "ok", &["version", "allkeys-lru"]);
+        assert_found(&found, "Kafka", "ok", &["3 partitions"]);
+        assert_found(&found, "Kafka", "warning", &["one copy", "replication factor"]);
+        assert_found(&found, "data folder", "ok", &["not there yet"]);
+        assert_eq!(of(&found, "replica").len(), 2);
+        assert!(!folder.exists(), "it made the data folder");
+    }
+
+    let mut command = curtail();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.env("CURTAIL_ADMIN_KEY", KEY);
+    let flags = ["--admin-listen", "127.0.0.1:0"].map(str::to_owned);
+    let server = Server::launch(command, &folder, flags.into());
+    let (listen, admin) = (server.address.to_string(), server.admin.unwrap().to_string());
+    let place = ["--data", folder.to_str().unwrap(), "--listen", &listen, "--admin-listen", &admin];
+    let found = settled(&environment, &place);
+    let running = &["a running Curtail"];
+    assert_found(&found, "data folder", "ok", &[running[0], &server.process().as_raw_nonzero().to_string()]);
+    assert_found(&found, "listen", "ok", running);
+    assert_found(&found, "admin_listen", "ok", running);
+    assert_found(&found, "PostgreSQL", "ok", &["schema 1"]);
+    assert_found(&found, "replica", "ok", &["ms behind"]);
+    // From another data folder it is somebody else's.
+    let other = tempdir().unwrap();
+    let elsewhere = ["--data", other.path().to_str().unwrap(), "--listen", &listen, "--admin-listen", "off"];
+    assert_found(&doctor(&environment, &elsewhere).1, "listen", "wrong", &["another Curtail"]);
+
+    // A topic with other partitions than are counted from.
+    let mut grown = environment.clone();
+    grown.push(("CURTAIL_KAFKA_TOPIC", topic(&format!("doctor-other-{:x}", random_seed()), 5)));
+    assert_found(
+        &doctor(&grown, &place).1,
+        "Kafka",
+        "wrong",
+        &["has 5 partitions", "topic with 3 partitions"],
+    );
+    // Other codes than the store was made with, and a replica of another database.
+    let mut other = environment.clone();
+    other.push(("CURTAIL_CODES_SCHEME", "sequential".to_owned()));
+    assert_found(&doctor(&other, &place).1, "PostgreSQL", "wrong", &["codes.scheme", "set them back"]);
+    let mut stranger = environment.clone();
+    stranger.push(("CURTAIL_DATABASE_REPLICA_URLS", service("CURTAIL_TEST_POSTGRES")));
+    assert_found(
+        &doctor(&stranger, &place).1,
+        "replica",
+        "wrong",
+        &["is not read from", "database.replica_urls"],
+    );
+}
+
+#[test]
+fn what_is_dead_hung_or_refuses_is_named_with_what_to_do() {
+    let data = tempdir().unwrap();
+    let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let url = database(&format!("doctor_wrong_{:x}", random_seed()));
+    let with_password = url.replace(":curtail@", &format!(":{PASSWORD}@"));
+    let dead = "127.0.0.1:1";
+    // It takes connections, and nobody ever answers on them.
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hung = hung.local_addr().unwrap().to_string();
+
+    let refusing = vec![
+        ("CURTAIL_DATABASE_URL", with_password.clone()),
+        ("CURTAIL_DATABASE_REPLICA_URLS", url.replace("127.0.0.1:15432", dead)),
+        ("CURTAIL_REDIS_URL", format!("redis://:{PASSWORD}@{dead}")),
+        ("CURTAIL_KAFKA_BROKERS", service("CURTAIL_TEST_KAFKA")),
+        ("CURTAIL_KAFKA_TOPIC", "doctor-no-such-topic".to_owned()),
+    ];
+    let (_, found) = doctor(&refusing, &place);
+    assert_found(&found, "PostgreSQL", "wrong", &["refuses the user", "Correct user and password"]);
+    assert_found(&found, "replica", "wrong", &["cannot be reached", "Start it", "database.replica_urls"]);
+    assert_found(&found, "Redis", "wrong", &["redis.url", dead, "does not answer", "Start it"]);
+    assert_found(&found, "Kafka", "wrong", &["there is no topic", "--create"]);
+
+    let hanging = vec![
+        ("CURTAIL_DATABASE_URL", format!("postgres://u:{PASSWORD}@{hung}/none")),
+        ("CURTAIL_DATABASE_REPLICA_URLS", format!("postgres://u:{PASSWORD}@{hung}/none")),
+        ("CURTAIL_REDIS_URL", format!("redis://{hung}")),
+        ("CURTAIL_KAFKA_BROKERS", hung.clone()),
+    ];
+    let (_, found) = doctor(&hanging, &place);
+    for (check, setting) in [
+        ("PostgreSQL", "database.url"),
+        ("replica", "database.replica_urls"),
+        ("Redis", "redis.url"),
+        ("Kafka", "kafka.brokers"),
+    ] {
+        assert_found(&found, check, "wrong", &[setting, &hung]);
+    }
+
+    let missing = vec![("CURTAIL_DATABASE_URL", format!("{url}_missing"))];
+    assert_found(&doctor(&missing, &place).1, "PostgreSQL", "wrong", &["no such database", "createdb"]);
+    let pooler = service("CURTAIL_TEST_PGBOUNCER");
+    let (server, _) = pooler.rsplit_once('/').unwrap();
+    let pooler = format!("{server}/{}", url.rsplit('/').next().unwrap());
+    let refused = vec![("CURTAIL_DATABASE_URL", pooler.replace(":curtail@", &format!(":{PASSWORD}@")))];
+    let refused = [refused, vec![("CURTAIL_DATABASE_PREPARED", "false".to_owned())]].concat();
+    assert_found(&doctor(&refused, &place).1, "PostgreSQL", "wrong", &["refuses the user"]);
+    let pooled = vec![("CURTAIL_DATABASE_URL", pooler)];
+    assert_found(
+        &doctor(&pooled, &place).1,
+        "PostgreSQL",
+        "wrong",
+        &["pooler", "Set database.prepared to false"],
+    );
+    let unprepared = vec![pooled[0].clone(), ("CURTAIL_DATABASE_PREPARED", "false".to_owned())];
+    let (_, found) = doctor(&unprepared, &place);
+    assert_found(&found, "PostgreSQL", "ok", &["an empty database"]);
+    assert_found(&found, "pooler", "warning", &["Set redis.url"]);
+}
+
+#[test]
+fn what_is_wrong_with_the_machine_and_the_settings_is_named_with_what_to_do() {
+    let data = tempdir().unwrap();
+    let file = data.path().join("file");
+    fs::write(&file, "").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let flags = [
+        "--data",
+        file.to_str().unwrap(),
+        "--listen",
+        &taken,
+        "--admin-listen",
+        "off",
+        "--base-url",
+        "https://nowhere.invalid",
+        "--set",
+        "geo.path=/nowhere.mmdb",
+    ];
+    let (code, found) = doctor(&Vec::new(), &flags);
+    assert_eq!(code, 1);
+    assert_found(&found, "data folder", "wrong", &["no folder"]);
+    assert_found(&found, "listen", "wrong", &[&taken, "in use by another process", "stop that one"]);
+    assert_found(&found, "base_url", "warning", &["nowhere.invalid", "DNS"]);
+    assert_found(&found, "base_url", "warning", &["trusted_proxies"]);
+    assert_found(&found, "geo database", "wrong", &["/nowhere.mmdb", "geo.path"]);
+
+    let (code, found) = doctor(&vec![("CURTAIL_NONSENSE", "1".to_owned())], &["--set", "cache.bytes=much"]);
+    assert_eq!(code, 1);
+    assert_found(&found, "settings", "wrong", &["CURTAIL_NONSENSE"]);
+    assert_found(&found, "settings", "wrong", &["cache.bytes"]);
+
+    // For people: the verdict in words, and what to do under it.
+    let mut command = curtail();
+    command.args(["doctor", "--listen", &taken, "--admin-listen", "off", "--data"]).arg(data.path());
+    let (code, out, _) = run(command);
+    let lines: Vec<&str> = out.lines().collect();
+    let at =
+        lines.iter().position(|line| line.starts_with("wrong    listen")).unwrap_or_else(|| panic!("{out}"));
+    assert!(code == 1 && lines[at + 1].trim_start().starts_with("do: stop that one"), "{out}");
+    assert!(lines.last().unwrap().contains("1 wrong"), "{out}");
+    assert!(!Path::new(data.path()).join("lock").exists(), "it left something in the data folder");
+}

@@ -1,0 +1,256 @@
+//! A store moves from SQLite to PostgreSQL: the real command, beside a real server that goes on, broken off and run again.
+
+use crate::support::http::Client;
+use crate::support::server::{KEY, Server, curtail, random_seed, run};
+use crate::support::services::database;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::tempdir;
+
+/// Enough for several pieces, so that there is a middle to be killed in.
+const LINKS: usize = 20_000;
+const LIMIT: u64 = 10;
+const SOON: Duration = Duration::from_secs(10);
+/// How long many clicks may take to be counted by an unoptimised server.
+const COUNTED_WITHIN: Duration = Duration::from_secs(60);
+
+fn migrate(data: &Path, url: &str) -> Command {
+    let mut command = curtail();
+    command.args(["migrate-store", "--to", "postgres:", "--from"]);
+    command.arg(format!("sqlite:{}", data.display())).env("CURTAIL_DATABASE_URL", url);
+    command
+}
+
+/// A pass to its end. Answers what it said on both outputs.
+fn pass(data: &Path, url: &str) -> (String, String) {
+    let (code, out, errors) = run(migrate(data, url));
+    assert_eq!(code, 0, "{out}\n{errors}");
+    (out, errors)
+}
+
+/// Starts a pass and kills it when the first links have gone over.
+fn pass_killed_in_the_middle(data: &Path, url: &str) {
+    let mut child = migrate(data, url).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        said.push(line.unwrap());
+        if said.last().is_some_and(|line| line.starts_with("links: ") && line.contains(" of ")) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "it was done before it was killed: {said:?}");
+}
+
+fn on_postgres(data: &Path, url: &str) -> Server {
+    let mut command = curtail();
+    command.env("CURTAIL_DATABASE_URL", url);
+    Server::launch(command, data, Vec::new())
+}
+
+/// Starts a server that must not start. Answers what it said.
+fn refused_start(data: &Path, url: Option<&str>) -> String {
+    let mut command = curtail();
+    command.envs(url.map(|url| ("CURTAIL_DATABASE_URL", url)));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--data"]).arg(data);
+    let (code, _, said) = run(command);
+    assert_eq!(code, 1, "{said}");
+    said
+}
+
+/// Makes many links at once. Answers their codes.
+fn bulk(server: &Server, count: usize) -> Vec<String> {
+    let line = |n| format!("{{\"url\":\"https://example.com/{n}\",\"tags\":[\"tag {}\"]}}\n", n % 7);
+    let lines: Vec<u8> = (0..count).flat_map(|n| line(n).into_bytes()).collect();
+    let authorization = format!("Bearer {KEY}");
+    let headers = [("authorization", authorization.as_str())];
+    let answer = server.client().request("POST", "/api/v1/links/bulk", &headers, &lines).text();
+    let code = |line: &str| {
+        let made: Value = serde_json::from_str(line).unwrap();
+        made["link"]["code"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+    };
+    answer.lines().map(code).collect()
+}
+
+fn key(data: &Path, arguments: &[&str]) -> Value {
+    let mut command = curtail();
+    command.arg("key").args(arguments).arg("--json").arg("--data").arg(data);
+    let (code, out, errors) = run(command);
+    assert_eq!(code, 0, "{errors}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// What the API answers to whoever has this key.
+fn status_for(server: &Server, key: &Value) -> u16 {
+    let authorization = format!("Bearer {}", key["key"].as_str().unwrap());
+    server.client().request("GET", "/api/v1/links", &[("authorization", &authorization)], b"").status
+}
+
+/// Clicks on a link until it is told to stop. Every click must be redirected; all are added up.
+fn click(server: &Server, path: &str, clicks: &AtomicU64, stop: &AtomicBool) {
+    let mut client = server.client();
+    while !stop.load(Ordering::Relaxed) {
+        assert_eq!(client.get(path).status, 302, "a redirect failed during the move");
+        clicks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn spend(client: &mut Client) -> bool {
+    client.get("/limited").status == 302
+}
+
+fn tags(server: &Server) -> Value {
+    server.api("GET", "/api/v1/tags", None).json()
+}
+
+#[test]
+fn a_store_moves_while_it_serves_though_the_move_is_killed_and_is_the_same_store_afterwards() {
+    let data = tempdir().unwrap();
+    let data = data.path();
+    let url = database(&format!("moves_{:x}", random_seed()));
+    let server = Server::start(data, &[]);
+    let get = |server: &Server, link: &Value| {
+        server.api("GET", &format!("/api/v1/links/{}", link["id"].as_str().unwrap()), None).json()
+    };
+    let delete = |server: &Server, link: &Value| {
+        let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+        assert_eq!(server.api("DELETE", &path, None).status, 204);
+    };
+
+    // Some of everything, and clicks that are counted.
+    let mut codes = bulk(&server, LINKS);
+    let clicked = server.link(&json!({ "url": "https://example.com/clicked", "code": "clicked" }));
+    let custom = server.link(&json!({
+        "url": "https://example.com/ä", "code": "größe/🚀", "tags": ["tag 1", "other"], "title": "A title", "notes": "Notes",
+        "expires_at": "2999-01-01T00:00:00Z", "redirect_status": 301, "forward_query": true,
+    }));
+    let limited =
+        server.link(&json!({ "url": "https://example.com/", "code": "limited", "max_clicks": LIMIT }));
+    let removed = server.link(&json!({ "url": "https://example.com/removed" }));
+    let given_anew = server.link(&json!({ "url": "https://example.com/old", "code": "anew" }));
+    delete(&server, &removed);
+    let mut client = server.client();
+    let mut spent = (0..4).filter(|_| spend(&mut client)).count() as u64;
+    let clicks = AtomicU64::new(0);
+    for _ in 0..50 {
+        assert_eq!(client.get("/clicked").status, 302);
+        clicks.fetch_add(1, Ordering::Relaxed);
+    }
+    let id = clicked["id"].as_str().unwrap();
+    server.eventually(SOON, |server| (server.clicks(id)["total"] == 50).then_some(()));
+    let (reader, revoked) = (
+        key(data, &["create", "--name", "reader", "--scopes", "links:read"]),
+        key(data, &["create", "--name", "revoked"]),
+    );
+    key(data, &["revoke", &revoked["id"].to_string()]);
+    server.terminate();
+
+    // From here on clicks stay in the journal, and the move finds them there.
+    let server = Server::start(data, &["--set", "clicks.commit_milliseconds=60000"]);
+    let stop = AtomicBool::new(false);
+    let changed = std::thread::scope(|scope| {
+        let clicker = scope.spawn(|| click(&server, "/clicked", &clicks, &stop));
+        pass_killed_in_the_middle(data, &url);
+        let (out, said) = pass(data, &url);
+        assert!(said.contains("Going on where an earlier pass was broken off"), "{said}");
+        assert!(out.contains("To finish") && out.contains("20,004 links"), "{out}");
+        assert!(!out.contains("curtail:curtail") && !said.contains("curtail:curtail"), "a password is shown");
+        assert!(refused_start(tempdir().unwrap().path(), Some(&url)).contains("migrate-store"));
+
+        // What changes now comes with the last pass.
+        delete(&server, &given_anew);
+        server.link(&json!({ "url": "https://example.com/new", "code": "anew" }));
+        let path = format!("/api/v1/links/{}", custom["id"].as_str().unwrap());
+        let change = json!({ "title": "Another", "tags": ["other"] });
+        let changed = server.api("PATCH", &path, Some(&change));
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        codes.extend(bulk(&server, 10));
+        spent += (0..2).filter(|_| spend(&mut server.client())).count() as u64;
+        stop.store(true, Ordering::Relaxed);
+        clicker.join().unwrap();
+        changed.json()
+    });
+    let (tags_before, limited_before) = (tags(&server), get(&server, &limited));
+    server.kill();
+    let (out, said) = pass(data, &url);
+    assert!(
+        said.contains("this is the last pass") && out.contains("All of the store is there"),
+        "{said}{out}"
+    );
+    assert!(refused_start(data, None).contains("has moved to PostgreSQL"));
+
+    let server = on_postgres(data, &url);
+    let mut client = server.client();
+    for code in codes.iter().step_by(20).chain(&codes[LINKS..]) {
+        assert_eq!(client.get(&format!("/{code}+")).status, 200, "/{code}");
+    }
+    let without_clicks = |mut link: Value| {
+        link.as_object_mut().unwrap().remove("clicks");
+        link
+    };
+    assert_eq!(without_clicks(get(&server, &custom)), without_clicks(changed));
+    assert_eq!(without_clicks(get(&server, &limited)), without_clicks(limited_before));
+    assert_eq!(client.get("/anew").header("location"), Some("https://example.com/new"));
+    assert_eq!(tags(&server), tags_before);
+    assert_eq!((status_for(&server, &reader), status_for(&server, &revoked)), (200, 401));
+
+    // The limit goes on where it was, and no code or id is given again.
+    spent += (0..2 * LIMIT).filter(|_| spend(&mut client)).count() as u64;
+    assert_eq!(spent, LIMIT);
+    let taken = server.api(
+        "POST",
+        "/api/v1/links",
+        Some(&json!({ "url": "https://x.example", "code": removed["code"] })),
+    );
+    assert_eq!(taken.status, 409, "{}", taken.text());
+    let all: HashSet<&String> = codes.iter().collect();
+    let new = bulk(&server, 500);
+    assert!(new.iter().all(|code| !all.contains(code)));
+    assert_eq!(new.iter().collect::<HashSet<_>>().len(), 500);
+
+    // Clicks that were counted before the move, and those that were not, are counted once.
+    assert_eq!(client.get("/clicked").status, 302);
+    let answered = clicks.into_inner() + 1;
+    server.eventually(COUNTED_WITHIN, |server| (server.clicks(id)["total"] == answered).then_some(()));
+    server.terminate();
+    let (code, _, said) = run(migrate(data, &url));
+    assert!(code == 1 && said.contains("has been used here since"), "{said}");
+    let server = on_postgres(data, &url);
+    server.client().get("/clicked");
+    server.eventually(COUNTED_WITHIN, |server| (server.clicks(id)["total"] == answered + 1).then_some(()));
+}
+
+#[test]
+fn a_move_that_cannot_be_is_refused_with_all_that_is_wrong_and_what_to_do() {
+    let data = tempdir().unwrap();
+    let refused = |from: &str, to: &str, expected: i32| {
+        let mut command = curtail();
+        command.args(["migrate-store", "--from", from, "--to", to]);
+        let (code, out, said) = run(command);
+        assert_eq!((code, out.as_str()), (expected, ""), "{said}");
+        assert!(!said.contains("secret"), "a password is shown: {said}");
+        said
+    };
+    let said = refused("postgres://u:secret@h/d", "sqlite:/x", 2);
+    assert!(said.contains("--from") && said.contains("--to") && said.contains("one way"), "{said}");
+    let said = refused(&format!("sqlite:{}", data.path().display()), "mysql://u:secret@h/d", 2);
+    assert!(said.contains("links.db") && said.contains("postgres://user@host"), "{said}");
+
+    Server::start(data.path(), &[]).terminate();
+    let from = format!("sqlite:{}", data.path().display());
+    let said = refused(&from, "postgres://u:secret@127.0.0.1:1/none", 1);
+    assert!(said.contains("127.0.0.1:1/none cannot be reached"), "{said}");
+    let url = database(&format!("taken_{:x}", random_seed()));
+    let other = tempdir().unwrap();
+    on_postgres(other.path(), &url).terminate();
+    let said = refused(&from, &url, 1);
+    assert!(said.contains("another store") && said.contains("move to an empty database"), "{said}");
+    assert!(!said.contains("curtail:curtail@"), "a password is shown: {said}");
+    // Nothing of it keeps the store from being served where it is.
+    Server::start(data.path(), &[]).terminate();
+}
