@@ -149,7 +149,7 @@ impl WriteBehind {
         let unwritten = Arc::new(Unwritten::new(folder.clone(), codes.clone(), budget, leases.clone()));
         let counts = Counts::default();
         let sequence = left.last().map_or(0, |old| old.sequence);
-        let damaged: u64 = left.into_iter().map(|old| recall(old, &codes, &unwritten, &leases)).sum();
+        let damaged: u64 = left.into_iter().map(|old| recall(&old, &codes, &unwritten, &leases)).sum();
         counts.damaged.store(damaged, Ordering::Relaxed);
         let (journal, thread) = Journal::start(&folder, store, sequence, unwritten.clone(), leases.clone())?;
         let inner = Arc::new(Inner {
@@ -225,7 +225,7 @@ impl Drop for Background {
 }
 
 /// Takes up what an earlier process left in a segment. Answers how many bytes of it are damaged.
-fn recall(old: Old, codes: &Codes, unwritten: &Unwritten, leases: &Leases) -> u64 {
+fn recall(old: &Old, codes: &Codes, unwritten: &Unwritten, leases: &Leases) -> u64 {
     let (mut links, mut unreadable) = (Vec::new(), 0);
     let mut each = |payload: &[u8]| match record::read(payload, codes) {
         Some(Payload::Link(link)) => links.push(Entry { id: link.id, payload: payload.into() }),

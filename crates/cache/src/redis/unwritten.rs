@@ -1,6 +1,6 @@
 //! Links that a process has acknowledged and not brought to the store yet, for the others to find whole.
 
-use super::{Away, Redis};
+use super::Redis;
 use ::redis::cmd;
 use curtail_model::LinkId;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Redis {
     pub(crate) async fn unwritten(&self, store: u64, id: LinkId) -> Option<Vec<u8>> {
         let command = cmd("GET").arg(self.key_of_unwritten(store, id)).to_owned();
         let found = self.ask(|connection| async move { connection.query(&command).await }).await;
-        found.unwrap_or_else(|Away| None)
+        found.unwrap_or(None)
     }
 
     /// The store has these.
