@@ -187,9 +187,14 @@ fn api_settings(settings: &Settings) -> curtail_api::Settings {
 /// Where this server is reached, as far as it can know: a link to any of these would be a loop.
 fn own_hosts(settings: &Settings) -> Vec<String> {
     let port = settings.server.listen.port();
-    let mut own = vec![settings.server.listen.to_string(), format!("localhost:{port}")];
-    if settings.server.listen.ip().is_unspecified() {
-        own.extend([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
+    let mut own = Vec::new();
+    for address in [Some(settings.server.listen), settings.server.admin_listen].into_iter().flatten() {
+        own.push(address.to_string());
+        if address.ip().is_loopback() || address.ip().is_unspecified() {
+            // All the ways to say "this machine" (the last one is 127.0.0.1 as the URL standard writes it).
+            let here = ["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:7f00:1]"];
+            own.extend(here.map(|here| format!("{here}:{}", address.port())));
+        }
     }
     let base = settings.server.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
     if let Some(host) = base.as_ref().and_then(url::Url::host_str) {

@@ -40,19 +40,24 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     // The last days of the year 9999, which many write for "never", are beyond what the library knows.
     let time: jiff::Timestamp = match text.parse() {
         Ok(time) => time,
-        Err(_) if text.starts_with("9999-12-3") && text.parse::<jiff::civil::DateTime>().is_ok() => {
-            jiff::Timestamp::MAX
+        Err(_) if text.starts_with("9999-12-3") && text[..19].parse::<jiff::civil::DateTime>().is_ok() => {
+            return Some(last());
         }
         Err(_) => return None,
     };
     (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
 }
 
+/// The last second that can be written again.
+fn last() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::MAX.as_second() * Timestamp::SECOND)
+}
+
 /// Reads a day such as `2026-03-01` as its first moment in UTC.
 pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let date: Date = plain.then(|| text.parse().ok()).flatten()?;
-    let time = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+    let Ok(time) = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)) else { return Some(last()) };
     (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
 }
 
@@ -92,6 +97,10 @@ mod tests {
         for text in ["1970-01-01T00:00:00Z", "2026-03-01T12:30:45.123Z", "9999-12-30T21:59:59.999Z"] {
             assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
+        for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999+00:00", "9999-12-31T00:00:00-23:59"] {
+            assert_eq!(parse(never).map(format).as_deref(), Some("9999-12-30T22:00:00Z"), "{never}");
+        }
+        assert_eq!(parse_date("9999-12-31").map(format).as_deref(), Some("9999-12-30T22:00:00Z"));
         assert_eq!(parse("2026-03-01T01:00:00+01:00"), parse("2026-03-01T00:00:00Z"));
         assert_eq!(
             parse("2026-03-01t00:00:00.1239999z").map(format).as_deref(),

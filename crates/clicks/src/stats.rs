@@ -163,6 +163,8 @@ fn add_up(query: &Query, range: &Range, pieces: &[Piece], unique: u64) -> Result
         series[range.place_of(piece.start)].1 += clicks;
     }
     let total = series.iter().map(|(_, clicks)| clicks).sum();
+    // Visitors are known by the day: a range that holds a part of one has no more of them than clicks.
+    let unique = unique.min(total);
     Ok(Report { total, unique, series, groups: groups.top(query.groups_max) })
 }
 

@@ -1,7 +1,7 @@
 //! The short part of a short link, as people choose it and as it stands in a request path.
 //!
-//! A custom code is letters, digits (of any script) and `- _ . ~`, in one or several segments joined by `/`, NFC,
-//! at most [`Code::LENGTH_MAX`] bytes. Nothing else is ever stored; a path that asks for something else finds nothing.
+//! A custom code is letters, digits and marks (of any script), emoji and `- _ . ~`, in one or several segments joined by `/`,
+//! NFC, at most [`Code::LENGTH_MAX`] bytes. Nothing else is ever stored; a path that asks for something else finds nothing.
 
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
@@ -39,7 +39,9 @@ pub enum CodeError {
     #[error("is longer than {max} bytes of UTF-8", max = Code::LENGTH_MAX)]
     TooLong,
     /// A character that URLs or people would trip over.
-    #[error("may hold letters, digits and the characters - _ . ~, with / between segments, but not {0:?}")]
+    #[error(
+        "may hold letters and digits of any script, emoji and the characters - _ . ~, with / between segments, but not {0:?}"
+    )]
     Character(char),
     /// `//`, a slash at either end, `.` or `..`: browsers rewrite such paths before they send them.
     #[error("must not have empty, \".\" or \"..\" segments")]
@@ -84,6 +86,9 @@ impl Code {
         if text.split('/').any(|segment| !segment.chars().any(stands_by_itself)) {
             return Err(CodeError::Invisible);
         }
+        if let Some(wrong) = unseen(&text) {
+            return Err(CodeError::Character(wrong));
+        }
         let first = text.split('/').next().unwrap_or_default();
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(first)) {
             return Err(CodeError::Reserved(first.to_owned()));
@@ -113,7 +118,8 @@ impl fmt::Display for Code {
 /// no link can be meant: encoded slashes, control characters, invalid UTF-8, too long.
 pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     let raw = path.strip_prefix(b"/")?;
-    if raw.is_empty() || raw.len() > 3 * Code::LENGTH_MAX {
+    // One more for the `+` that asks for the preview; escaped, it is three times as long.
+    if raw.is_empty() || raw.len() > 3 * (Code::LENGTH_MAX + 1) {
         return None;
     }
     if raw.len() <= Code::LENGTH_MAX && raw.iter().all(|&byte| is_plain(byte)) {
@@ -125,7 +131,8 @@ pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
         return None;
     }
     let normal: String = decoded.nfc().collect();
-    (normal.len() <= Code::LENGTH_MAX).then_some(Cow::Owned(normal))
+    let length = normal.strip_suffix('+').unwrap_or(&normal).len();
+    (length <= Code::LENGTH_MAX).then_some(Cow::Owned(normal))
 }
 
 /// Bytes that stand for themselves in a path and that a code may hold, and `+` for the preview.
@@ -139,6 +146,18 @@ fn is_code_character(c: char) -> bool {
     }
     // Marks are needed by many scripts; emoji and their joiners are what people ask short links for.
     c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
+}
+
+/// What would make two codes that look alike: characters that are not drawn (Unicode 16, Default_Ignorable_Code_Point), but
+/// for those that shape the emoji before them.
+fn unseen(text: &str) -> Option<char> {
+    let before = std::iter::once(' ').chain(text.chars());
+    let shapes = |before: char, c: char| matches!(c, '\u{200d}' | '\u{fe0f}') && is_emoji(before);
+    let drawn = |c: char| {
+        !matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    before.zip(text.chars()).find(|&(before, c)| !drawn(c) && !shapes(before, c)).map(|(_, c)| c)
 }
 
 /// Whether a character of a code can be seen without another before it: not marks, joiners and variation selectors, and
@@ -208,6 +227,16 @@ mod tests {
         assert_eq!(Code::custom(&"x".repeat(191)), Err(CodeError::TooLong));
         assert!(Code::custom(&"x".repeat(190)).is_ok());
         assert_eq!(Code::custom("API/x"), Err(CodeError::Reserved("API".into())));
+    }
+
+    #[test]
+    fn a_code_that_looks_like_another_is_refused() {
+        for twin in
+            ["a\u{200d}", "a\u{fe0f}", "a\u{34f}", "a\u{17b4}", "a\u{e0100}", "a\u{200b}", "a/b\u{200d}c"]
+        {
+            assert!(matches!(Code::custom(twin), Err(CodeError::Character(_))), "{twin:?}");
+        }
+        assert!(Code::custom("\u{2764}\u{fe0f}\u{200d}\u{1f525}").is_ok());
     }
 
     #[test]

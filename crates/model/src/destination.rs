@@ -46,6 +46,12 @@ pub enum DestinationError {
     /// Line breaks, NUL and their like never belong in a URL and split headers.
     #[error("must not hold control characters")]
     Control,
+    /// What a paste often brings along, and what the WHATWG parser would cut off in silence.
+    #[error("must not begin or end with a space")]
+    Space,
+    /// `https://a\\@b`: browsers go to the one host, other clients to the other.
+    #[error("must not hold a backslash before its query, which browsers and other clients read differently")]
+    Backslash,
     /// Not a URL by the WHATWG standard, or one without a scheme.
     #[error("is not an absolute URL ({0})")]
     NotAUrl(String),
@@ -87,8 +93,11 @@ impl Destination {
             return Ok(Destination { given: given.into(), normal: None, fingerprint: fingerprint(given) });
         }
         // The WHATWG parser silently drops tabs and line breaks and trims spaces: what it would repair is refused.
-        if given.chars().any(char::is_control) || given.trim() != given {
+        if given.chars().any(char::is_control) {
             return Err(DestinationError::Control);
+        }
+        if given.trim() != given {
+            return Err(DestinationError::Space);
         }
         let normal = Url::parse(given).map_err(|error| DestinationError::NotAUrl(error.to_string()))?;
         let scheme = normal.scheme();
@@ -100,8 +109,16 @@ impl Destination {
         if web && !given[scheme.len()..].starts_with("://") {
             return Err(DestinationError::NotAUrl("after http: or https: there must be //".to_owned()));
         }
-        if !normal.username().is_empty() || normal.password().is_some() {
-            return Err(DestinationError::Credentials);
+        if web {
+            let before_query = given.split(['?', '#']).next().unwrap_or_default();
+            if before_query.contains('\\') {
+                return Err(DestinationError::Backslash);
+            }
+            // The parser drops an empty name, others may not.
+            let authority = before_query[scheme.len() + 3..].split('/').next().unwrap_or_default();
+            if authority.contains('@') {
+                return Err(DestinationError::Credentials);
+            }
         }
         if normal.as_str().len() > Self::LENGTH_MAX {
             return Err(DestinationError::TooLong);
@@ -207,7 +224,7 @@ fn is_authority(host: &str, port: u16, usual: u16, own: &str) -> bool {
         Some((own_host, own_port)) => (own_host, own_port.parse().ok()),
         None => (own, Some(usual)),
     };
-    own_host.eq_ignore_ascii_case(host.trim_end_matches('.')) && own_port == Some(port)
+    own_host.trim_end_matches('.').eq_ignore_ascii_case(host.trim_end_matches('.')) && own_port == Some(port)
 }
 
 #[cfg(test)]
@@ -252,6 +269,11 @@ mod tests {
             "https://x/\n",
             "https://user@x/",
             "https://u:p@x/",
+            "https://@x/",
+            "https://:@x/",
+            "https://x\\@sho.rt/abc",
+            "https://x/a\\b",
+            "https://x/ ",
             "ftp://x/",
             "about:blank",
         ] {
@@ -270,7 +292,10 @@ mod tests {
         ] {
             assert_eq!(check(own), Err(DestinationError::Loop), "{own}");
         }
+        let dotted = Destination::new("http://sho.rt/x", &[], ["SHO.RT."]);
+        assert_eq!(dotted, Err(DestinationError::Loop));
         assert!(check("http://localhost:8081/x").is_ok());
+        assert!(check("https://x/?a=b\\c#d\\e").is_ok());
         assert!(check("https://not-sho.rt/").is_ok());
     }
 

@@ -53,7 +53,8 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
                 }
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
-                close = match header.value {
+                // Said once, it holds, whatever another line says (RFC 9112, 9.3).
+                close |= match header.value {
                     value if value.eq_ignore_ascii_case(b"keep-alive") => false,
                     value if value.eq_ignore_ascii_case(b"close") => true,
                     _ => return None,

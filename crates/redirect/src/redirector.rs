@@ -1,7 +1,7 @@
 //! Answers short links.
 //!
 //! The warm path is [`Redirector::serve_warm`]: no await, no lock that anybody contends for, no allocation. Whatever it
-//! cannot answer is answered by [`Redirector::answer`], which may ask the store, within a budget of time.
+//! cannot answer is answered by [`Redirector::answer`], which may ask the store, within budgets of time.
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
@@ -16,9 +16,12 @@ use curtail_runtime::clock;
 use curtail_store::{Links, Seen, Spent, StoreError};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How soon a visitor should try again when the store is away, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;
+/// How long a visitor waits for what only the store knows: the clicks that a limited link has left, what a preview shows.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all cores share.
 pub struct Shared {
@@ -92,8 +95,8 @@ impl Redirector {
     /// Answers a visitor who sent a password.
     pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: String) -> Answer {
         let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
-        let record = match self.find(&code).await {
-            Found::Record(record, _) => record,
+        let (record, outcome) = match self.find(&code).await {
+            Found::Record(record, outcome) => (record, outcome),
             Found::Nothing => return self.unknown(visit),
             Found::Unavailable => return self.unavailable(),
         };
@@ -104,7 +107,7 @@ impl Redirector {
             return Answer::page(405, pages::method_not_allowed());
         };
         match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
-            Verdict::Right => match self.follow(visit, &target, true, Outcome::Warm).await {
+            Verdict::Right => match self.follow(visit, &target, true, outcome).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),
                 page => page,
@@ -175,7 +178,7 @@ impl Redirector {
     async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
         let asked = if visit.head { links.peek(target.id) } else { links.spend(target.id) };
-        match asked.await {
+        match within(asked).await {
             Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
             Ok(Spent::UsedUp) => {
@@ -221,7 +224,7 @@ impl Redirector {
     /// What a link leads to, shown instead of followed. Whatever hides the destination from visitors hides it here too.
     async fn preview(&self, code: &str) -> Answer {
         self.counters.count(Outcome::Preview);
-        let link = match self.shared.links.find(code, Seen::ANYTHING).await {
+        let link = match within(self.shared.links.find(code, Seen::ANYTHING)).await {
             Ok(Some(link)) => link,
             Ok(None) => return Answer::page(404, pages::not_found()),
             Err(_) => return self.unavailable(),
@@ -230,7 +233,7 @@ impl Redirector {
         let Some(target) = Target::unpack(&packed) else { return self.unavailable() };
         match decide(&target, now(), false) {
             Decision::Redirect { .. } => preview_page(&link, Some(&link.url)),
-            Decision::Spend { .. } => match self.shared.links.peek(link.id).await {
+            Decision::Spend { .. } => match within(self.shared.links.peek(link.id)).await {
                 Ok(Spent::Granted { .. } | Spent::Unlimited) => preview_page(&link, Some(&link.url)),
                 Ok(Spent::UsedUp) => self.gone(Gone::UsedUp, None),
                 Ok(Spent::Missing) => Answer::page(404, pages::not_found()),
@@ -242,8 +245,17 @@ impl Redirector {
     }
 }
 
+/// A visitor does not wait for a store that hangs. What a link was to give and nobody waited for may be spent: it gives less then,
+/// never more.
+async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError> {
+    let late = |_| StoreError::Unavailable("the store did not answer in time".into());
+    tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
+}
+
 fn preview_page(link: &Link, destination: Option<&str>) -> Answer {
-    let (code, title, created_at) = (link.code.as_str(), link.title.as_deref(), link.created_at);
+    // Whoever does not know the password is not told what the link is about.
+    let title = link.title.as_deref().filter(|_| destination.is_some());
+    let (code, created_at) = (link.code.as_str(), link.created_at);
     Answer::page(200, pages::preview(&Preview { code, destination, title, created_at }))
 }
 

@@ -37,15 +37,17 @@ impl Shutdown {
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl StopSignals {
-    /// From now on SIGTERM and SIGINT no longer end the process by themselves. To be called before anybody is told that it
+    /// From now on SIGTERM, SIGINT and SIGHUP (the terminal was closed) no longer end the process by themselves. To be called before anybody is told that it
     /// serves: who stops it right then wants a clean end, too.
     pub fn listen() -> std::io::Result<StopSignals> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -54,6 +56,7 @@ impl StopSignals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => "SIGHUP",
         }
     }
 }

@@ -131,7 +131,7 @@ async fn make(
     let links = service.links.create(creates).await?;
     let older: Vec<_> =
         links.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
-    let totals = if older.is_empty() { Vec::new() } else { service.rollups.totals(older).await? };
+    let totals = if older.is_empty() { Vec::new() } else { service.totals(older).await? };
     Ok(Made { links, totals })
 }
 

@@ -182,5 +182,5 @@ pub(crate) fn answer_link(status: StatusCode, link: &Link, totals: Totals, origi
 
 /// The clicks of a link.
 pub(crate) async fn totals_of(service: &Service, link: &Link) -> Result<Totals, Problem> {
-    Ok(service.rollups.totals(vec![link.id]).await?.first().copied().unwrap_or_default())
+    Ok(service.totals(vec![link.id]).await?.first().copied().unwrap_or_default())
 }

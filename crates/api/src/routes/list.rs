@@ -66,7 +66,7 @@ pub(crate) async fn list(
     let page = service.links.list(query.clone(), seen).await?;
     let totals = match page.links.is_empty() {
         true => Vec::new(),
-        false => service.rollups.totals(page.links.iter().map(|link| link.id).collect()).await?,
+        false => service.totals(page.links.iter().map(|link| link.id).collect()).await?,
     };
     let links =
         page.links.iter().zip(totals).map(|(link, totals)| LinkJson::new(link, totals, &origin)).collect();

@@ -84,6 +84,21 @@ pub(crate) fn wanted_link(body: &[u8], rules: Rules<'_>) -> Result<WantedLink, P
     let password = password(&mut fields).value();
     let expired_url = expired_url(&mut fields, rules).value();
     let reuse = fields.flag("reuse").value().unwrap_or_default();
+    if reuse {
+        let given = [
+            ("password", password.is_some()),
+            ("starts_at", starts_at.is_some()),
+            ("expires_at", expires_at.is_some()),
+            ("max_clicks", max_clicks.is_some()),
+            ("expired_url", expired_url.is_some()),
+        ];
+        for (field, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            fields.refuse(
+                field,
+                "cannot be asked for together with reuse, which may answer an existing link as it is",
+            );
+        }
+    }
     fields.finish()?;
     let destination = destination.value().expect("a link without a destination has been refused");
     let link = NewLink {

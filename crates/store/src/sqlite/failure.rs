@@ -13,13 +13,19 @@ impl From<Error> for StoreError {
         if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE {
             return StoreError::Full;
         }
+        // A file that ends too early is damage; a disk that does not do what it is asked is out of reach.
+        let is_short =
+            matches!(code.extended_code, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS);
         match code.code {
             ErrorCode::DiskFull => StoreError::Full,
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::OperationInterrupted
             | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
             | ErrorCode::CannotOpen => StoreError::Unavailable(error.to_string()),
+            ErrorCode::SystemIoFailure if !is_short => StoreError::Unavailable(error.to_string()),
             _ => StoreError::Damaged(error.to_string()),
         }
     }

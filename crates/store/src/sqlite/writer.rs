@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
-use tracing::{debug, error};
+use tracing::{debug, error, info};
 
 /// What a group may weigh: some tens of milliseconds of links. More would make the first of them wait without making
 /// the commit much cheaper.
@@ -142,10 +142,19 @@ impl<T> Drop for Abandon<'_, T> {
 fn run<B: Book>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>, mut book: B) {
     let _abandon = Abandon(queue);
     let mut group = Vec::new();
+    let mut failing = None;
     while queue.take(GROUP_WEIGHT, 1, &mut group) {
         let committed = commit(&mut book, &mut group);
-        if let Err(failure) = &committed {
-            error!(writer = name, operations = group.len(), %failure, "a group of changes was rolled back");
+        // Once when it begins and once when it ends: a full disk fails thousands of groups a second.
+        match (&committed, failing.take()) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => info!(writer = name, "changes can be written again"),
+            (Err(failure), before) => {
+                if before.as_ref() != Some(failure) {
+                    error!(writer = name, operations = group.len(), %failure, "a group of changes was rolled back");
+                }
+                failing = Some(failure.clone());
+            }
         }
         for operation in group.drain(..) {
             operation.answer(committed.clone());

@@ -6,6 +6,7 @@ use crate::{ListQuery, Page, Sort, StoreError};
 use curtail_model::{Codes, Link, LinkId, Timestamp};
 use rusqlite::Connection;
 use std::cmp::Reverse;
+use tracing::error;
 
 /// A page of links by tag or state, without words.
 pub(super) fn list(connection: &Connection, codes: &Codes, query: &ListQuery) -> Result<Page, StoreError> {
@@ -15,19 +16,21 @@ pub(super) fn list(connection: &Connection, codes: &Codes, query: &ListQuery) ->
         Some(true) => &[true],
         Some(false) => &[false],
     };
-    let mut links = Vec::new();
+    let mut found = Vec::new();
     for &archived in states {
         match &query.tag {
-            None => links.extend(by_time(connection, codes, query, archived)?),
-            Some(tag) => links.extend(by_tag(connection, codes, query, archived, tag)?),
+            None => found.extend(by_time(connection, codes, query, archived)?),
+            Some(tag) => found.extend(by_tag(connection, codes, query, archived, tag)?),
         }
     }
+    // What is damaged has its place in the order, and none on the page.
+    let more = found.len() > query.limit;
+    let mut links: Vec<Link> = found.into_iter().flatten().collect();
     let order = |link: &Link| (link.created_at, link.id);
     match query.sort {
         Sort::Newest => links.sort_by_key(|link| Reverse(order(link))),
         Sort::Oldest => links.sort_by_key(order),
     }
-    let more = links.len() > query.limit;
     links.truncate(query.limit);
     Ok(Page { links, more })
 }
@@ -37,15 +40,27 @@ fn by_time(
     codes: &Codes,
     query: &ListQuery,
     archived: bool,
-) -> Result<Vec<Link>, StoreError> {
+) -> Result<Vec<Option<Link>>, StoreError> {
     let sql = match query.sort {
         Sort::Newest => include_str!("../sql/list_newest.sql"),
         Sort::Oldest => include_str!("../sql/list_oldest.sql"),
     };
     let (time, id) = after(query);
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map((archived, time, id, limit(query)), |row| row::link(row, codes))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query((archived, time, id, limit(query)))?;
+    let mut links = Vec::new();
+    while let Some(row) = rows.next()? {
+        let link = row::link(row, codes).map_err(StoreError::from);
+        links.push(readable(row.get(0)?, link.map(Some))?);
+    }
+    Ok(links)
+}
+
+/// A link, unless its row is damaged: that is said, and the others are listed without it.
+fn readable(id: i64, link: Result<Option<Link>, StoreError>) -> Result<Option<Link>, StoreError> {
+    let Err(StoreError::Damaged(what)) = link else { return link };
+    error!(id, what, "a link is damaged and is left out of lists");
+    Ok(None)
 }
 
 fn by_tag(
@@ -54,7 +69,7 @@ fn by_tag(
     query: &ListQuery,
     archived: bool,
     tag: &str,
-) -> Result<Vec<Link>, StoreError> {
+) -> Result<Vec<Option<Link>>, StoreError> {
     let sql = match query.sort {
         Sort::Newest => include_str!("../sql/list_tag_newest.sql"),
         Sort::Oldest => include_str!("../sql/list_tag_oldest.sql"),
@@ -66,7 +81,11 @@ fn by_tag(
         .collect::<Result<_, _>>()?;
     let mut links = Vec::with_capacity(ids.len());
     for id in ids {
-        links.extend(book::get(connection, codes, id)?);
+        match book::get(connection, codes, id) {
+            // It was removed since its id was read.
+            Ok(None) => {}
+            link => links.push(readable(row::id_column(id), link)?),
+        }
     }
     Ok(links)
 }
