@@ -13,7 +13,6 @@ mod strategies;
 mod support {
     //! Stores, servers and nodes.
     pub(crate) mod node;
-    pub(crate) mod server;
     pub(crate) mod services;
     pub(crate) mod store;
 }

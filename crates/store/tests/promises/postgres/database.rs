@@ -1,5 +1,6 @@
 //! Databases to test on: each test has one of its own, on the server that `dev/services` started.
 
+use curtail_servers::service;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -61,18 +62,6 @@ impl Drop for Database {
         // Whatever stays behind, the next run sweeps away.
         let _ = dropped.join();
     }
-}
-
-/// A server that tests are given: by the environment, or by what `dev/services` wrote down.
-fn service(variable: &str) -> String {
-    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services/env");
-    let read = |text: String| {
-        let line =
-            text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('=').map(str::to_owned));
-        line.map(|url| url.trim_matches(['"', '\'']).to_owned())
-    };
-    let found = std::env::var(variable).ok().or_else(|| read(std::fs::read_to_string(written).ok()?));
-    found.unwrap_or_else(|| panic!("there is no {variable} to test on: run dev/services start"))
 }
 
 /// The address of another database on the same server.

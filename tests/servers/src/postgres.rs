@@ -1,23 +1,24 @@
-//! Servers of a test's own, for tests that stop, kill or hang them: a primary and streaming replicas, on free ports.
+//! A PostgreSQL of a test's own: a primary and streaming replicas, on free ports.
 
-use super::database::connect;
-use rustix::process::{Pid, Signal, kill_process};
+use crate::{free_port, until};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
 /// Servers whose data goes away with this.
-pub(crate) struct Cluster {
-    pub(crate) primary: Server,
-    pub(crate) replicas: Vec<Server>,
+pub struct Cluster {
+    /// The one that is written to.
+    pub primary: Server,
+    /// The others.
+    pub replicas: Vec<Server>,
     _folder: TempDir,
 }
 
 /// One server.
-pub(crate) struct Server {
+pub struct Server {
     data: PathBuf,
     port: u16,
     settings: Vec<String>,
@@ -25,13 +26,11 @@ pub(crate) struct Server {
 
 impl Cluster {
     /// A primary and so many replicas of it, with further lines for `postgresql.conf`.
-    pub(crate) fn start(replicas: usize, settings: &[&str]) -> Cluster {
-        let folder = tempfile::tempdir().unwrap();
+    pub fn start(replicas: usize, settings: &[&str]) -> Cluster {
+        let folder = tempfile::tempdir().expect("a folder");
         let primary = Server::new(folder.path(), "primary", settings);
-        primary.tool(
-            "initdb",
-            &["--username=curtail", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"],
-        );
+        let cluster = ["--username=curtail", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
+        primary.tool("initdb", &cluster);
         primary.start();
         let replicas = (0..replicas)
             .map(|number| {
@@ -51,32 +50,34 @@ impl Cluster {
 impl Server {
     fn new(folder: &Path, name: &str, settings: &[&str]) -> Server {
         let data = folder.join(name);
-        fs::DirBuilder::new().mode(0o700).create(&data).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(&data).expect("a folder can be made");
         if let Some(owner) = other_user() {
             // PostgreSQL does not run as root.
             for path in [folder, &data] {
-                std::os::unix::fs::chown(path, Some(owner), Some(owner)).unwrap();
+                std::os::unix::fs::chown(path, Some(owner), Some(owner)).expect("root may give it away");
             }
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = settings.iter().map(|&line| line.to_owned()).collect();
-        Server { data, port, settings }
+        Server { data, port: free_port(), settings }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address, for a user that may do everything.
+    pub fn url(&self) -> String {
         format!("postgres://curtail@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn data(&self) -> &Path {
+    /// Its folder.
+    pub fn data(&self) -> &Path {
         &self.data
     }
 
     /// Starts it, and waits until it answers.
-    pub(crate) fn start(&self) {
+    pub fn start(&self) {
         let socket = self.data.display();
         let fixed = format!(
             "-p {} -k {socket} -c listen_addresses=127.0.0.1 -c shared_buffers=32MB -c max_connections=60",
@@ -84,34 +85,46 @@ impl Server {
         );
         let options: String = self.settings.iter().map(|line| format!(" -c {line}")).collect();
         let log = self.data.with_extension("log");
-        self.tool(
-            "pg_ctl",
-            &["--wait", "--log", log.to_str().unwrap(), "--options", &format!("{fixed}{options}"), "start"],
-        );
+        let options = format!("{fixed}{options}");
+        let log = log.to_str().expect("names here are plain");
+        self.tool("pg_ctl", &["--wait", "--log", log, "--options", &options, "start"]);
     }
 
     /// Stops it as a crash would: nothing is written that was not written before.
-    pub(crate) fn crash(&self) {
+    pub fn crash(&self) {
         self.tool("pg_ctl", &["--wait", "--mode=immediate", "stop"]);
     }
 
-    /// Lets none of its processes do anything until [`Server::go_on`].
-    pub(crate) fn hang(&self) {
+    /// `kill -9` of all its processes at once.
+    pub fn kill(&self) {
+        // None that is stopped can start another one meanwhile.
+        self.hang();
+        let processes = self.processes();
+        self.signal(Signal::KILL);
+        for process in processes {
+            until("PostgreSQL has ended", || has_ended(process));
+        }
+        // Its own start would take the number of a process that nobody has asked for its exit code for one that runs.
+        fs::remove_file(self.pid_file()).expect("it was there");
+    }
+
+    /// SIGSTOP: none of its processes does anything until [`Server::go_on`].
+    pub fn hang(&self) {
         self.signal(Signal::STOP);
     }
 
-    pub(crate) fn go_on(&self) {
+    /// SIGCONT
+    pub fn go_on(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Runs statements, on a connection of their own.
-    pub(crate) async fn run(&self, sql: &str) {
-        connect(&self.url()).await.batch_execute(sql).await.unwrap();
-    }
-
-    /// The first column of the first row, as text.
-    pub(crate) async fn ask(&self, sql: &str) -> String {
-        connect(&self.url()).await.query_one(sql, &[]).await.unwrap().get(0)
+    /// Runs a statement, on a connection of its own; answers what it gives, as text.
+    pub fn ask(&self, sql: &str) -> String {
+        let quiet = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command"];
+        let output = Command::new(binary("psql")).args(quiet).args([sql, &self.url()]).output();
+        let output = output.expect("psql comes with PostgreSQL");
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     fn signal(&self, signal: Signal) {
@@ -123,11 +136,16 @@ impl Server {
 
     /// Its first process, and the children of that.
     fn processes(&self) -> Vec<Pid> {
-        let file = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
-        let first: i32 = file.lines().next().unwrap().trim().parse().unwrap();
-        let listed = fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
-        let children = listed.split_whitespace().filter_map(|child| child.parse().ok());
+        let file = fs::read_to_string(self.pid_file()).expect("it runs");
+        let first = file.lines().next().and_then(|line| line.trim().parse().ok());
+        let first: i32 = first.expect("the number of its first process");
+        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
         [first].into_iter().chain(children).filter_map(Pid::from_raw).collect()
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.data.join("postmaster.pid")
     }
 
     fn tool(&self, name: &str, arguments: &[&str]) {
@@ -142,28 +160,35 @@ impl Server {
         };
         // What pg_ctl starts would keep a pipe open: its words go to files.
         let said = self.data.with_extension(format!("{name}.said"));
-        let file = fs::File::create(&said).unwrap();
-        command.stdout(file.try_clone().unwrap()).stderr(file).current_dir("/");
-        let status = command.arg("--pgdata").arg(&self.data).args(arguments).status().unwrap();
-        assert!(status.success(), "{name}: {}", fs::read_to_string(said).unwrap());
+        let file = fs::File::create(&said).expect("a file can be made");
+        command.stdout(file.try_clone().expect("a descriptor")).stderr(file).current_dir("/");
+        let status = command.arg("--pgdata").arg(&self.data).args(arguments).status();
+        let status = status.expect("PostgreSQL is not installed: run dev/services start");
+        assert!(status.success(), "{name}: {}", fs::read_to_string(said).unwrap_or_default());
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.data.join("postmaster.pid").exists() {
+        if self.pid_file().exists() {
             self.go_on();
             self.crash();
         }
     }
 }
 
+/// Whether a process has ended, asked for its exit code or not.
+fn has_ended(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
 /// Whom servers run as when the test itself is root: PostgreSQL refuses to be.
 fn other_user() -> Option<u32> {
-    if !rustix::process::geteuid().is_root() {
+    if !geteuid().is_root() {
         return None;
     }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let passwd = fs::read_to_string("/etc/passwd").expect("there are users");
     let user =
         passwd.lines().find_map(|line| line.strip_prefix("postgres:")?.split(':').nth(1)?.parse().ok());
     Some(user.expect("there is a user postgres: run dev/services start"))
