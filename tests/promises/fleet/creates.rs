@@ -49,8 +49,12 @@ fn acknowledged_links_are_there_once_though_database_and_servers_are_killed() {
     assert_eq!(there.len(), made.len());
     let mut client = site.app(0).client();
     for link in &made {
-        let answer = client.get(&format!("/{}", link["code"].as_str().unwrap()));
-        assert_eq!(answer.header("location"), link["url"].as_str());
+        let path = format!("/{}", link["code"].as_str().unwrap());
+        until("it leads there", SOME_TIME, || {
+            let answer = client.get(&path);
+            assert!(matches!(answer.status, 302 | 503), "{path}: {}", answer.status);
+            answer.header("location") == link["url"].as_str()
+        });
     }
 }
 
@@ -88,7 +92,9 @@ fn make(
             ("content-type", "application/json"),
             ("idempotency-key", key.as_str()),
         ];
+        let begun = Instant::now();
         let link = loop {
+            assert!(begun.elapsed() < SOME_TIME, "{body} is not made by anybody");
             match client.request("POST", "/api/v1/links", &headers, body.as_bytes()) {
                 Ok(answer) if answer.status == 201 => break answer.json(),
                 Ok(answer) => {

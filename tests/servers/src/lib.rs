@@ -13,6 +13,7 @@ pub use redis::RedisServer;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server that has not come up by then never will.
@@ -36,9 +37,20 @@ pub fn find_service(name: &str) -> Option<String> {
     std::env::var(name).ok().or_else(told)
 }
 
+/// Ports that servers of a test's own have. The kernel gives those from 32768 on to whoever connects: while a server is dead,
+/// somebody's connection would take its port, and most often that of a client that tries to reach this very server.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// A port that nobody listens on.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at different ports.
+    let begin = std::process::id().wrapping_mul(97) as u16;
+    let mut tried = (0..PORTS.len()).map(|_| {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        PORTS.start + begin.wrapping_add(step) % PORTS.len() as u16
+    });
+    tried.find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()).expect("a free port")
 }
 
 /// Waits until it is so.

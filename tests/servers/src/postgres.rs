@@ -78,9 +78,9 @@ impl Server {
 
     /// Starts it, and waits until it answers.
     pub fn start(&self) {
-        let socket = self.data.display();
+        // No socket in the file system: its lock would outlive a kill.
         let fixed = format!(
-            "-p {} -k {socket} -c listen_addresses=127.0.0.1 -c shared_buffers=32MB -c max_connections=60",
+            "-p {} -k '' -c listen_addresses=127.0.0.1 -c shared_buffers=32MB -c max_connections=60",
             self.port
         );
         let options: String = self.settings.iter().map(|line| format!(" -c {line}")).collect();
@@ -164,7 +164,9 @@ impl Server {
         command.stdout(file.try_clone().expect("a descriptor")).stderr(file).current_dir("/");
         let status = command.arg("--pgdata").arg(&self.data).args(arguments).status();
         let status = status.expect("PostgreSQL is not installed: run dev/services start");
-        assert!(status.success(), "{name}: {}", fs::read_to_string(said).unwrap_or_default());
+        let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let log = self.data.with_extension("log");
+        assert!(status.success(), "{name}: {}\nand its log: {}", text(said), text(log));
     }
 }
 
