@@ -10,14 +10,17 @@ mod checks {
 }
 
 mod support {
-    //! A real server, a client for it, and the engines behind it.
+    //! Real servers, clients for them, the engines behind them, and what befalls all of these.
     pub(crate) mod http;
+    pub(crate) mod load;
     pub(crate) mod mmdb;
-    #[expect(dead_code, reason = "the tests of the store do more with servers than those of the whole")]
-    #[path = "../../crates/store/tests/promises/postgres/cluster.rs"]
-    pub(crate) mod postgres;
+    pub(crate) mod relay;
+    pub(crate) mod roamer;
+    pub(crate) mod run;
     pub(crate) mod server;
     pub(crate) mod services;
+    pub(crate) mod site;
+    pub(crate) mod worker;
 }
 
 mod promises {

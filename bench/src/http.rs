@@ -69,11 +69,11 @@ pub(crate) fn post_lines(
     })
 }
 
-/// A `POST` of one JSON body, ready to be sent again and again on one connection.
-pub(crate) fn render_post(path: &str, key: &str, body: &str, out: &mut Vec<u8>) {
+/// A request with one JSON body, ready to be sent again and again on one connection.
+pub(crate) fn render(method: &str, path: &str, key: &str, body: &str, out: &mut Vec<u8>) {
     let _ = write!(
         out,
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

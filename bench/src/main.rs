@@ -5,6 +5,7 @@ mod http;
 mod load;
 mod machine;
 mod measure;
+mod pgbench;
 mod report;
 mod server;
 mod services;
@@ -14,8 +15,9 @@ mod workload;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use measure::{create, kafka, memory, pipeline, redirect, start, stats};
+use measure::{changes, create, kafka, memory, misses, pipeline, postgres, redirect, redis, start, stats};
 use settings::Settings;
+use std::ffi::OsString;
 use std::process::Command;
 
 /// The server's own, so that the pipeline is measured with it.
@@ -40,22 +42,32 @@ enum Measurement {
     Create(create::Options),
     /// Clicks a second from the journal to committed rollups
     Pipeline(pipeline::Options),
-    /// Clicks a second from the journal through Kafka to rollups in PostgreSQL; needs dev/services
-    Kafka(kafka::Options),
     /// Time from start to the first redirect, with millions of links on disk
     Start(start::Options),
     /// Latency of the stats of a link with 100 M clicks
     Stats(stats::Options),
+    /// Memory, idle and for each cached link, and the size of the program
+    Memory(memory::Options),
     /// All of these, one after the other
     All,
+    /// New links a second on PostgreSQL, beside pgbench and COPY on the same server
+    Postgres(postgres::Options),
+    /// Clicks a second from the journal through Kafka to rollups in PostgreSQL
+    Kafka(kafka::Options),
+    /// Time until a change is seen by all of three servers
+    Changes(changes::Options),
+    /// Latency of a redirect that no cache has, read from a replica
+    Misses(misses::Options),
+    /// Memory of Redis for each link
+    Redis(redis::Options),
+    /// All that need PostgreSQL, Redis or Kafka: run dev/services start first
+    Tier,
     /// The bare server that `redirect` takes the kernel's own share from
     #[command(hide = true)]
     Floor {
         #[arg(long)]
         listen: std::net::SocketAddr,
     },
-    /// Memory, idle and for each cached link, and the size of the program
-    Memory(memory::Options),
 }
 
 fn main() -> Result<()> {
@@ -68,17 +80,23 @@ fn main() -> Result<()> {
         Measurement::Pipeline(options) => pipeline::run(settings, options),
         Measurement::Kafka(options) => kafka::run(settings, options),
         Measurement::Start(options) => start::run(settings, options),
-        Measurement::All => all(),
+        Measurement::All => each(&["redirect", "create", "pipeline", "start", "stats", "memory"]),
+        Measurement::Postgres(options) => postgres::run(settings, options),
+        Measurement::Changes(options) => changes::run(settings, options),
+        Measurement::Misses(options) => misses::run(settings, options),
+        Measurement::Redis(options) => redis::run(settings, options),
+        Measurement::Tier => each(&["postgres", "kafka", "changes", "misses", "redis"]),
         Measurement::Floor { listen } => server::floor::run(*listen),
         Measurement::Stats(options) => stats::run(settings, options),
         Measurement::Memory(options) => memory::run(settings, options),
     }
 }
 
-/// Runs every measurement in a process of its own, with the options that this one was given.
-fn all() -> Result<()> {
-    let options: Vec<_> = std::env::args_os().skip(1).filter(|argument| argument != "all").collect();
-    for name in ["redirect", "create", "pipeline", "start", "stats", "memory"] {
+/// Runs each of these in a process of its own, with the options that this one was given.
+fn each(names: &[&str]) -> Result<()> {
+    let is_name = |argument: &OsString| argument == "all" || argument == "tier";
+    let options: Vec<_> = std::env::args_os().skip(1).filter(|argument| !is_name(argument)).collect();
+    for name in names {
         let status = Command::new(std::env::current_exe()?).arg(name).args(&options).status()?;
         ensure!(status.success(), "{name} has failed");
     }

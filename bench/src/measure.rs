@@ -1,9 +1,13 @@
 //! One file for each line of the README's table.
 
+pub(crate) mod changes;
 pub(crate) mod create;
 pub(crate) mod kafka;
 pub(crate) mod memory;
+pub(crate) mod misses;
 pub(crate) mod pipeline;
+pub(crate) mod postgres;
 pub(crate) mod redirect;
+pub(crate) mod redis;
 pub(crate) mod start;
 pub(crate) mod stats;

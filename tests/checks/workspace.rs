@@ -27,7 +27,7 @@ pub(super) fn read(path: impl AsRef<Path>) -> String {
 /// All packages that make up the workspace.
 pub(super) fn packages() -> Vec<Package> {
     let mut folders: Vec<PathBuf> = entries(&root().join("crates"));
-    folders.extend([root().to_owned(), root().join("bench")]);
+    folders.extend([root().to_owned(), root().join("bench"), root().join("tests/servers")]);
     folders.iter().map(|folder| package(&read(folder.join("Cargo.toml")))).collect()
 }
 

@@ -1,7 +1,8 @@
 //! `curtail doctor` against real servers, and with everything wrong that operators meet.
 
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
-use crate::support::services::{database, service, topic};
+use crate::support::services::{database, topic};
+use curtail_servers::service;
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;

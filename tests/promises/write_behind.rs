@@ -1,8 +1,8 @@
 //! Promises of links that are acknowledged ahead of PostgreSQL, on two servers whose PostgreSQL hangs and comes back.
 
-use crate::support::postgres::Cluster;
 use crate::support::server::{KEY, Server, curtail};
-use crate::support::services::service;
+use curtail_servers::postgres::Cluster;
+use curtail_servers::service;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,21 +1,8 @@
-//! The real engines that `dev/services` runs: where they are, and a database or a topic of a test's own.
+//! A database or a topic of a test's own, on the engines that `dev/services` runs.
 
+use curtail_servers::service;
 use std::path::Path;
 use std::process::Command;
-
-/// What a variable of `dev/services env` says.
-pub(crate) fn service(name: &str) -> String {
-    let told = std::env::var(name).ok();
-    told.or_else(|| written(name)).unwrap_or_else(|| panic!("{name} is not set: run dev/services start"))
-}
-
-/// The same, as `dev/services start` left it in the tree.
-fn written(name: &str) -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/services/env");
-    let text = std::fs::read_to_string(path).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
-    Some(line.trim_matches(['"', '\'']).to_owned())
-}
 
 /// The URL of a new database on the primary.
 pub(crate) fn database(name: &str) -> String {

@@ -49,7 +49,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         let folder = folder.path().join(round.to_string());
         std::fs::create_dir_all(&folder)?;
         if let Some(binary) = &binary {
-            singles.push(single_round(settings, options, binary, &folder.join("single"))?);
+            singles.push(single_round(settings, options.connections, binary, &folder.join("single"), &[])?);
         }
         if settings.peer() {
             peer_singles.push(peer_single_round(settings, &folder)?);
@@ -59,7 +59,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
             bulks.extend(
                 binary
                     .as_deref()
-                    .map(|binary| bulk_round(binary, &folder.join("bulk"), lines))
+                    .map(|binary| bulk_round(binary, &folder.join("bulk"), lines, &[]))
                     .transpose()?,
             );
             peer_bulks.extend(settings.peer().then(|| peer_bulk_round(&folder, lines)).transpose()?);
@@ -87,24 +87,33 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     report.publish(&settings.results())
 }
 
-struct Single {
-    rate: f64,
-    cpu_micros: f64,
-    p50_micros: f64,
-    p99_micros: f64,
+/// Links that were made one by one.
+pub(super) struct Single {
+    pub(super) rate: f64,
+    pub(super) cpu_micros: f64,
+    pub(super) p50_micros: f64,
+    pub(super) p99_micros: f64,
     client_busy: f64,
 }
 
-struct Bulk {
-    rate: f64,
-    cpu_micros: Option<f64>,
+/// Links that were made in one request, or rows that a peer took in at once.
+pub(super) struct Bulk {
+    pub(super) rate: f64,
+    pub(super) cpu_micros: Option<f64>,
 }
 
-fn single_round(settings: &Settings, options: &Options, binary: &Path, data: &Path) -> Result<Single> {
-    let curtail = curtail::start(binary, data, None, &[])?;
+/// Creates links one by one for one round, on a server with these settings.
+pub(super) fn single_round(
+    settings: &Settings,
+    connections: usize,
+    binary: &Path,
+    data: &Path,
+    set: &[(&str, String)],
+) -> Result<Single> {
+    let curtail = curtail::start(binary, data, None, set)?;
     let plan = Plan {
         server: curtail.address,
-        connections: options.connections,
+        connections,
         keep_alive: true,
         pace: Pace::Closed,
         until: Until::Elapsed(settings.round()),
@@ -124,8 +133,9 @@ fn single_round(settings: &Settings, options: &Options, binary: &Path, data: &Pa
     })
 }
 
-fn bulk_round(binary: &Path, data: &Path, lines: usize) -> Result<Bulk> {
-    let curtail = curtail::start(binary, data, None, &[])?;
+/// Creates so many links in one request, on a server with these settings.
+pub(super) fn bulk_round(binary: &Path, data: &Path, lines: usize, set: &[(&str, String)]) -> Result<Bulk> {
+    let curtail = curtail::start(binary, data, None, set)?;
     let cpu_before = curtail.process.cpu()?;
     let (links, took) = curtail.import(lines)?;
     let cpu = curtail.process.cpu()? - cpu_before;
@@ -191,7 +201,8 @@ impl Exchange for Creates {
     fn request(&mut self, out: &mut Vec<u8>) -> u32 {
         let number = self.next;
         self.next += 1;
-        http::render_post("/api/v1/links", KEY, &format!(r#"{{"url":"{}"}}"#, destination(number)), out);
+        let body = format!(r#"{{"url":"{}"}}"#, destination(number));
+        http::render("POST", "/api/v1/links", KEY, &body, out);
         number
     }
 

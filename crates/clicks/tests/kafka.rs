@@ -1,7 +1,5 @@
 //! The promises of Kafka as the log between nodes, on a real broker and a real store.
 
-#[path = "kafka/broker.rs"]
-mod broker;
 #[path = "kafka/engine.rs"]
 mod engine;
 #[path = "kafka/faults.rs"]

@@ -1,9 +1,9 @@
 //! What one node changes, all see: by the bus, and without it.
 
 use crate::support::node::{Site, until};
-use crate::support::server::RedisServer;
 use crate::support::services::nodes;
 use curtail_cache::Strategy;
+use curtail_servers::RedisServer;
 use curtail_store::{Answer, Notice, Notifications};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,9 @@
 //! Redis is killed, hung and emptied, and redirects go on.
 
 use crate::support::node::{Site, until};
-use crate::support::server::RedisServer;
 use curtail_cache::Strategy;
 use curtail_runtime::breaker::State;
+use curtail_servers::RedisServer;
 use std::time::Duration;
 
 fn site(server: &RedisServer) -> Site {

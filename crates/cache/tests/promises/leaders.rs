@@ -1,10 +1,10 @@
 //! Who is clicked most, on a board of Redis.
 
 use crate::support::node::config;
-use crate::support::server::RedisServer;
 use curtail_cache::Strategy;
 use curtail_cache::redis::{Leaderboards, Redis};
 use curtail_model::{LinkId, Timestamp};
+use curtail_servers::RedisServer;
 use curtail_store::rollups::Grain;
 use curtail_store::{Answer, Leaders};
 use std::sync::Arc;

@@ -15,7 +15,6 @@ mod support {
     //! Stores, servers and nodes.
     pub(crate) mod behind;
     pub(crate) mod node;
-    pub(crate) mod server;
     pub(crate) mod services;
     pub(crate) mod store;
 }

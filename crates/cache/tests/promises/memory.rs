@@ -1,9 +1,9 @@
 //! What a link costs in Redis.
 
 use crate::support::node::Site;
-use crate::support::server::RedisServer;
 use curtail_cache::Strategy;
 use curtail_cache::redis::Config;
+use curtail_servers::RedisServer;
 
 const LINKS: usize = 100_000;
 

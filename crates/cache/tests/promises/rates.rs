@@ -1,11 +1,11 @@
 //! A rate holds over all processes.
 
 use crate::support::node::config;
-use crate::support::server::RedisServer;
 use crate::support::services::nodes;
 use curtail_cache::Strategy;
 use curtail_cache::redis::{Redis, RedisRates};
 use curtail_runtime::rates::Rates;
+use curtail_servers::RedisServer;
 use std::num::NonZeroU32;
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! A Redis that cannot be used as it is configured stops the start, with what to do.
 
 use crate::support::node::{config, until};
-use crate::support::server::RedisServer;
 use crate::support::services::nodes;
 use curtail_cache::Strategy;
 use curtail_cache::redis::{OpenError, Redis};
+use curtail_servers::RedisServer;
 
 #[tokio::test]
 async fn keys_of_another_layout_are_refused_with_the_setting_and_the_remedy() {

@@ -1,7 +1,8 @@
 //! The stores that the promises are asked of: each test has one of its own.
 
-use crate::topic::{service, wait};
+use crate::topic::wait;
 use curtail_model::{Alphabet, CodeScheme};
+use curtail_servers::service;
 use curtail_store::Rollups;
 use curtail_store::postgres;
 use curtail_store::sqlite;
@@ -105,7 +106,7 @@ impl Store {
 }
 
 fn server() -> String {
-    service("CURTAIL_TEST_POSTGRES").expect("no PostgreSQL: run dev/services start")
+    service("CURTAIL_TEST_POSTGRES")
 }
 
 /// Has the server do something, with its own client.

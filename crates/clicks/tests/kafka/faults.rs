@@ -1,12 +1,12 @@
 //! Clicks wait in the journal while the broker is away, and none is lost or counted twice.
 
-use crate::broker::Broker;
 use crate::engine::{Engine, Place, on_each_engine};
 use crate::support::{
     SOON, assert_each_once, find, record_all, start_node, start_worker, until_counted, until_status,
 };
 use crate::topic::{Topic, wait};
 use curtail_clicks::kafka;
+use curtail_servers::Broker;
 
 on_each_engine!(
     while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains,
@@ -16,7 +16,7 @@ on_each_engine!(
 fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: Engine) {
     let place = Place::new(engine);
     let mut broker = Broker::start();
-    let topic = Topic::on(&broker.address, 3);
+    let topic = Topic::on(broker.address(), 3);
     let store = place.open();
     let rollups = &store.rollups;
     let found = find(&topic, rollups);
@@ -43,7 +43,7 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: E
     let (mut recorders, node) = start_node(&journal, &topic.config, &recalled);
     record_all(&mut recorders, 60_001..61_001);
 
-    broker.run();
+    broker.start_again();
     drop(recorders);
     let status = node.drain(SOON);
     assert_eq!((status.lag_clicks, status.backlog_bytes), (0, 0), "{status:?}");

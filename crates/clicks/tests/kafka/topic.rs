@@ -1,28 +1,19 @@
 //! Topics of a test's own, on the broker that `dev/services` starts.
 
 use curtail_clicks::kafka::Config;
+use curtail_servers::service;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// What `dev/services` says of itself.
-pub(crate) fn service(name: &str) -> Option<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services/env");
-    let said = fs::read_to_string(file).unwrap_or_default();
-    let of_file = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    std::env::var(name).ok().or(of_file.map(str::to_owned))
-}
-
 /// The brokers that are there.
 pub(crate) fn brokers() -> String {
-    service("CURTAIL_TEST_KAFKA").expect("no Kafka: run dev/services start")
+    service("CURTAIL_TEST_KAFKA")
 }
 
 /// A topic that is there as long as this is.

@@ -1,6 +1,5 @@
 //! What PostgreSQL promises beside the suites: of its start, its replicas, and of servers that die.
 
-mod cluster;
 mod crash;
 pub(crate) mod database;
 mod deferred;

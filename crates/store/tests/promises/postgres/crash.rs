@@ -1,10 +1,10 @@
 //! What was acknowledged stays, once, whatever is killed meanwhile.
 
-use super::cluster::{Cluster, Server};
 use super::database::{Database, connect};
 use super::until;
 use crate::engine::{at, create, id, make, new_link, postgres_settings};
 use curtail_model::{Change, Field, NewLink};
+use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::rollups::{Committed, Grain, Subject};
 use curtail_store::{Create, Idempotency, Links, Seen, Spent};
@@ -25,10 +25,10 @@ async fn harm(server: &Server, rounds: usize, work: &AtomicUsize) {
         let before = work.load(Ordering::Relaxed);
         until("there is some work", async || work.load(Ordering::Relaxed) >= before + 50).await;
         match round % 4 {
-            kind @ (0 | 1) => server.run(HARMS[kind]).await,
+            kind @ (0 | 1) => _ = server.ask(HARMS[kind]),
             2 => {
                 let pid = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'curtail' LIMIT 1";
-                let pid = server.ask(pid).await.parse().ok().and_then(rustix::process::Pid::from_raw);
+                let pid = server.ask(pid).parse().ok().and_then(rustix::process::Pid::from_raw);
                 rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
                 until("the server has recovered", async || {
                     let url = server.url();
@@ -95,7 +95,7 @@ async fn acknowledged_links_are_there_once_whatever_is_killed() {
         assert_eq!(found.map(|link| link.url).as_ref(), Some(url));
     }
     // Nothing was made that nobody was told of, and nothing twice.
-    let count = cluster.primary.ask("SELECT count(*)::text FROM links").await;
+    let count = cluster.primary.ask("SELECT count(*)::text FROM links");
     assert_eq!(count, made.len().to_string());
     store.close().await;
 }

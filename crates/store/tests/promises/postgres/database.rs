@@ -1,6 +1,6 @@
 //! Databases to test on: each test has one of its own, on the server that `dev/services` started.
 
-use super::cluster::Server;
+use curtail_servers::service;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,16 +64,31 @@ impl Drop for Database {
     }
 }
 
-/// A server that tests are given: by the environment, or by what `dev/services` wrote down.
-fn service(variable: &str) -> String {
-    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services/env");
-    let read = |text: String| {
-        let line =
-            text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('=').map(str::to_owned));
-        line.map(|url| url.trim_matches(['"', '\'']).to_owned())
-    };
-    let found = std::env::var(variable).ok().or_else(|| read(std::fs::read_to_string(written).ok()?));
-    found.unwrap_or_else(|| panic!("there is no {variable} to test on: run dev/services start"))
+/// The address of another database on the same server.
+fn with_database(server: &str, name: &str) -> String {
+    let (head, _) = server.rsplit_once('/').expect("an address ends in the name of a database");
+    format!("{head}/{name}")
+}
+
+pub(crate) async fn connect(&self) -> Client {
+        connect(&self.url).await
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // A runtime of its own: the one of the test may be ending.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                connect(&server).await.batch_execute(&drop).await
+            })
+        });
+        // Whatever stays behind, the next run sweeps away.
+        let _ = dropped.join();
+    }
 }
 
 /// The address of another database on the same server.

@@ -1,10 +1,10 @@
 //! Starts that must not succeed, each with a message that names the setting and what to do; and starts that must.
 
-use super::cluster::Cluster;
 use super::database::Database;
 use super::tampering;
 use crate::engine::{create, make, new_link, postgres_settings};
 use curtail_model::{Alphabet, CodeScheme};
+use curtail_servers::postgres::Cluster;
 use curtail_store::postgres::{self, OpenError, Settings};
 use std::process::Command;
 
@@ -218,7 +218,7 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
     let plain = format!("postgres://curtail@localhost:{}/postgres", cluster.primary.port());
     let error = refusal_of(&format!("{plain}?sslmode=require")).await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
-    cluster.primary.run("ALTER SYSTEM SET ssl = on").await;
+    cluster.primary.ask("ALTER SYSTEM SET ssl = on");
     cluster.primary.crash();
     cluster.primary.start();
 
@@ -229,7 +229,7 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
         make(&*store.links, create(new_link("https://example.com/"))).await.unwrap();
         let encrypted = "SELECT bool_and(ssl)::text FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'curtail'";
-        assert_eq!(cluster.primary.ask(encrypted).await, "true");
+        assert_eq!(cluster.primary.ask(encrypted), "true");
         store.close().await;
     }
     // Another name than the certificate has, and no certificate that anybody trusts.

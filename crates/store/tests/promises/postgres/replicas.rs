@@ -1,8 +1,8 @@
 //! What is read, and from where, while replicas lag, die and hang, and while the primary is away.
 
-use super::cluster::{Cluster, Server};
 use super::until;
 use crate::engine::{create, make, new_link, postgres_settings};
+use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres, Settings};
 use curtail_store::{ListQuery, Seen, Sort, StoreError};
 
@@ -23,16 +23,14 @@ async fn caught_up(store: &Postgres, cluster: &Cluster) {
     let position = store.links.position().position();
     for replica in &cluster.replicas {
         let has = format!("SELECT (pg_last_wal_replay_lsn() - '0/0' >= {position})::text");
-        until("a replica has caught up", async || replica.ask(&has).await == "true").await;
+        until("a replica has caught up", async || replica.ask(&has) == "true").await;
     }
 }
 
 async fn pause(replica: &Server) {
-    replica.run("SELECT pg_wal_replay_pause()").await;
-    until("replay is paused", async || {
-        replica.ask("SELECT pg_get_wal_replay_pause_state()").await == "paused"
-    })
-    .await;
+    replica.ask("SELECT pg_wal_replay_pause()");
+    until("replay is paused", async || replica.ask("SELECT pg_get_wal_replay_pause_state()") == "paused")
+        .await;
 }
 
 fn everything() -> ListQuery {
@@ -59,7 +57,7 @@ async fn who_has_written_finds_it_whatever_replicas_have() {
     // Nobody who has seen nothing is promised it: the replicas really are behind.
     let behind = "SELECT (count(*) = 0)::text FROM links";
     for replica in &cluster.replicas {
-        assert_eq!(replica.ask(behind).await, "true");
+        assert_eq!(replica.ask(behind), "true");
     }
     store.close().await;
 }
@@ -75,7 +73,7 @@ async fn a_replica_that_is_behind_is_not_read_from_until_it_has_caught_up() {
     let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
     // Nothing was promised, and still it is found: only the primary is left to ask.
     assert_eq!(store.links.get(link.id, Seen::ANYTHING).await.unwrap(), Some(link));
-    cluster.replicas[0].run("SELECT pg_wal_replay_resume()").await;
+    cluster.replicas[0].ask("SELECT pg_wal_replay_resume()");
     until("the replica is read from again", async || are_well(&store, 1)).await;
     store.close().await;
 }

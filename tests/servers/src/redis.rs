@@ -1,10 +1,13 @@
-//! A Redis of a test's own, to be killed, stopped and brought back.
+//! A Redis of a test's own, as empty after each start as a cache that was lost.
 
-use std::net::TcpListener;
+use crate::{free_port, until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-pub(crate) struct RedisServer {
+/// One server. It ends with this.
+pub struct RedisServer {
     port: u16,
     folder: TempDir,
     process: Option<Child>,
@@ -12,23 +15,31 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    pub(crate) fn start() -> RedisServer {
+    /// One that lets everybody in.
+    pub fn start() -> RedisServer {
         RedisServer::with_password(None)
     }
 
-    pub(crate) fn with_password(password: Option<&'static str>) -> RedisServer {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = RedisServer { port, folder: tempfile::tempdir().unwrap(), process: None, password };
+    /// One that asks for a password.
+    pub fn with_password(password: Option<&'static str>) -> RedisServer {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut server = RedisServer { port: free_port(), folder, process: None, password };
         server.start_again();
         server
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address, without the password.
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts it, empty, after it was killed.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no", "--dir"]);
@@ -38,31 +49,29 @@ impl RedisServer {
         }
         let process = command.spawn().expect("redis-server is not installed: run dev/services start");
         self.process = Some(process);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            std::thread::yield_now();
-        }
+        until("Redis listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
     /// `kill -9`.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");
-        process.kill().unwrap();
-        process.wait().unwrap();
+        process.kill().expect("it can be killed");
+        process.wait().expect("it has ended");
     }
 
     /// SIGSTOP: it hangs and keeps its connections.
-    pub(crate) fn hang(&self) {
-        self.signal("-STOP");
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
     }
 
     /// SIGCONT
-    pub(crate) fn go_on(&self) {
-        self.signal("-CONT");
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
     }
 
-    fn signal(&self, signal: &str) {
-        let pid = self.process.as_ref().expect("it runs").id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        kill_process(Pid::from_child(process), signal).expect("it runs");
     }
 }
 

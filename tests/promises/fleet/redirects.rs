@@ -1,0 +1,147 @@
+//! Redirects of warm links go on while everything that they are not served from dies or hangs.
+
+use crate::support::load::{Asked, Load, Outcome};
+use crate::support::run::{length, pass, until};
+use crate::support::site::{Part, Shape, Site};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const LINKS: usize = 100;
+const CLIENTS: usize = 2;
+const PER_SECOND: u32 = 250;
+const EVERYTHING: &[Part] = &[Part::Primary, Part::Replicas, Part::Redis, Part::Kafka, Part::Worker];
+/// Each fault of a long run: as long as the calm before it.
+const PHASES: u32 = 2;
+const SHORT: Duration = Duration::from_millis(1500);
+/// How long servers may take to find each other again.
+const BACK_WITHIN: Duration = Duration::from_secs(120);
+/// What the long run allows.
+const ADDED_MAX: Duration = Duration::from_millis(25);
+
+/// What happens to some parts at once.
+#[derive(Clone, Copy)]
+enum Fault {
+    Killed,
+    Hung,
+}
+
+impl Fault {
+    fn as_str(self) -> &'static str {
+        match self {
+            Fault::Killed => "killed",
+            Fault::Hung => "hung",
+        }
+    }
+
+    fn begin(self, site: &mut Site, parts: &[Part]) {
+        for &part in parts {
+            match self {
+                Fault::Killed => site.kill(part),
+                Fault::Hung => site.hang(part),
+            }
+        }
+    }
+
+    fn end(self, site: &mut Site, parts: &[Part]) {
+        for &part in parts {
+            match self {
+                Fault::Killed => site.start_again(part),
+                Fault::Hung => site.go_on(part),
+            }
+        }
+    }
+}
+
+#[test]
+fn warm_redirects_go_on_while_all_that_they_are_not_served_from_dies_or_hangs() {
+    let mut site = Site::start(Shape { apps: 2, replicas: 2, kafka: true, relays: false });
+    let links = warm_links(&site);
+    let mut faults: Vec<(Fault, &[Part])> = vec![(Fault::Hung, EVERYTHING), (Fault::Killed, EVERYTHING)];
+    if length().is_some() {
+        let each = EVERYTHING.chunks(1).flat_map(|part| [(Fault::Killed, part), (Fault::Hung, part)]);
+        faults = each.chain(faults).collect();
+    }
+    let phase = length().map_or(SHORT, |length| length / (PHASES * faults.len() as u32));
+    let addresses: Vec<_> = site.apps().map(|app| app.address).collect();
+    let load = Load::start(&addresses, &links, CLIENTS, PER_SECOND);
+    println!(
+        "{:30} {:>8} {:>7} {:>10} {:>10} {:>10} {:>10}",
+        "", "asked", "failed", "calm p99", "p99", "added", "most"
+    );
+    for (number, (fault, parts)) in faults.into_iter().enumerate() {
+        let calm = Instant::now();
+        pass(phase);
+        let begun = Instant::now();
+        fault.begin(&mut site, parts);
+        pass(phase);
+        let ended = Instant::now();
+        fault.end(&mut site, parts);
+        until_all_is_well(&site, number);
+        let well = Instant::now();
+        let name = if parts == EVERYTHING { "everything".to_owned() } else { format!("{:?}", parts[0]) };
+        let before = load.between(calm, begun);
+        let during = load.between(begun, ended);
+        show(&format!("{name} {}", fault.as_str()), &before, &during);
+        show(
+            &format!("  back after {:.1} s", (well - ended).as_secs_f64()),
+            &before,
+            &load.between(ended, well),
+        );
+        let failed = load.between(calm, well).failed;
+        assert_eq!(failed, 0, "redirects failed");
+        if length().is_some() {
+            assert!(added(&before, &during) <= ADDED_MAX, "the redirects waited for {name}");
+        }
+    }
+}
+
+fn added(before: &Outcome, during: &Outcome) -> Duration {
+    during.p99.saturating_sub(before.p99)
+}
+
+fn show(what: &str, before: &Outcome, during: &Outcome) {
+    let milliseconds = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+    println!(
+        "{what:30} {:>8} {:>7} {:>10} {:>10} {:>10} {:>10}",
+        during.asked,
+        during.failed,
+        milliseconds(before.p99),
+        milliseconds(during.p99),
+        milliseconds(added(before, during)),
+        milliseconds(during.most),
+    );
+}
+
+/// Makes links that every app server then has in its memory.
+fn warm_links(site: &Site) -> Vec<Asked> {
+    let links: Vec<Asked> = (0..LINKS)
+        .map(|number| {
+            let (code, location) = (format!("warm{number}"), format!("https://example.com/{number}"));
+            site.app(0).link(&json!({ "url": location, "code": code }));
+            Asked { path: format!("/{code}"), location }
+        })
+        .collect();
+    for app in site.apps() {
+        let mut client = app.client();
+        for link in &links {
+            until("a link is there", BACK_WITHIN, || {
+                client.get(&link.path).header("location") == Some(link.location.as_str())
+            });
+        }
+    }
+    links
+}
+
+/// New links are made by every app server, and the clicks of the outage have been handed on.
+fn until_all_is_well(site: &Site, number: usize) {
+    for (app, server) in site.apps().enumerate() {
+        let body = json!({ "url": "https://example.com/", "code": format!("well{app}-{number}") });
+        until("links are made", BACK_WITHIN, || {
+            matches!(server.api("POST", "/api/v1/links", Some(&body)).status, 201 | 409)
+        });
+        until("clicks are handed on", BACK_WITHIN, || {
+            let pipeline = server.api("GET", "/api/v1/pipeline", None).json();
+            pipeline["healthy"] == true && pipeline["lag"]["milliseconds"].as_u64().unwrap() < 1_000
+        });
+    }
+}

@@ -1,0 +1,101 @@
+//! A change is seen by every server though all messages about it are lost.
+
+use super::FIRST;
+use crate::support::http::Client;
+use crate::support::run::{Dice, length, rounds, until};
+use crate::support::site::{Part, Shape, Site};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const SERVERS: usize = 3;
+/// What the long run allows.
+const STALE_MAX: Duration = Duration::from_secs(2);
+/// After this it is not stale but broken.
+const SEEN_WITHIN: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_change_is_seen_by_all_servers_though_all_messages_are_lost() {
+    let mut dice = Dice::new();
+    let site = Site::start(Shape { apps: SERVERS, replicas: 0, kafka: false, relays: true });
+    let made = site.app(0).link(&json!({ "url": FIRST, "code": "shared" }));
+    let mut visitors = Visitors::of(&site);
+    // Before it is warm it may have to be asked for again.
+    until("the link is warm", SEEN_WITHIN, || visitors.all_get(FIRST));
+    let mut stale = Vec::new();
+    for round in rounds(4) {
+        // Redis is there and silent, or it hangs altogether.
+        let hangs = round % 2 == 1;
+        site.lose_messages(true);
+        if hangs {
+            site.hang(Part::Redis);
+        }
+        // Servers still believe what they have, or know by then that they hear nothing.
+        visitors.ask_for(Duration::from_millis(dice.below(2_500)));
+        let url = format!("https://example.com/{round}");
+        let by = dice.below(SERVERS as u64) as usize;
+        change(&site, by, &made, &url);
+        let took = visitors.ask_until_all_see(&url);
+        stale.push(took);
+        let silent = if hangs { "Redis hangs" } else { "Redis is silent" };
+        println!("change {round}, by server {by}, {silent}: seen by all after {:.3} s", took.as_secs_f64());
+        site.lose_messages(false);
+        if hangs {
+            site.go_on(Part::Redis);
+        }
+        visitors.ask_for(Duration::from_millis(500));
+    }
+    let most = stale.iter().max().unwrap();
+    println!("{} changes, the longest unseen for {:.3} s", stale.len(), most.as_secs_f64());
+    if length().is_some() {
+        assert!(*most <= STALE_MAX, "a change was unseen for {most:?}");
+    }
+}
+
+fn change(site: &Site, by: usize, link: &Value, url: &str) {
+    let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    let changed = site.app(by).api("PATCH", &path, Some(&json!({ "url": url })));
+    assert_eq!(changed.status, 200, "{}", changed.text());
+}
+
+/// One visitor of each server, who asks again and again, and so keeps the link warm.
+struct Visitors(Vec<Client>);
+
+impl Visitors {
+    fn of(site: &Site) -> Visitors {
+        Visitors(site.apps().map(|app| app.client()).collect())
+    }
+
+    /// Whether all servers lead there now.
+    fn all_get(&mut self, url: &str) -> bool {
+        self.0.iter_mut().all(|visitor| visitor.get("/shared").header("location") == Some(url))
+    }
+
+    /// Whether a server leads there now; it leads somewhere.
+    fn sees(visitor: &mut Client, url: &str) -> bool {
+        let answer = visitor.get("/shared");
+        assert_eq!(answer.status, 302, "stale beats down");
+        answer.header("location") == Some(url)
+    }
+
+    fn ask_for(&mut self, time: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            self.0.iter_mut().for_each(|visitor| _ = Visitors::sees(visitor, FIRST));
+        }
+    }
+
+    /// Asks until all have seen it, and answers how long that took. Who has seen it sees it from then on.
+    fn ask_until_all_see(&mut self, url: &str) -> Duration {
+        let begun = Instant::now();
+        let mut seen = vec![false; self.0.len()];
+        while seen.contains(&false) {
+            assert!(begun.elapsed() < SEEN_WITHIN, "seen by {seen:?} after {SEEN_WITHIN:?}");
+            for (visitor, seen) in self.0.iter_mut().zip(&mut seen) {
+                let sees = Visitors::sees(visitor, url);
+                assert!(sees || !*seen, "a server has gone back to what was before");
+                *seen = sees;
+            }
+        }
+        begun.elapsed()
+    }
+}

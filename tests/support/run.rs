@@ -1,0 +1,73 @@
+//! How long a run of faults is and by which dice it goes: short in `dev/test`, as long as it is told by `dev/faults`.
+
+use super::server::random_seed;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a run is; nothing in the short form.
+pub(crate) fn length() -> Option<Duration> {
+    let minutes = std::env::var("FAULTS_MINUTES").ok()?;
+    let minutes: f64 = minutes.parse().expect("FAULTS_MINUTES is a number");
+    Some(Duration::from_secs_f64(minutes * 60.0))
+}
+
+/// So many rounds in the short form; in a long one, rounds until the time is over.
+pub(crate) fn rounds(short: usize) -> impl Iterator<Item = usize> {
+    let (begun, length) = (Instant::now(), length());
+    (0..).take_while(move |&round| length.map_or(round < short, |length| begun.elapsed() < length))
+}
+
+/// Chance that can be had again: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// Dice with the seed that this run was given, or one of their own; they tell it.
+    pub(crate) fn new() -> Dice {
+        let given = std::env::var("FAULTS_SEED").ok();
+        let seed = given.map_or_else(random_seed, |seed| seed.parse().expect("FAULTS_SEED is a number"));
+        println!("seed {seed}");
+        Dice(seed)
+    }
+
+    /// A number below this one.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    /// One of these, or two that differ.
+    pub(crate) fn one_or_two<T: Copy>(&mut self, from: &[T]) -> Vec<T> {
+        let mut left = from.to_vec();
+        let count = 1 + self.below(2);
+        (0..count).map(|_| left.swap_remove(self.below(left.len() as u64) as usize)).collect()
+    }
+}
+
+/// Tells loops in other threads to end when it goes, also by a panic: a scope waits for its threads.
+pub(crate) struct Ending<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Looks again and again until it is so; fails loudly when that takes too long.
+pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !is_so() {
+        assert!(Instant::now() < end, "after {limit:?} it is not so that {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Lets a time pass: that of an outage, or between two requests.
+pub(crate) fn pass(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
