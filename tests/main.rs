@@ -35,6 +35,7 @@ mod promises {
     mod lifecycle;
     mod limits;
     mod migration;
+    mod overload;
     mod places;
     mod redirects;
     mod write_behind;

@@ -28,7 +28,7 @@ impl Second {
         let redis = match redis_config(settings) {
             None => None,
             Some(config) => {
-                ways.push(Arc::new(PubSub::new(&config)));
+                ways.push(Arc::new(PubSub::new(&config)?));
                 Some(Redis::open(config).await?)
             }
         };

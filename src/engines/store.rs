@@ -74,6 +74,14 @@ impl Store {
         })
     }
 
+    /// What tells how the servers of the database are; nothing where it is embedded.
+    pub(crate) fn watch(&self) -> Option<postgres::Watch> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(store) => Some(store.watch()),
+        }
+    }
+
     /// Finishes what was asked for and closes.
     pub(crate) async fn close(self) {
         match self.engine {
@@ -102,6 +110,7 @@ pub(crate) fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::
     let database = &settings.database;
     let codes = &settings.codes;
     postgres::Settings {
+        direct_url: database.direct_url.as_ref().map(|url| url.reveal().to_owned()),
         replica_urls: database.replica_urls.iter().map(|url| url.reveal().to_owned()).collect(),
         write_connections: database.connections,
         lookup_connections: database.connections.div_ceil(2),

@@ -1,13 +1,26 @@
 //! Metrics of new links that are acknowledged ahead of the store (`cache.strategy = "write-behind"`).
 
-use super::{counter, gauge};
+use super::encoding::{counter, gauge};
+use super::opaque;
 use curtail_cache::WriteBehind;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use std::fmt;
 
+/// Nothing where none are.
+pub(super) struct NewLinks(pub(super) Option<WriteBehind>);
+
+opaque!(NewLinks);
+
+impl Collector for NewLinks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |journal| encode(journal, &mut encoder))
+    }
+}
+
 /// Shows how a journal of new links fares.
-pub(super) fn encode(journal: &WriteBehind, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn encode(journal: &WriteBehind, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let status = journal.statistics();
     let age = u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX);
     gauge(

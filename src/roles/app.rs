@@ -91,8 +91,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             second: second.clone(),
             journal: behind.journal.clone(),
             api: api_requests,
+            database: store.watch(),
+            clicks: pipelines.watch(),
         };
-        let shown = metrics::of_server(server, pipelines.watch());
+        let shown = metrics::of_server(server);
         tokio::spawn(routes::serve_admin(admin, shown, told.clone()));
     }
     health.serving();

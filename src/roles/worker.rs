@@ -25,7 +25,7 @@ async fn work(settings: &Settings) -> anyhow::Result<()> {
     let (stop, told) = shutdown();
     if let Some(admin) = admin.into_iter().flatten().next() {
         let address = admin.local_addr()?;
-        let shown = metrics::of_worker(pipelines.watch());
+        let shown = metrics::of_worker(pipelines.watch(), store.watch());
         tokio::spawn(routes::serve_admin(admin, shown, told));
         tracing::info!(admin = %address, topic = settings.kafka.topic, "counting");
     } else {

@@ -1,6 +1,5 @@
 //! Clicks show in the statistics soon, in the right class, and exactly.
 
-use crate::support::http::Client;
 use crate::support::server::Server;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -28,19 +27,14 @@ fn what_waits_and_what_a_power_cut_would_lose_show_in_the_metrics() {
     let settings = ["--admin-listen", "127.0.0.1:0", "--set", "clicks.commit_milliseconds=60000"];
     let server = Server::start(data.path(), &settings);
     server.link(&json!({ "url": "https://example.com/", "code": "seen" }));
-    let metric = |name: &str| -> u64 {
-        let shown = Client::connect(server.admin.unwrap()).get("/metrics").text();
-        let line = shown.lines().find(|line| line.split(' ').next() == Some(name));
-        line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
-            .unwrap_or_else(|| panic!("{name}: {shown}"))
-    };
     // One commit may have passed before the first click: what comes then waits for a minute.
     server.eventually(SOON, |server| {
         server.client().get("/seen");
-        (metric("curtail_journal_waiting_bytes") > 0 && metric("curtail_clicks_waiting") > 0).then_some(())
+        let waiting = ["curtail_journal_waiting_bytes", "curtail_clicks_waiting"];
+        waiting.iter().all(|name| server.metric(name) > 0).then_some(())
     });
-    server.eventually(SOON, |_| (metric("curtail_journal_unsynced_bytes") == 0).then_some(()));
-    assert_eq!(metric("curtail_journal_sync_failures_total"), 0);
+    server.eventually(SOON, |server| (server.metric("curtail_journal_unsynced_bytes") == 0).then_some(()));
+    assert_eq!(server.metric("curtail_journal_sync_failures_total"), 0);
 }
 
 #[test]

@@ -65,9 +65,17 @@ impl Server {
 
     /// Starts a server that may refuse to: then answers what it said.
     pub(crate) fn try_start(data: &Path, flags: &[&str]) -> Result<Server, String> {
-        let mut command = curtail();
+        Server::try_launch(curtail(), data, flags.iter().map(|&flag| flag.to_owned()).collect())
+    }
+
+    /// The same with the command made by the caller.
+    pub(crate) fn try_launch(
+        mut command: Command,
+        data: &Path,
+        flags: Vec<String>,
+    ) -> Result<Server, String> {
         command.env("CURTAIL_ADMIN_KEY", KEY);
-        Server::try_spawn(command, data, flags.iter().map(|&flag| flag.to_owned()).collect())
+        Server::try_spawn(command, data, flags)
     }
 
     fn spawn(command: Command, data: &Path, flags: Vec<String>) -> Server {
@@ -156,6 +164,23 @@ impl Server {
     /// The clicks on a link so far.
     pub(crate) fn clicks(&self, id: &str) -> Value {
         self.api("GET", &format!("/api/v1/links/{id}"), None).json()["clicks"].clone()
+    }
+
+    /// What a metric stands at, labels included in its name; the server must have been started with `--admin-listen`.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let shown = Client::connect(self.admin.expect("it shows metrics")).get("/metrics").text();
+        let line = shown.lines().find(|line| line.split(' ').next() == Some(name));
+        line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
+            .unwrap_or_else(|| panic!("{name}: {shown}"))
+    }
+
+    /// The memory that it holds of its own, in bytes: not what it maps from files, such as its journal.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process().as_raw_nonzero());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux says it");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1024
     }
 
     /// Waits until `done` says so; fails loudly when it takes longer than `limit`.

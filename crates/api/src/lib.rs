@@ -4,6 +4,7 @@
 //! checks who asks (`auth`) and what (`validate`), asks the store or the stats, and answers what `dto` describes or a
 //! [`problem`]. The route's own attribute is its OpenAPI description, so none is without.
 
+mod admission;
 mod answers;
 mod auth;
 mod body;
@@ -27,10 +28,12 @@ mod settings;
 mod time;
 mod validate;
 
+pub use admission::{Admitted, Class};
 pub use auth::Peer;
 pub use requests::{Answered, Requests};
 pub use settings::Settings;
 
+use admission::Admission;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use curtail_clicks::pipeline::Watch;
@@ -70,6 +73,7 @@ pub struct Api {
 /// The API, and what counts its requests. It serves `/api/v1/`, and answers everything else with a 404.
 pub fn router(api: Api) -> (Router, Arc<Requests>) {
     let service = Arc::new(Service::new(api));
+    let admission = Arc::new(Admission::new());
     let secured = OpenApiRouter::with_openapi(openapi::about())
         .routes(routes!(routes::links::create, routes::list::list))
         .routes(routes!(routes::links::bulk))
@@ -84,11 +88,12 @@ pub fn router(api: Api) -> (Router, Arc<Requests>) {
         .routes(routes!(routes::keys::list, routes::keys::create))
         .routes(routes!(routes::keys::revoke))
         .route_layer(from_fn_with_state(service.clone(), consistency::read_your_writes))
-        .route_layer(from_fn_with_state(service.clone(), auth::authenticate));
+        .route_layer(from_fn_with_state(service.clone(), auth::authenticate))
+        .route_layer(from_fn_with_state(admission.clone(), admission::admit));
     let open =
         OpenApiRouter::new().routes(routes!(routes::about::problem)).routes(routes!(routes::about::openapi));
     let (router, description) = secured.merge(open).split_for_parts();
-    let requests = Arc::new(Requests::of(&description));
+    let requests = Arc::new(Requests::of(&description, admission));
     let router = router
         .fallback(answers::nothing_here)
         .layer(from_fn_with_state(requests.clone(), requests::count))

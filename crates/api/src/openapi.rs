@@ -22,6 +22,9 @@ holds all. A missing or invalid key is answered with 401, a missing scope with 4
 **Rates** are told as `RateLimit-Policy: \"key\";q=50000;w=1` (requests `q` in `w` seconds) and `RateLimit: \"key\";r=49999;t=1` (`r` are \
 left) after draft-ietf-httpapi-ratelimit-headers; 429 carries `Retry-After`. A bulk is one request.
 
+**Load.** While more is asked than can be done, requests are turned away with 503 and `Retry-After`, those that look through many \
+links or make many first.
+
 **Reading what was written.** Where replicas answer reads they may be a moment behind. The answer to a write carries \
 `X-Consistency-Token` and the same in a cookie; send either with what follows within a minute, and it finds what was written.
 
@@ -147,7 +150,7 @@ fn add_refusals(operation: &mut Operation, has_id: bool) {
         add("422", "Fields, parameters or headers are invalid; all of them are named");
         add("429", "Too many requests");
         add("500", "Something went wrong inside");
-        add("503", "The store cannot be reached, or the disk is full");
+        add("503", "There is too much to do, the store cannot be reached, or the disk is full");
     }
 }
 

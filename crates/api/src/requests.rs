@@ -1,8 +1,9 @@
-//! How many requests each route has answered, by the class of their status.
+//! How many requests each route has answered, by the class of their status, and how many are let in.
 //!
 //! The routes are those of the description and one for everything else, so that nobody can make more by asking for
 //! what is not there.
 
+use crate::admission::{Admission, Admitted};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -22,6 +23,7 @@ const OTHER: &str = "other";
 pub struct Requests {
     routes: Vec<Route>,
     other: Route,
+    admission: Arc<Admission>,
 }
 
 /// So many requests of one kind.
@@ -46,14 +48,14 @@ struct Route {
 
 impl Requests {
     /// Counts for the routes that a description lists.
-    pub(crate) fn of(description: &OpenApi) -> Requests {
+    pub(crate) fn of(description: &OpenApi, admission: Arc<Admission>) -> Requests {
         let routes = description.paths.paths.iter().flat_map(|(path, item)| {
             let methods =
                 [("GET", &item.get), ("POST", &item.post), ("PATCH", &item.patch), ("DELETE", &item.delete)];
             let served = methods.into_iter().filter(|(_, operation)| operation.is_some());
             served.map(|(method, _)| Route::new(method, path))
         });
-        Requests { routes: routes.collect(), other: Route::new(OTHER, OTHER) }
+        Requests { routes: routes.collect(), other: Route::new(OTHER, OTHER), admission }
     }
 
     /// What has been counted since the process started, also where that is nothing.
@@ -66,6 +68,11 @@ impl Requests {
                 count: count.load(Ordering::Relaxed),
             })
         })
+    }
+
+    /// How many are under way and were turned away, by what they ask.
+    pub fn admitted(&self) -> impl Iterator<Item = Admitted> {
+        self.admission.admitted().into_iter()
     }
 
     fn count(&self, method: &Method, path: Option<&str>, status: StatusCode) {

@@ -1,5 +1,7 @@
 //! The promises of the API, asked of the whole router on the embedded store.
 
+#[path = "promises/admission.rs"]
+mod admission;
 #[path = "promises/bulk.rs"]
 mod bulk;
 #[path = "promises/changes.rs"]

@@ -6,6 +6,7 @@
 //!
 //! What a change leaves here must arrive, for others believe what they find: it is a debt until it does (`debts.rs`).
 
+mod address;
 mod debts;
 mod examining;
 mod keeper;
@@ -27,6 +28,7 @@ pub use rates::RedisRates;
 
 use crate::strategy::Strategy;
 use ::redis::{RedisError, RedisResult};
+use address::Addresses;
 use curtail_runtime::breaker::{Breaker, Policy, State};
 use debts::Debts;
 use layout::Keys;
@@ -42,7 +44,8 @@ use tokio::time::timeout;
 /// How Redis is used.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster.
+    /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster; with TLS `rediss://`, where
+    /// `?sslrootcert=FILE` names the certificates to trust in place of the system's.
     pub nodes: Vec<String>,
     /// What all keys begin with; installations with different prefixes can share a server. Each byte is paid for by
     /// each link.
@@ -81,6 +84,20 @@ pub enum OpenError {
         /// What the system says.
         error: String,
     },
+    /// The certificates to trust cannot be read.
+    #[error("redis.url: sslrootcert={file} cannot be read: {error}")]
+    Roots {
+        /// The file.
+        file: String,
+        /// What the system says.
+        error: String,
+    },
+    /// The server does not prove who it is.
+    #[error(
+        "redis.url: the server does not prove who it is ({0}); rediss:// needs a certificate for the host's name, by an authority \
+         that this system trusts or that is in the file of ?sslrootcert=FILE"
+    )]
+    Untrusted(String),
     /// The server does not let us in.
     #[error(
         "redis.url: the server refuses the user, the password or a command ({0}); check them in the address, and what the user may do"
@@ -108,6 +125,7 @@ pub(crate) struct Away;
 /// The second layer of the cache.
 pub struct Redis {
     config: Config,
+    addresses: Addresses,
     keys: Keys,
     slot: Slot,
     breaker: Breaker,
@@ -158,7 +176,9 @@ impl Redis {
     pub async fn open(config: Config) -> Result<Arc<Redis>, OpenError> {
         let now = Instant::now();
         let seed = getrandom::u64().unwrap_or_else(|_| now.elapsed().as_nanos() as u64);
+        let addresses = Addresses::read(&config.nodes)?;
         let redis = Arc::new(Redis {
+            addresses,
             keys: Keys::new(&config.prefix),
             slot: Slot::default(),
             breaker: Breaker::new(Policy::NEAR, seed, now),

@@ -16,6 +16,7 @@
 
 mod window;
 
+use crate::chance::Chance;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,7 +95,7 @@ struct Inner {
     consecutive: u32,
     /// Tells the outcomes of one phase from those of questions that were admitted in an earlier one.
     era: u64,
-    random: u64,
+    chance: Chance,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +123,7 @@ impl Breaker {
             window: Window::new(policy.window, now),
             consecutive: 0,
             era: 0,
-            random: seed,
+            chance: Chance::new(seed),
         };
         Breaker { policy, inner: Mutex::new(inner), opened: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
@@ -202,7 +203,7 @@ impl Breaker {
     }
 
     fn open(&self, inner: &mut Inner, now: Instant) {
-        let wait = inner.backoff / 2 + (inner.backoff / 2).mul_f64(inner.chance());
+        let wait = inner.backoff / 2 + (inner.backoff / 2).mul_f64(inner.chance.share());
         inner.enter(Phase::Open { until: now + wait });
         self.opened.fetch_add(1, Ordering::Relaxed);
     }
@@ -228,15 +229,6 @@ impl Inner {
         self.consecutive >= policy.consecutive_max
             || (all >= policy.outcomes_min
                 && u64::from(failures) * 100 > u64::from(all) * u64::from(policy.failures_percent_max))
-    }
-
-    /// A number from 0 to 1. SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
-    fn chance(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

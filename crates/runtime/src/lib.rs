@@ -1,8 +1,10 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, breakers, rates, metrics, networks, passwords. Knows no
-//! links.
+//! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries, rates, metrics,
+//! networks, passwords. Knows no links.
 
 pub mod acceptor;
+pub mod admission;
 pub mod breaker;
+pub mod chance;
 pub mod clock;
 pub mod cores;
 pub mod health;
@@ -11,4 +13,5 @@ pub mod metrics;
 pub mod network;
 pub mod password;
 pub mod rates;
+pub mod retry;
 pub mod shutdown;

@@ -4,6 +4,7 @@
 //! `postgres/migrations`, every statement in `postgres/sql`.
 
 mod address;
+mod attempts;
 mod bulkhead;
 mod changes;
 mod connections;
@@ -20,6 +21,7 @@ mod links;
 mod lookups;
 mod migrations;
 mod opening;
+mod presence;
 mod replicas;
 mod rollups;
 mod row;
@@ -29,7 +31,8 @@ mod words;
 pub use examining::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
-pub use replicas::ReplicaState;
+pub use presence::PrimaryState;
+pub use replicas::{Condition, ReplicaState};
 
 use crate::{Deferred, Keys, Links, Notifications, Rollups};
 use address::Address;
@@ -39,6 +42,7 @@ use connections::{Plans, Pool};
 use curtail_model::{Alphabet, CodeScheme, Codes};
 use deferred::PostgresDeferred;
 use engine::Engine;
+use identity::Identity;
 use keys::PostgresKeys;
 use links::PostgresLinks;
 use replicas::Servers;
@@ -60,6 +64,8 @@ pub struct Settings {
     /// Where changes are written: `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq
     /// has them (`disable`, `prefer`, `require`, `verify-full`). Of several hosts, the one that takes writes.
     pub url: String,
+    /// The same database past a pooler in transaction mode, for what needs a session: hearing messages, and migrations.
+    pub direct_url: Option<String>,
     /// Streaming replicas of it, which answer reads while they are well.
     pub replica_urls: Vec<String>,
     /// How ids become codes; fixed when the store is made.
@@ -85,6 +91,7 @@ impl Settings {
     pub fn of(url: String, scheme: CodeScheme, alphabet: Alphabet) -> Settings {
         Settings {
             url,
+            direct_url: None,
             replica_urls: Vec::new(),
             scheme,
             alphabet,
@@ -123,6 +130,22 @@ pub struct Postgres {
     parts: Parts,
 }
 
+/// Looks at the servers of a store from elsewhere, for metrics.
+#[derive(Clone)]
+pub struct Watch(Arc<Servers>);
+
+impl Watch {
+    /// How the primary is.
+    pub fn primary(&self) -> PrimaryState {
+        self.0.primary_state()
+    }
+
+    /// How the replicas are.
+    pub fn replicas(&self) -> Vec<ReplicaState> {
+        self.0.replica_states()
+    }
+}
+
 struct Parts {
     links: Arc<PostgresLinks>,
     rollups: Arc<PostgresRollups>,
@@ -146,7 +169,8 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     };
     let writes = pool(settings.write_connections.max(2))?;
 
-    let prepared = engine.spawn(opening::prepare(writes.clone(), primary.clone(), settings.clone(), None));
+    let direct = Address::direct(&settings)?;
+    let prepared = engine.spawn(prepare(writes.clone(), primary.clone(), direct.clone(), settings.clone()));
     let identity = prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
     let codes = identity.codes;
 
@@ -156,7 +180,8 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
         PostgresRollups::new(&counting, &engine, pool(settings.write_connections)?, Arc::clone(&servers));
     let key_room = Bulkhead::new("keys", KEYS_MAX, &engine);
     let keys = PostgresKeys { pool: writes.clone(), bulkhead: key_room.clone() };
-    let notifications = Arc::new(Changes::start(&engine, primary.clone(), pool(1)?));
+    let notifications =
+        Arc::new(Changes::start(&engine, direct.unwrap_or_else(|| primary.clone()), pool(1)?));
     let (links, rollups) = (Arc::new(links), Arc::new(rollups));
     let acknowledged = Arc::clone(&links.acknowledged);
     let deferred = Arc::new(PostgresDeferred::new(&engine, writes.clone(), codes.clone(), acknowledged));
@@ -174,10 +199,24 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, deferred, codes, secret, parts })
 }
 
+/// Brings the database up to date and reads its identity: by the direct address if there is one, and then the other one must
+/// lead to the same.
+async fn prepare(
+    writes: Pool,
+    primary: Address,
+    direct: Option<Address>,
+    settings: Settings,
+) -> Result<Identity, OpenError> {
+    let Some(direct) = direct else { return opening::prepare(writes, primary, settings, None).await };
+    let pool = Pool::new(&direct, 1, Plans::Free, true, settings.statement_timeout)?;
+    let identity = opening::prepare(pool, direct.clone(), settings, None).await?;
+    opening::confirm(writes, primary, direct, identity).await
+}
+
 impl Postgres {
-    /// How the replicas are.
-    pub fn replicas(&self) -> Vec<ReplicaState> {
-        self.parts.servers.states()
+    /// What tells how its servers are.
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.parts.servers))
     }
 
     /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is refused as

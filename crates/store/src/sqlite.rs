@@ -131,6 +131,17 @@ pub enum OpenError {
         /// What SQLite says.
         error: String,
     },
+    /// There is no room to open it.
+    #[error(
+        "{} cannot be opened, for the disk is full ({error}). Make room where it is, or move the data folder to a larger disk",
+        path.display()
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: String,
+    },
     /// The file cannot be reached.
     #[error("{} cannot be opened: {error}", path.display())]
     Io {

@@ -81,13 +81,15 @@ fn pooler(found: &Primary, settings: &Settings) -> Option<Finding> {
         )),
         (true, true) => Some(Finding::ok(CHECK, format!("{between}; it keeps sessions as we set them up"))),
         (true, false) => None,
-        (false, true) if settings.redis.urls.is_empty() => Some(Finding::warning(
-            CHECK,
-            format!(
-                "{between}; in transaction mode it carries no messages, by which servers hear of changes"
-            ),
-            "Set redis.url where several servers share the store",
-        )),
+        (false, true) if settings.redis.urls.is_empty() && settings.database.direct_url.is_none() => {
+            Some(Finding::warning(
+                CHECK,
+                format!(
+                    "{between}; in transaction mode it carries no messages, by which servers hear of changes"
+                ),
+                "Name PostgreSQL itself in database.direct_url, or set redis.url, where several servers share the store",
+            ))
+        }
         (false, true) => Some(Finding::ok(CHECK, between)),
         (false, false) => Some(Finding::warning(
             CHECK,

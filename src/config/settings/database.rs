@@ -18,6 +18,8 @@ const POSTGRES: ServiceUrl =
 pub(crate) struct Database {
     /// SQLite in the data folder, if nothing.
     pub(crate) url: Option<Secret>,
+    /// The same past a pooler.
+    pub(crate) direct_url: Option<Secret>,
     pub(crate) replica_urls: Vec<Secret>,
     pub(crate) connections: usize,
     pub(crate) id_block: u32,
@@ -35,6 +37,12 @@ impl Database {
                 &Optional(POSTGRES),
                 "off",
                 "PostgreSQL for links and stats, `sslmode` and `sslrootcert` as libpq has them. If off: SQLite in the data folder.",
+            ),
+            direct_url: read.setting(
+                "database.direct_url",
+                &Optional(POSTGRES),
+                "off",
+                "The same database past a pooler, for what needs a session: news of changes, migrations. If off: `database.url`.",
             ),
             replica_urls: read.setting(
                 "database.replica_urls",
@@ -67,6 +75,9 @@ impl Database {
                 "How long a redirect that is not cached waits for PostgreSQL.",
             ),
         };
+        if database.url.is_none() && database.direct_url.is_some() {
+            read.contradiction("database.direct_url", "needs database.url: past which pooler?");
+        }
         if database.url.is_none() && !database.replica_urls.is_empty() {
             read.contradiction("database.replica_urls", "needs database.url: replicas of what?");
         }

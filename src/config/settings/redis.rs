@@ -5,7 +5,7 @@ use crate::config::reader::Reader;
 use crate::config::secret::Secret;
 use crate::config::text::ServiceUrl;
 
-const REDIS: ServiceUrl = ServiceUrl { schemes: &["redis"], example: "redis://host:6379" };
+const REDIS: ServiceUrl = ServiceUrl { schemes: &["redis", "rediss"], example: "redis://host:6379" };
 
 /// The layer of the cache that servers share.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Redis {
                 "redis.url",
                 &List(REDIS),
                 "",
-                "Redis that servers share: links, limits, news of changes. Several urls are nodes of one cluster.",
+                "Redis that servers share: links, limits, news of changes. Several are nodes of one cluster; `rediss://` with TLS.",
             ),
         }
     }

@@ -49,6 +49,11 @@ impl SmallDisk {
 
     /// Starts a server that sees it.
     fn start(&self) -> Server {
+        self.try_start().unwrap_or_else(|said| panic!("the server did not start:\n{said}"))
+    }
+
+    /// Starts one that may refuse to: then answers what it said.
+    fn try_start(&self) -> Result<Server, String> {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.holder.id().to_string(), "-m"]);
         if !self.is_root {
@@ -58,7 +63,8 @@ impl SmallDisk {
         for (name, _) in curtail().get_envs() {
             command.env_remove(name);
         }
-        Server::launch(command, &self.mounted_at, SMALL_JOURNAL.iter().map(|&flag| flag.to_owned()).collect())
+        let flags = SMALL_JOURNAL.iter().map(|&flag| flag.to_owned()).collect();
+        Server::try_launch(command, &self.mounted_at, flags)
     }
 
     /// A file on it, as this process reaches it.
@@ -177,6 +183,17 @@ fn a_server_that_starts_on_a_full_disk_says_so_or_serves_what_there_is() {
         assert_eq!(produced, clicked + links.len() as u64);
         (counted + dropped == produced).then_some(())
     });
+}
+
+#[test]
+fn a_first_start_on_a_full_disk_says_that_it_is_full_and_what_to_do() {
+    let folder = tempdir().unwrap();
+    let disk = SmallDisk::mount(folder.path(), "64m");
+    disk.fill();
+    let said = disk.try_start().err().expect("there is no room for a store");
+    assert!(said.contains("disk is full") && said.contains("Make room"), "{said}");
+    disk.make_room();
+    disk.start().link(&json!({ "url": "https://example.com/" }));
 }
 
 /// Makes links until the disk has no room for one more, and answers those that were acknowledged.

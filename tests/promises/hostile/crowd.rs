@@ -22,7 +22,7 @@ fn ten_thousand_idle_connections_cost_little_memory_and_hold_up_nobody() {
     allow_files();
     let besieged = Besieged::start(PATIENT);
     redirects_go_on(&besieged.server);
-    let empty = resident_bytes(&besieged.server);
+    let empty = besieged.server.resident_bytes();
 
     // Each was served once, so the server holds it, and it does not wait in the kernel.
     let mut crowd: Vec<Client> = (0..CROWD)
@@ -33,7 +33,7 @@ fn ten_thousand_idle_connections_cost_little_memory_and_hold_up_nobody() {
         })
         .collect();
     redirects_go_on(&besieged.server);
-    let idle = resident_bytes(&besieged.server);
+    let idle = besieged.server.resident_bytes();
     let each = idle.saturating_sub(empty) / CROWD as u64;
     assert!(each <= IDLE_BYTES_MAX, "an idle connection costs {each} bytes");
 
@@ -41,7 +41,7 @@ fn ten_thousand_idle_connections_cost_little_memory_and_hold_up_nobody() {
         client.send(b"GET /canary HTTP/1.1\r\nHo").unwrap();
     }
     redirects_go_on(&besieged.server);
-    let each = resident_bytes(&besieged.server).saturating_sub(empty) / CROWD as u64;
+    let each = besieged.server.resident_bytes().saturating_sub(empty) / CROWD as u64;
     assert!(each <= HALF_SENT_BYTES_MAX, "half a head costs {each} bytes");
 
     for client in &mut crowd {
@@ -71,13 +71,4 @@ fn allow_files() {
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap_or_else(|error| {
         panic!("this test needs {FILES} open files, and the hard limit is {maximum:?} ({error}): raise it (ulimit -Hn)")
     });
-}
-
-/// The memory that a server holds of its own (not what it maps from files, such as its journal).
-fn resident_bytes(server: &Server) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", server.process().as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux says it");
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes * 1024
 }

@@ -2,7 +2,9 @@
 
 use crate::{free_port, until};
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
@@ -11,26 +13,49 @@ pub struct RedisServer {
     port: u16,
     folder: TempDir,
     process: Option<Child>,
-    password: Option<&'static str>,
+    scheme: &'static str,
+    host: &'static str,
+    flags: Vec<OsString>,
 }
 
 impl RedisServer {
     /// One that lets everybody in.
     pub fn start() -> RedisServer {
-        RedisServer::with_password(None)
+        RedisServer::with(("redis", "127.0.0.1"), |port| vec!["--port".into(), port])
     }
 
     /// One that asks for a password.
-    pub fn with_password(password: Option<&'static str>) -> RedisServer {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut server = RedisServer { port: free_port(), folder, process: None, password };
+    pub fn with_password(password: &str) -> RedisServer {
+        let flags = |port| vec!["--port".into(), port, "--requirepass".into(), password.into()];
+        RedisServer::with(("redis", "127.0.0.1"), flags)
+    }
+
+    /// One that speaks nothing but TLS, with a certificate for `localhost` by this authority.
+    pub fn with_tls(certificate: &Path, key: &Path, authority: &Path) -> RedisServer {
+        RedisServer::with(("rediss", "localhost"), |port| {
+            let mut flags: Vec<OsString> = ["--port", "0", "--tls-auth-clients", "no"].map(Into::into).into();
+            flags.extend(["--tls-port".into(), port]);
+            flags.extend(["--tls-cert-file".into(), certificate.into()]);
+            flags.extend(["--tls-key-file".into(), key.into()]);
+            flags.extend(["--tls-ca-cert-file".into(), authority.into()]);
+            flags
+        })
+    }
+
+    fn with(
+        (scheme, host): (&'static str, &'static str),
+        flags: impl FnOnce(OsString) -> Vec<OsString>,
+    ) -> RedisServer {
+        let port = free_port();
+        let (folder, flags) = (tempfile::tempdir().expect("a folder"), flags(port.to_string().into()));
+        let mut server = RedisServer { port, folder, process: None, scheme, host, flags };
         server.start_again();
         server
     }
 
     /// Its address, without the password.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
     }
 
     /// Where it listens on this machine.
@@ -42,11 +67,8 @@ impl RedisServer {
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no", "--dir"]);
-        command.arg(self.folder.path()).args(["--bind", "127.0.0.1"]).stdout(Stdio::null());
-        if let Some(password) = self.password {
-            command.args(["--requirepass", password]);
-        }
+        command.args(&self.flags).args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir"]);
+        command.arg(self.folder.path()).stdout(Stdio::null());
         let process = command.spawn().expect("redis-server is not installed: run dev/services start");
         self.process = Some(process);
         until("Redis listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());

@@ -25,6 +25,7 @@ pub enum Kind {
     CodesUsedUp,
     DiskFull,
     Unavailable,
+    Overloaded,
 }
 
 impl Kind {
@@ -32,7 +33,7 @@ impl Kind {
     pub const PATH: &str = "/api/v1/problems/";
 
     /// All kinds, by status.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::BadRequest,
         Kind::MalformedJson,
         Kind::InvalidKey,
@@ -52,6 +53,7 @@ impl Kind {
         Kind::CodesUsedUp,
         Kind::DiskFull,
         Kind::Unavailable,
+        Kind::Overloaded,
     ];
 
     /// Its name, the last segment of its `type`.
@@ -114,6 +116,9 @@ impl Kind {
             Kind::DiskFull => ("disk-full", StatusCode::SERVICE_UNAVAILABLE, "The disk is full"),
             Kind::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
+            }
+            Kind::Overloaded => {
+                ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "There is too much to do just now")
             }
         }
     }

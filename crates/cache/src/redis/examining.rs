@@ -1,6 +1,7 @@
 //! How the servers are that L2 is on: what [`super::Redis::open`] would say of them, and what only operators want to know. It
 //! changes nothing.
 
+use super::address::Addresses;
 use super::layout::{self, Keys};
 use super::server::{self, Connection, PATIENCE, connect_to_node};
 use super::{Config, OpenError};
@@ -44,11 +45,15 @@ pub struct Node {
 
 /// Asks all servers, side by side. Each has a few seconds.
 pub async fn examine(config: &Config) -> Examination {
-    let nodes = join_all(config.nodes.iter().map(|url| look_at_node(url)));
+    let addresses = match Addresses::read(&config.nodes) {
+        Ok(addresses) => addresses,
+        Err(error) => return Examination { nodes: vec![Err(error.clone())], layout: Err(error) },
+    };
+    let nodes = join_all(addresses.urls().iter().map(|url| look_at_node(&addresses, url)));
     let layout = async {
-        let server = config.nodes.iter().map(|url| name_of(url)).collect::<Vec<_>>().join(", ");
+        let server = addresses.urls().iter().map(|url| name_of(url)).collect::<Vec<_>>().join(", ");
         let look = async {
-            let connection = server::connect(&config.nodes).await?;
+            let connection = server::connect(&addresses).await?;
             layout::look(&connection, &Keys::new(&config.prefix)).await
         };
         in_time(&server, look).await.and_then(|looked| looked)
@@ -57,8 +62,8 @@ pub async fn examine(config: &Config) -> Examination {
     Examination { nodes, layout }
 }
 
-async fn look_at_node(url: &str) -> Result<Node, OpenError> {
-    let client = Client::open(url).map_err(|error| OpenError::Address(error.to_string()))?;
+async fn look_at_node(addresses: &Addresses, url: &str) -> Result<Node, OpenError> {
+    let client = addresses.client(url).map_err(|error| OpenError::Address(error.to_string()))?;
     let server = client.get_connection_info().addr().to_string();
     let look = async {
         let connection = connect_to_node(&client).await?;

@@ -3,23 +3,25 @@
 use super::server::{self, Connection, PATIENCE};
 use super::{OpenError, Redis, layout};
 use ::redis::{ErrorKind, RedisError, RedisResult, cmd};
+use curtail_runtime::retry::Backoff;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How often the floor is looked at, which also shows whether the server is there.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often debts are tried again, at least; up to twice that, by chance.
-const RETRY: Duration = Duration::from_millis(25);
-/// The longest wait between two attempts to connect.
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// The longest wait before debts are tried again: what is owed must arrive soon, for others wait for it.
+const REPEAT_MAX: Duration = Duration::from_millis(50);
+/// The longest wait between two attempts to connect, at first and in the end.
+const RECONNECT: Duration = Duration::from_millis(25);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// Debts that are paid between two looks at the floor.
 const PAID_AT_ONCE: usize = 256;
 
 /// Connects and checks the layout and the identity of what is there.
 pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, OpenError>> {
-    let connection = match server::connect(&redis.config.nodes).await {
+    let connection = match server::connect(&redis.addresses).await {
         Ok(connection) => connection,
         Err(error) => return server::refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))),
     };
@@ -57,11 +59,14 @@ async fn look_at_floor(redis: &Redis, connection: &Connection) -> RedisResult<()
 
 /// Works until nobody uses the cache any more.
 pub(super) async fn keep(redis: Weak<Redis>) {
-    let mut backoff = RETRY;
+    let mut reconnects = Backoff::new(RECONNECT, RECONNECT_MAX);
+    let mut repeats = Backoff::new(REPEAT_MAX, REPEAT_MAX);
     let mut looked = Instant::now();
     while let Some(redis) = redis.upgrade() {
         let Some(connection) = redis.slot.get() else {
-            backoff = reconnect(&redis, backoff).await;
+            if !reconnect(&redis).await {
+                sleep(reconnects.pause()).await;
+            }
             continue;
         };
         pay(&redis, &connection).await;
@@ -74,9 +79,9 @@ pub(super) async fn keep(redis: Weak<Redis>) {
             redis.slot.set(None);
             continue;
         }
-        backoff = RETRY;
+        reconnects.reset();
         let pause =
-            if redis.debts.oldest().is_some() { jittered(RETRY) } else { LOOK - looked.elapsed().min(LOOK) };
+            if redis.debts.oldest().is_some() { repeats.pause() } else { LOOK - looked.elapsed().min(LOOK) };
         // Only a hint to look sooner: what is to be done is looked at in any case.
         let _ = timeout(pause.max(Duration::from_millis(1)), redis.wake.notified()).await;
     }
@@ -97,18 +102,18 @@ async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
     }
 }
 
-async fn reconnect(redis: &Redis, backoff: Duration) -> Duration {
+/// Answers whether there is a connection again.
+async fn reconnect(redis: &Redis) -> bool {
     match connect(redis).await {
         Ok(Ok(connection)) => {
             tracing::info!("Redis answers");
             redis.slot.set(Some(connection));
-            return RETRY;
+            return true;
         }
         Ok(Err(refused)) => tracing::error!(%refused, "Redis cannot be used"),
         Err(error) => tracing::debug!(%error, "Redis does not answer"),
     }
-    tokio::time::sleep(jittered(backoff)).await;
-    (backoff * 2).min(BACKOFF_MAX)
+    false
 }
 
 async fn pay(redis: &Redis, connection: &Connection) {
@@ -126,11 +131,4 @@ async fn pay(redis: &Redis, connection: &Connection) {
             Ok(Err(_)) | Err(_) => return,
         }
     }
-}
-
-/// From one to two times as long.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8) % 1_000;
-    pause + pause * random as u32 / 1_000
 }

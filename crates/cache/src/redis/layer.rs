@@ -4,6 +4,7 @@ use super::server::PATIENCE;
 use super::value::Value;
 use super::{Away, Redis};
 use crate::lease::UNCHECKED_MS;
+use curtail_runtime::chance::Chance;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -211,9 +212,7 @@ fn shortened(life: Duration, chance: f64) -> Duration {
 
 /// A number above 0 and up to 1.
 fn chance() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8);
-    ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    1.0 - Chance::of_its_own().share()
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The bus over Redis: PUBLISH and SUBSCRIBE on two connections to the same server, which is what keeps messages in order
 //! in a cluster too.
 
+use super::OpenError;
+use super::address::Addresses;
 use super::layout::Keys;
 use super::server::PATIENCE;
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, cmd};
+use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
+use curtail_runtime::retry::Backoff;
 use curtail_store::{Answer, Notice, Notifications, StoreError};
 use futures_util::StreamExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +19,13 @@ use tokio::time::timeout;
 const WAITING_MAX: usize = 4_096;
 /// Whoever listens also speaks, several times a second, and hears itself: this much silence is a broken connection.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
-/// Between two attempts to connect.
-const BACKOFF: Duration = Duration::from_millis(100);
+/// The longest wait between two attempts to connect, at first and in the end: whoever does not hear is deaf.
+const RECONNECT: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_millis(400);
 
 /// Messages over Redis.
 pub struct PubSub {
-    nodes: Arc<[String]>,
+    nodes: Arc<Addresses>,
     channel: Arc<[u8]>,
     publisher: Publisher,
 }
@@ -30,12 +34,12 @@ type Publisher = Arc<Mutex<Option<MultiplexedConnection>>>;
 
 impl PubSub {
     /// Messages over the servers and under the prefix of a [`super::Config`]. It connects when somebody listens.
-    pub fn new(config: &super::Config) -> PubSub {
-        PubSub {
-            nodes: config.nodes.clone().into(),
+    pub fn new(config: &super::Config) -> Result<PubSub, OpenError> {
+        Ok(PubSub {
+            nodes: Arc::new(Addresses::read(&config.nodes)?),
             channel: Keys::new(&config.prefix).named("bus").into(),
             publisher: Arc::default(),
-        }
+        })
     }
 }
 
@@ -64,12 +68,14 @@ impl Notifications for PubSub {
         let (tell, heard) = mpsc::channel(WAITING_MAX);
         let (nodes, channel, publisher) = (self.nodes.clone(), self.channel.clone(), self.publisher.clone());
         tokio::spawn(async move {
-            for node in nodes.iter().cycle() {
+            let mut reconnects = Backoff::new(RECONNECT, RECONNECT_MAX);
+            for node in nodes.urls().iter().cycle() {
                 if tell.is_closed() {
                     break;
                 }
-                match timeout(PATIENCE, open(node, &channel)).await {
+                match timeout(PATIENCE, open(&nodes, node, &channel)).await {
                     Ok(Ok((connection, messages))) => {
+                        reconnects.reset();
                         *lock(&publisher) = Some(connection);
                         hear(messages, &tell).await;
                         *lock(&publisher) = None;
@@ -77,7 +83,7 @@ impl Notifications for PubSub {
                     Ok(Err(error)) => tracing::debug!(%error, "no messages over Redis"),
                     Err(_) => tracing::debug!("no messages over Redis: it did not answer in a second"),
                 }
-                tokio::time::sleep(BACKOFF).await;
+                tokio::time::sleep(reconnects.pause()).await;
             }
         });
         heard
@@ -86,8 +92,12 @@ impl Notifications for PubSub {
 
 type Messages = ::redis::aio::PubSub;
 
-async fn open(node: &str, channel: &[u8]) -> RedisResult<(MultiplexedConnection, Messages)> {
-    let client = Client::open(node)?;
+async fn open(
+    nodes: &Addresses,
+    node: &str,
+    channel: &[u8],
+) -> RedisResult<(MultiplexedConnection, Messages)> {
+    let client = nodes.client(node)?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));

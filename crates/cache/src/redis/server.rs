@@ -1,6 +1,7 @@
 //! One Redis or a cluster of them, and a connection to it that somebody keeps up.
 
 use super::OpenError;
+use super::address::Addresses;
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
@@ -45,28 +46,30 @@ impl Connection {
 }
 
 /// Connects to the nodes: to a cluster when there are several, or when the only one says that it is part of one.
-pub(super) async fn connect(nodes: &[String]) -> RedisResult<Connection> {
+pub(super) async fn connect(nodes: &Addresses) -> RedisResult<Connection> {
     match timeout(PATIENCE, try_to_connect(nodes)).await {
         Ok(connected) => connected,
         Err(_) => Err((ErrorKind::Io, "it did not answer in a second").into()),
     }
 }
 
-async fn try_to_connect(nodes: &[String]) -> RedisResult<Connection> {
-    if let [only] = nodes {
-        let single = connect_to_node(&Client::open(only.as_str())?).await?;
+async fn try_to_connect(nodes: &Addresses) -> RedisResult<Connection> {
+    if let [only] = nodes.urls() {
+        let single = connect_to_node(&nodes.client(only)?).await?;
         let about: String = single.query(cmd("INFO").arg("cluster")).await?;
         if !about.contains("cluster_enabled:1") {
             return Ok(single);
         }
     }
-    let client = ClusterClient::builder(nodes.iter().map(String::as_str))
+    let mut client = ClusterClient::builder(nodes.urls().iter().map(String::as_str))
         .connection_timeout(PATIENCE)
         .response_timeout(PATIENCE)
         .connection_concurrency_limit(UNDER_WAY_MAX)
-        .retries(1)
-        .build()?;
-    let mut connection = client.get_async_connection().await?;
+        .retries(1);
+    if let Some(certificates) = nodes.certificates() {
+        client = client.certs(certificates);
+    }
+    let mut connection = client.build()?.get_async_connection().await?;
     // It connects lazily: whether anything is there shows with the first command.
     connection.req_packed_command(&cmd("PING")).await?;
     Ok(Connection::Cluster(connection))
@@ -86,6 +89,10 @@ pub(super) async fn connect_to_node(client: &Client) -> RedisResult<Connection> 
 pub(super) fn refusal(error: &RedisError) -> Option<OpenError> {
     if error.kind() == ErrorKind::InvalidClientConfig {
         return Some(OpenError::Address(error.to_string()));
+    }
+    // rustls says so in words only.
+    if error.to_string().contains("invalid peer certificate") {
+        return Some(OpenError::Untrusted(error.to_string()));
     }
     let refuses = error.kind() == ErrorKind::AuthenticationFailed
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));

@@ -14,7 +14,9 @@ mod write_behind;
 mod support {
     //! Stores, servers and nodes.
     pub(crate) mod behind;
+    pub(crate) mod certificates;
     pub(crate) mod node;
     pub(crate) mod services;
     pub(crate) mod store;
 }
+mod tls;

@@ -22,7 +22,7 @@ async fn keys_of_another_layout_are_refused_with_the_setting_and_the_remedy() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_never_told() {
-    let server = RedisServer::with_password(Some("right"));
+    let server = RedisServer::with_password("right");
     let wrong = server.url().replace("//", "//:very-wrong@");
     let Err(refused) = Redis::open(config(vec![wrong], Strategy::CacheAside)).await else {
         panic!("it was opened")

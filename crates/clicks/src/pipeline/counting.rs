@@ -5,6 +5,7 @@ use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
 use crate::log::{Clicks, Log, Unavailable};
+use curtail_runtime::retry::Backoff;
 use curtail_store::rollups::{Batch, Committed, Merge, Positions};
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
@@ -36,8 +37,9 @@ pub(super) struct Counting {
     merge: Merge,
     executor: Runtime,
     clicks: Clicks,
+    backoff: Backoff,
     /// The pause after a failed commit; none while all is well.
-    backoff: Option<Duration>,
+    pause: Option<Duration>,
     /// Whether the log could be read when it was last tried.
     is_readable: bool,
 }
@@ -74,7 +76,8 @@ impl Counting {
             merge,
             executor,
             clicks: Clicks::default(),
-            backoff: None,
+            backoff: Backoff::new(commit_interval, BACKOFF_MAX),
+            pause: None,
             is_readable: true,
         }
     }
@@ -91,7 +94,7 @@ impl Counting {
                 return;
             }
             // Whoever has begun on a backlog ends it: the time that it takes itself is no reason to wait.
-            if !full && stop.is_none() && self.backoff.is_none() && self.should_wait() {
+            if !full && stop.is_none() && self.pause.is_none() && self.should_wait() {
                 self.shared.set_oldest(self.log.oldest_waiting());
                 thread::park_timeout(self.commit_interval);
                 continue;
@@ -103,8 +106,8 @@ impl Counting {
             if stop.is_some() && (caught_up || self.log.is_shared()) {
                 return;
             }
-            let pause = match self.backoff {
-                Some(backoff) => backoff,
+            let pause = match self.pause {
+                Some(pause) => pause,
                 None if full => continue,
                 None => self.pause_after(began.elapsed()),
             };
@@ -126,7 +129,7 @@ impl Counting {
     /// Reads what has come and commits it. Answers whether there was more than one commit takes.
     fn turn(&mut self) -> bool {
         // What a commit failed with is committed as it was: its positions tell whether it happened after all.
-        if self.backoff.is_none() {
+        if self.pause.is_none() {
             self.shared.set_oldest(self.log.oldest_waiting());
             let read = self.read();
             self.note(read);
@@ -183,7 +186,7 @@ impl Counting {
 
     fn commit(&mut self) {
         let positions = self.clicks.positions();
-        let batch = if self.backoff.is_some() && self.is_stored(&positions) {
+        let batch = if self.pause.is_some() && self.is_stored(&positions) {
             // An earlier attempt was made durable although its answer was an error; or others, who have a copy of the
             // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
             Batch { rows: Vec::new(), totals: Vec::new(), ..self.batch(&positions) }
@@ -236,7 +239,8 @@ impl Counting {
     }
 
     fn store_is_well(&mut self) {
-        if self.backoff.take().is_some() {
+        if self.pause.take().is_some() {
+            self.backoff.reset();
             self.shared.set_error(None);
             tracing::info!("the store takes clicks again");
         }
@@ -245,11 +249,10 @@ impl Counting {
     fn failed(&mut self, error: &StoreError) {
         self.shared.commits_failed.fetch_add(1, Ordering::Relaxed);
         self.shared.set_error(Some(error.to_string()));
-        if self.backoff.is_none() {
+        if self.pause.is_none() {
             tracing::warn!(%error, "clicks cannot be counted just now; they wait in the log");
         }
-        self.backoff =
-            Some(self.backoff.map_or(self.commit_interval, |backoff| (backoff * 2).min(BACKOFF_MAX)));
+        self.pause = Some(self.backoff.pause());
     }
 }
 

@@ -8,6 +8,7 @@ use crate::log::record::{self, Origin};
 use crate::log::{Clicked, Values};
 use crate::shipper::Shipper;
 use curtail_model::LinkId;
+use curtail_runtime::retry::Backoff;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,8 +35,9 @@ pub(super) struct Shipping {
     batch: Batch,
     /// When the journal was read last.
     read_at: Instant,
-    /// The pause after a producer has failed; none while all is well.
-    backoff: Option<Duration>,
+    backoff: Backoff,
+    /// Whether a producer has failed, and nothing has been acknowledged since.
+    has_failed: bool,
 }
 
 /// Clicks on their way from the journal to the producer.
@@ -89,7 +91,8 @@ impl Shipping {
             values: Values::default(),
             batch: Batch::default(),
             read_at: Instant::now(),
-            backoff: None,
+            backoff: Backoff::new(interval, BACKOFF_MAX),
+            has_failed: false,
         }
     }
 
@@ -186,7 +189,7 @@ impl Shipping {
                 self.shared.set_error(Some(format!("Kafka's client: {error}")));
                 self.batch.clear();
                 self.reader.rewind(&[]);
-                self.back_off();
+                self.has_failed = true;
             }
         }
     }
@@ -211,7 +214,8 @@ impl Shipping {
             // All it costs is that a restart repeats more.
             tracing::debug!(%error, "how far the journal is shipped cannot be noted");
         }
-        if self.backoff.take().is_some() {
+        if std::mem::take(&mut self.has_failed) {
+            self.backoff.reset();
             self.shared.set_error(None);
             tracing::info!("clicks are shipped again");
         }
@@ -225,13 +229,8 @@ impl Shipping {
         self.batch.clear();
         self.reader.rewind(&[]);
         self.shared.folding.store(0, Ordering::Relaxed);
-        Some(self.back_off())
-    }
-
-    fn back_off(&mut self) -> Duration {
-        let backoff = self.backoff.map_or(self.interval, |backoff| (backoff * 2).min(BACKOFF_MAX));
-        self.backoff = Some(backoff);
-        backoff
+        self.has_failed = true;
+        Some(self.backoff.pause())
     }
 
     fn note_oldest(&mut self) {

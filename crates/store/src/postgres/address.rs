@@ -2,9 +2,12 @@
 //!
 //! tokio-postgres reads the address; `sslmode=verify-full` and `sslrootcert`, which it does not know, are taken out before.
 
+use super::presence::Presence;
 use super::tls::{self, Trust};
 use super::{OpenError, Settings};
+use curtail_runtime::retry::Budget;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
@@ -27,12 +30,17 @@ pub(super) struct Address {
     pub(super) name: String,
     pub(super) config: Config,
     pub(super) tls: Option<MakeRustlsConnect>,
+    /// Whether it is there, where somebody looks.
+    pub(super) presence: Option<Arc<Presence>>,
+    /// What may be tried again there.
+    pub(super) retries: Arc<Budget>,
 }
 
 impl Address {
     /// The server that changes are written to.
     pub(super) fn primary(settings: &Settings) -> Result<Address, OpenError> {
-        let mut address = Address::read("database.url", &settings.url, settings)?;
+        let mut address = Address::read("database.url", &settings.url, settings, settings.prepared)?;
+        address.presence = Some(Arc::new(Presence::new()));
         // Of several hosts, the one that takes writes: after a failover that is another one.
         if address.config.get_hosts().len() > 1 {
             address.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -40,13 +48,24 @@ impl Address {
         Ok(address)
     }
 
+    /// The server that changes are written to, past whatever stands between; nothing where nothing does.
+    pub(super) fn direct(settings: &Settings) -> Result<Option<Address>, OpenError> {
+        let read = |url: &String| Address::read("database.direct_url", url, settings, true);
+        settings.direct_url.as_ref().map(read).transpose()
+    }
+
     /// The servers that only read.
     pub(super) fn replicas(settings: &Settings) -> Result<Vec<Address>, OpenError> {
-        let read = |url: &String| Address::read("database.replica_urls", url, settings);
+        let read = |url: &String| Address::read("database.replica_urls", url, settings, settings.prepared);
         settings.replica_urls.iter().map(read).collect()
     }
 
-    fn read(setting: &'static str, url: &str, settings: &Settings) -> Result<Address, OpenError> {
+    fn read(
+        setting: &'static str,
+        url: &str,
+        settings: &Settings,
+        has_sessions: bool,
+    ) -> Result<Address, OpenError> {
         let wrong = |error: String| OpenError::Address { setting, error };
         let (rest, mode) = take_parameter(url, SSL_MODE);
         let (rest, root) = take_parameter(&rest, SSL_ROOT);
@@ -68,11 +87,12 @@ impl Address {
         config.ssl_mode(ssl_mode);
         config.application_name("curtail").connect_timeout(CONNECT_TIMEOUT).keepalives_idle(SILENCE_MAX);
         config.tcp_user_timeout(SILENCE_MAX);
-        if settings.prepared {
+        if has_sessions {
             config.options(session_options(config.get_options(), settings.statement_timeout));
         }
         let tls = trust.map(|trust| tls::connector(setting, &trust)).transpose()?;
-        Ok(Address { setting, name: name_of(&config), config, tls })
+        let retries = Arc::new(Budget::full());
+        Ok(Address { setting, name: name_of(&config), config, tls, presence: None, retries })
     }
 }
 

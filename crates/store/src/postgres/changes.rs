@@ -2,7 +2,8 @@
 //!
 //! A message is a statement of its own, never part of a change: at the end of a transaction that notifies, PostgreSQL lets
 //! only one commit at a time. What waits while one statement runs is the next one. A pooler in transaction mode carries no
-//! messages to who listens: then none are heard, and [`Notice::Lost`] is not said either. Whoever listens must miss them.
+//! messages to who listens: past it there is `database.direct_url`. Without that none are heard, and [`Notice::Lost`] is not
+//! said either: whoever listens must miss them.
 
 use super::address::{Address, with_causes};
 use super::bulkhead::{Bulkhead, Place};
@@ -13,6 +14,7 @@ use crate::notifications::PAYLOAD_MAX;
 use crate::{Answer, Notice, Notifications, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use curtail_runtime::retry::Backoff;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ const MESSAGES_AT_ONCE: usize = 256;
 const MESSAGES_MAX: u32 = 4_096;
 /// Messages that may wait to be heard by one listener.
 const HEARD_MAX: usize = 4_096;
-/// Pauses between attempts to listen again: the first, and the longest.
+/// Pauses between attempts to listen again: at most this at first, and at most that.
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -103,7 +105,7 @@ async fn send(messages: Arc<Groups<Message>>, pool: Pool) {
 
 /// Listens until nobody wants to hear, again and again where the connection breaks.
 async fn listen(address: Address, heard: mpsc::Sender<Notice>) {
-    let mut pause = PAUSE;
+    let mut backoff = Backoff::new(PAUSE, PAUSE_MAX);
     while !heard.is_closed() {
         let began = tokio::time::Instant::now();
         let broke = match &address.tls {
@@ -123,10 +125,12 @@ async fn listen(address: Address, heard: mpsc::Sender<Notice>) {
             return;
         }
         // A connection that held for long broke by something else than the last one.
-        pause = if began.elapsed() > PAUSE_MAX { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
+        if began.elapsed() > PAUSE_MAX {
+            backoff.reset();
+        }
         tokio::select! {
             () = heard.closed() => return,
-            () = sleep(pause) => {}
+            () = sleep(backoff.pause()) => {}
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use super::OpenError;
 use super::address::{Address, with_causes};
+use super::attempts::Attempts;
 use super::failure::Failure;
+use super::presence::Presence;
 use crate::StoreError;
+use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
@@ -54,6 +58,9 @@ pub(super) struct Pool {
     sessions: Deadpool,
     prepared: bool,
     patience: Duration,
+    /// Whether the server is there, where that is known.
+    presence: Option<Arc<Presence>>,
+    retries: Arc<Budget>,
 }
 
 /// A session on loan. Unless its work ends well it is closed: nobody gets a transaction that somebody else began.
@@ -61,6 +68,7 @@ pub(super) struct Session {
     object: Option<Object>,
     prepared: bool,
     patience: Duration,
+    presence: Option<Arc<Presence>>,
     ended_well: bool,
 }
 
@@ -97,12 +105,22 @@ impl Pool {
             .timeouts(timeouts)
             .build()
             .map_err(|error| OpenError::Io { error: error.to_string() })?;
-        Ok(Pool { name: address.name.clone(), sessions, prepared, patience: statement_timeout + GRACE })
+        Ok(Pool {
+            name: address.name.clone(),
+            sessions,
+            prepared,
+            patience: statement_timeout + GRACE,
+            presence: address.presence.clone(),
+            retries: Arc::clone(&address.retries),
+        })
     }
 
-    /// Lends a session.
+    /// Lends a session, unless the server is known not to answer.
     pub(super) async fn lease(&self) -> Result<Session, StoreError> {
         let away = |error: String| StoreError::Unavailable(format!("{}: {error}", self.name));
+        if self.presence.as_ref().is_some_and(|presence| !presence.is_there()) {
+            return Err(away("it does not answer; it is asked again all the time".into()));
+        }
         let object = self.sessions.get().await.map_err(|error| match error {
             PoolError::Timeout(_) => away("no connection was free or could be made in time".into()),
             PoolError::Backend(error) => away(with_causes(&error)),
@@ -125,8 +143,8 @@ impl Pool {
     }
 
     fn session(&self, object: Object) -> Session {
-        let (prepared, patience) = (self.prepared, self.patience);
-        Session { object: Some(object), prepared, patience, ended_well: false }
+        let (prepared, patience, presence) = (self.prepared, self.patience, self.presence.clone());
+        Session { object: Some(object), prepared, patience, presence, ended_well: false }
     }
 
     /// Asks one thing on a session of its own.
@@ -138,6 +156,11 @@ impl Pool {
         let session = self.lease().await?;
         let rows = session.within(session.query(sql, parameters)).await;
         session.end(rows)
+    }
+
+    /// Attempts at work that others may be in the way of.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts::of(&self.retries)
     }
 
     /// Closes all sessions that are not on loan.
@@ -202,6 +225,9 @@ impl Session {
     /// Gives the session back, if its work ended well.
     pub(super) fn end<T, E: From<Failure>>(mut self, outcome: Result<T, Failure>) -> Result<T, E> {
         self.ended_well = outcome.is_ok();
+        if let Some(presence) = self.presence.take_if(|_| outcome.is_ok()) {
+            presence.has_answered();
+        }
         Ok(outcome?)
     }
 }

@@ -172,7 +172,7 @@ async fn look_at_replica(address: &Address, settings: &Settings) -> Result<Looke
     if migrations::version(&session).await? > 0 {
         match read_state(&session.query(&STATE, &[]).await?) {
             Ok((_, beat)) => beat_at = Some(beat),
-            Err(problem) => found.problem = Some(problem),
+            Err((_, problem)) => found.problem = Some(problem),
         }
         key = identity::key(&session).await?;
     } else {

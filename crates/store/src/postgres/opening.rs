@@ -187,6 +187,17 @@ pub enum OpenError {
          changed here. To begin anew, move to an empty database"
     )]
     InUse,
+    /// The address past the pooler leads elsewhere.
+    #[error(
+        "database.direct_url: {direct} is another database than {server} of database.url. Name the same database in both, \
+         database.direct_url without the pooler"
+    )]
+    Elsewhere {
+        /// Host, port and database.
+        direct: String,
+        /// Those of database.url.
+        server: String,
+    },
     /// Something else went wrong.
     #[error("database.url: the database cannot be opened: {error}")]
     Io {
@@ -219,6 +230,25 @@ pub(super) async fn prepare(
     let identity = outcome.await?;
     session.end::<_, Failure>(Ok(()))?;
     Ok(identity)
+}
+
+/// Checks that a database is the one that was prepared by way of another address.
+pub(super) async fn confirm(
+    pool: Pool,
+    address: Address,
+    direct: Address,
+    identity: Identity,
+) -> Result<Identity, OpenError> {
+    let session = pool.first(&address).await?;
+    let found = identity::key(&session).await;
+    match &found {
+        Ok(Some(key)) if key[..] == identity.key => {
+            session.end::<_, Failure>(found)?;
+            Ok(identity)
+        }
+        Err(failure) if failure.state != Some(SqlState::UNDEFINED_TABLE) => Err(failure.clone().into()),
+        Ok(_) | Err(_) => Err(OpenError::Elsewhere { direct: direct.name, server: address.name }),
+    }
 }
 
 /// Whether a server can be the primary of a store.

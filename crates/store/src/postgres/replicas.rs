@@ -1,38 +1,33 @@
 //! Servers that answer reads: which replicas are well and how far they have got, and the primary when none is.
 
+mod health;
+
+pub(super) use health::read_state;
+pub use health::{Condition, ReplicaState};
+
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
 use super::engine::Engine;
 use super::failure::Failure;
 use super::lookups::{Found, Key, Lookups};
+use super::presence::{Presence, PrimaryState};
 use super::row::column;
 use super::{OpenError, Settings};
 use crate::{Seen, StoreError};
 use curtail_model::{Codes, Link};
 use futures_util::future::{Either, select, try_join};
+use health::{Health, beat, look_after};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tracing::{info, warn};
 
-static BEAT: Sql = sql!("heartbeat", INT8);
-static STATE: Sql = sql!("replica_state");
 static REPLAYED: Sql = sql!("replayed");
 static FLUSH_WORDS: Sql = sql!("words_flush");
 
-/// How often replicas are looked at, and the heartbeat is tried to be moved.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The shortest time between two beats, in milliseconds; the processes that share a primary beat it together.
-const BEAT_MILLIS: i64 = 200;
-/// A replica whose heartbeat is older than the primary's by more, in milliseconds, is not read from. With the second for
-/// which a process may believe its caches unheard, nobody sees anything older than two.
-const LAG_MAX_MILLIS: i64 = 1_000;
-/// A server that does not say in this time how it is, is not well.
-const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
 /// After this the primary is asked beside a replica that has not answered.
 const HEDGE_AFTER: Duration = Duration::from_millis(10);
 /// How often new words are brought into their index.
@@ -41,6 +36,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The servers that reads can go to.
 pub(super) struct Servers {
     primary: Server,
+    presence: Arc<Presence>,
     replicas: Vec<Replica>,
     next: AtomicUsize,
 }
@@ -54,28 +50,6 @@ struct Server {
 struct Replica {
     server: Server,
     health: Arc<Health>,
-}
-
-/// How a replica is, as far as is known.
-struct Health {
-    name: String,
-    is_well: AtomicBool,
-    replayed: AtomicU64,
-    lag_millis: AtomicI64,
-    problem: Mutex<Option<String>>,
-}
-
-/// How a replica is, for operators.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplicaState {
-    /// Host, port and database.
-    pub name: String,
-    /// Whether it is read from.
-    pub is_well: bool,
-    /// How far it is behind the primary, in milliseconds, when it could last be asked.
-    pub lag_millis: i64,
-    /// Why it is not read from.
-    pub problem: Option<String>,
 }
 
 /// Where one read may go, and what must be proved there.
@@ -106,7 +80,11 @@ impl Servers {
         };
         let newest_beat = Arc::new(AtomicI64::new(0));
         let main = server(primary)?;
-        engine.spawn(beat(pool(primary, 1, Plans::Once)?, Arc::clone(&newest_beat)));
+        let presence = primary.presence.clone().unwrap_or_else(|| Arc::new(Presence::new()));
+        // Who looks whether it is there must not be kept from it.
+        let looked_at = Address { presence: None, ..primary.clone() };
+        let beats = pool(&looked_at, 1, Plans::Once)?;
+        engine.spawn(beat(beats, Arc::clone(&presence), Arc::clone(&newest_beat)));
         engine.spawn(keep_words(main.lists.clone()));
         let replicas = replicas.iter().map(|address| {
             let health = Arc::new(Health::unknown(address.name.clone()));
@@ -118,7 +96,7 @@ impl Servers {
             Ok::<_, OpenError>(Replica { server: server(address)?, health })
         });
         let replicas = replicas.collect::<Result<_, _>>()?;
-        Ok(Servers { primary: main, replicas, next: AtomicUsize::new(0) })
+        Ok(Servers { primary: main, presence, replicas, next: AtomicUsize::new(0) })
     }
 
     /// A link as a replica knows it that has got as far as `seen`, or the primary.
@@ -198,8 +176,13 @@ impl Servers {
         Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
     }
 
+    /// How the primary is.
+    pub(super) fn primary_state(&self) -> PrimaryState {
+        self.presence.state()
+    }
+
     /// How the replicas are.
-    pub(super) fn states(&self) -> Vec<ReplicaState> {
+    pub(super) fn replica_states(&self) -> Vec<ReplicaState> {
         self.replicas.iter().map(|replica| replica.health.state()).collect()
     }
 
@@ -249,64 +232,6 @@ impl Source<'_> {
     }
 }
 
-impl Health {
-    fn unknown(name: String) -> Health {
-        Health {
-            name,
-            is_well: AtomicBool::new(false),
-            replayed: AtomicU64::new(0),
-            lag_millis: AtomicI64::new(0),
-            problem: Mutex::new(Some("it has not been asked yet".into())),
-        }
-    }
-
-    fn is_well(&self) -> bool {
-        self.is_well.load(Ordering::Acquire)
-    }
-
-    fn replayed(&self) -> Seen {
-        Seen::at(self.replayed.load(Ordering::Acquire))
-    }
-
-    fn state(&self) -> ReplicaState {
-        ReplicaState {
-            name: self.name.clone(),
-            is_well: self.is_well(),
-            lag_millis: self.lag_millis.load(Ordering::Relaxed),
-            problem: self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        }
-    }
-
-    /// Notes how far it has got, and whether that is far enough.
-    fn note(&self, replayed: u64, lag_millis: i64, problem: Option<String>) {
-        let is_well = problem.is_none();
-        self.replayed.store(replayed, Ordering::Release);
-        self.lag_millis.store(lag_millis, Ordering::Relaxed);
-        let was_well = self.is_well.swap(is_well, Ordering::AcqRel);
-        match &problem {
-            Some(problem) if was_well => warn!(replica = self.name, problem, "a replica is not read from"),
-            None if !was_well => info!(replica = self.name, "a replica is read from"),
-            _ => {}
-        }
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
-    }
-}
-
-/// Moves the heartbeat on and remembers the newest one.
-async fn beat(pool: Pool, newest: Arc<AtomicI64>) {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let beaten = timeout(LOOK_TIMEOUT, pool.query(&BEAT, &[&BEAT_MILLIS])).await;
-        if let Ok(Ok(rows)) = beaten
-            && let Some(beat_at) = rows.first().and_then(|row| column(row, 0).ok())
-        {
-            newest.fetch_max(beat_at, Ordering::Relaxed);
-        }
-    }
-}
-
 /// Brings new words into their index, so that no create has to.
 async fn keep_words(pool: Pool) {
     let mut ticks = interval(FLUSH_EVERY);
@@ -317,38 +242,4 @@ async fn keep_words(pool: Pool) {
             tracing::debug!(%error, "new words were not brought into their index");
         }
     }
-}
-
-/// Looks again and again how a replica is.
-async fn look_after(pool: Pool, health: Arc<Health>, newest_beat: Arc<AtomicI64>) {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let newest = newest_beat.load(Ordering::Relaxed);
-        let state = match timeout(LOOK_TIMEOUT, pool.query(&STATE, &[])).await {
-            Ok(Ok(rows)) => read_state(&rows),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it does not answer".into()),
-        };
-        match state {
-            Err(problem) => health.note(0, 0, Some(problem)),
-            Ok((replayed, beat_at)) => {
-                let lag = (newest - beat_at).max(0);
-                let behind = lag > LAG_MAX_MILLIS;
-                health.note(replayed, lag, behind.then(|| format!("it is {lag} ms behind")));
-            }
-        }
-    }
-}
-
-/// How far a replica has replayed, and the heartbeat that it knows.
-pub(super) fn read_state(rows: &[Row]) -> Result<(u64, i64), String> {
-    let row = rows.first().ok_or("it has no heartbeat: it is no replica of this database")?;
-    let read = |error: StoreError| error.to_string();
-    if !column::<bool>(row, 0).map_err(read)? {
-        return Err("it is not in recovery: it is no replica, or has become a primary".into());
-    }
-    let replayed: i64 = column(row, 1).map_err(read)?;
-    Ok((replayed.cast_unsigned(), column(row, 2).map_err(read)?))
 }

@@ -9,15 +9,13 @@ impl From<Error> for StoreError {
             // What rusqlite itself finds wrong is a value of a type that our schema does not allow there.
             return StoreError::Damaged(error.to_string());
         };
-        // The index of the write-ahead log is mapped memory: no room for it is no room, though it is named an IO error.
-        if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE {
+        if is_full(&error) {
             return StoreError::Full;
         }
         // A file that ends too early is damage; a disk that does not do what it is asked is out of reach.
         let is_short =
             matches!(code.extended_code, ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS);
         match code.code {
-            ErrorCode::DiskFull => StoreError::Full,
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::OperationInterrupted
@@ -29,6 +27,14 @@ impl From<Error> for StoreError {
             _ => StoreError::Damaged(error.to_string()),
         }
     }
+}
+
+/// Whether there is no room. The index of the write-ahead log is mapped memory: no room for it is no room, though it is named
+/// an IO error.
+pub(super) fn is_full(error: &Error) -> bool {
+    error.sqlite_error().is_some_and(|found| {
+        found.code == ErrorCode::DiskFull || found.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+    })
 }
 
 /// Whether a file cannot be what it should be, and not just out of reach.

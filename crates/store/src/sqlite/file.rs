@@ -1,7 +1,7 @@
 //! Opening a database file: settings of the connection, migrations, and what is wrong with it in words for people.
 
 use super::OpenError;
-use super::failure::is_damage;
+use super::failure::{is_damage, is_full};
 use rusqlite::{Connection, OpenFlags};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -186,6 +186,8 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, text) = (path.to_owned(), error.to_string());
     if is_damage(error) {
         OpenError::Damaged { path, error: text }
+    } else if is_full(error) {
+        OpenError::Full { path, error: text }
     } else {
         OpenError::Io { path, error: text }
     }

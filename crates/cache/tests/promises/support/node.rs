@@ -73,7 +73,7 @@ impl Site {
 
     /// A node on the bus of Redis.
     pub(crate) async fn node(&self) -> Node {
-        let pubsub = PubSub::new(&self.config);
+        let pubsub = PubSub::new(&self.config).unwrap();
         self.node_on(vec![Arc::new(pubsub)]).await
     }
 

@@ -4,7 +4,7 @@
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::connections::{Pool, Session, Sql, sql};
 use crate::postgres::engine::Engine;
-use crate::postgres::failure::{Failure, Remedy};
+use crate::postgres::failure::Failure;
 use crate::postgres::groups::Groups;
 use crate::postgres::row::{bucket_column, column, id_column, link_id};
 use crate::{Answer, Spent, StoreError};
@@ -12,6 +12,7 @@ use curtail_model::LinkId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 static SPEND: Sql = sql!("allowances_spend", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static PEEK: Sql = sql!("allowances_peek", INT2_ARRAY, INT8_ARRAY);
@@ -22,8 +23,6 @@ static DELETE: Sql = sql!("allowance_delete", INT2, INT8);
 const CLICKS_AT_ONCE: usize = 1_024;
 /// Clicks that may be waited for.
 const CLICKS_MAX: u32 = 16_384;
-/// How often a group that others were in the way of is tried.
-const TRIES: u32 = 4;
 
 /// Takes clicks of limited links.
 pub(super) struct Allowances {
@@ -108,14 +107,13 @@ impl Taken {
 }
 
 async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
-    let mut tries = 1;
+    let mut attempts = pool.attempts();
     loop {
         let session = pool.lease().await?;
         let taken = session.within(take(&session, clicks)).await;
-        match session.end::<_, Failure>(taken) {
-            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
-            taken => return taken.map_err(StoreError::from),
-        }
+        let taken = session.end::<_, Failure>(taken);
+        let Some(pause) = attempts.pause_after(&taken) else { return Ok(taken?) };
+        sleep(pause).await;
     }
 }
 

@@ -4,13 +4,14 @@ use super::acknowledged::{Acknowledged, POSITION};
 use super::allowance;
 use super::create::version_in;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
-use crate::postgres::failure::{Failure, Remedy};
+use crate::postgres::failure::Failure;
 use crate::postgres::row::{self, bucket_column, id_column, text};
 use crate::postgres::words;
 use crate::{StoreError, UpdateRefused, packed, shape};
 use curtail_model::{Change, Codes, Field, Link, LinkId, Timestamp};
 use futures_util::future::try_join;
 use std::sync::Arc;
+use tokio::time::sleep;
 
 static LOCK: Sql = sql!("link_lock", INT2, INT8);
 static UPDATE: Sql = sql!(
@@ -39,9 +40,6 @@ static TAG: Sql = sql!("tags_add", TEXT_ARRAY, BOOL, INT8, INT8);
 static UNTAG: Sql = sql!("tags_take", TEXT_ARRAY, BOOL, INT8, INT8);
 static PRUNE_TAGS: Sql = sql!("tags_prune", TEXT_ARRAY);
 
-/// How often a change that others were in the way of is tried.
-const TRIES: u32 = 4;
-
 type Outcome = Result<Link, UpdateRefused>;
 
 /// What changes are made with.
@@ -66,14 +64,13 @@ impl Changer {
         only_if: Option<u64>,
         task: Task,
     ) -> Result<Outcome, StoreError> {
-        let mut tries = 1;
+        let mut attempts = self.pool.attempts();
         loop {
             let session = self.pool.lease().await?;
             let outcome = session.within(self.attempt(&session, id, only_if, task.clone())).await;
-            match session.end::<_, Failure>(outcome) {
-                Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
-                outcome => return outcome.map_err(StoreError::from),
-            }
+            let outcome = session.end::<_, Failure>(outcome);
+            let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
+            sleep(pause).await;
         }
     }
 

@@ -20,6 +20,7 @@ use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 /// Groups that are under way at once.
 const GROUPS_AT_ONCE: usize = 2;
@@ -29,8 +30,6 @@ const GROUP_LINKS: usize = 4_096;
 const STATEMENT_LINKS: usize = 2_048;
 /// Links that may wait.
 const LINKS_MAX: u32 = 262_144;
-/// How often a group that others were in the way of is tried.
-const TRIES: u32 = 4;
 
 /// Makes links.
 pub(super) struct Creates {
@@ -215,7 +214,7 @@ fn distribute(
 
 /// Tries again while others are in the way: nothing has changed then.
 async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let mut tries = 1;
+    let mut attempts = maker.pool.attempts();
     loop {
         let session = maker.pool.lease().await?;
         let outcome = match kind {
@@ -223,10 +222,9 @@ async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<
             Kind::Chosen => session.within(chosen(maker, &session, creates)).await,
             Kind::Asking => session.within(asking::make(maker, &session, creates)).await,
         };
-        match session.end::<_, Failure>(outcome) {
-            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
-            outcome => return outcome,
-        }
+        let outcome = session.end::<_, Failure>(outcome);
+        let Some(pause) = attempts.pause_after(&outcome) else { return outcome };
+        sleep(pause).await;
     }
 }
 

@@ -5,12 +5,13 @@ use super::{LIFETIME, begin, subject_column};
 use crate::StoreError;
 use crate::checksum;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
-use crate::postgres::failure::{Failure, Remedy};
+use crate::postgres::failure::Failure;
 use crate::postgres::row::{column, id_column};
 use crate::rollups::{Batch, Committed};
 use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use tokio::time::sleep;
 use tracing::error;
 
 static LANE: Sql = sql!("lane_add", INT4);
@@ -23,8 +24,6 @@ static PUT_ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8
 
 /// Shelves, or rollups, of one statement.
 const ROWS_AT_ONCE: usize = 8_192;
-/// How often a batch that others were in the way of is tried.
-const TRIES: u32 = 4;
 
 /// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
 const LOST: &[u8] = &[];
@@ -54,14 +53,13 @@ pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<C
         batch.totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
     // As they stand on their shelves.
     totals.sort_unstable();
-    let mut tries = 1;
+    let mut attempts = pool.attempts();
     loop {
         let session = pool.lease().await?;
         let outcome = session.within(attempt(&session, lanes, &batch, &totals)).await;
-        match session.end::<_, Failure>(outcome) {
-            Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
-            outcome => return outcome.map_err(StoreError::from),
-        }
+        let outcome = session.end::<_, Failure>(outcome);
+        let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
+        sleep(pause).await;
     }
 }
 

@@ -4,6 +4,7 @@ use super::database::{Database, connect};
 use super::until;
 use crate::engine::{at, create, id, make, new_link, postgres_settings};
 use curtail_model::{Change, Field, NewLink};
+use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::rollups::{Committed, Grain, Subject};
@@ -42,6 +43,12 @@ async fn harm(server: &Server, rounds: usize, work: &AtomicUsize) {
             }
         }
     }
+}
+
+/// Waits until a store knows that its primary is back.
+async fn knows_the_primary(store: &Postgres) {
+    let watch = store.watch();
+    until("the primary is known to be there", async || watch.primary().breaker == State::Closed).await;
 }
 
 /// Makes links until the end, each with a key of its own, and repeats what was not acknowledged. Answers code and url.
@@ -90,6 +97,7 @@ async fn acknowledged_links_are_there_once_whatever_is_killed() {
         made.extend(some);
         assert_eq!(made.len(), count, "one code was given twice");
     }
+    knows_the_primary(&store).await;
     for (code, url) in &made {
         let found = store.links.find(code, Seen::NEWEST).await.unwrap();
         assert_eq!(found.map(|link| link.url).as_ref(), Some(url));
@@ -137,6 +145,7 @@ async fn no_click_is_given_twice_whatever_is_killed() {
     granted.sort_unstable();
     granted.dedup();
     assert_eq!(granted.len(), count, "one click was given twice");
+    knows_the_primary(&stores[0]).await;
     let Spent::Granted { left } = stores[0].links.spend(link).await.unwrap() else { panic!() };
     assert!(left < granted[0]);
 }
@@ -173,6 +182,7 @@ async fn rollups_and_positions_are_never_apart_whatever_is_killed() {
     harm(&cluster.primary, 8, &work).await;
     end.store(1, Ordering::Relaxed);
     let position = counting.await.unwrap();
+    knows_the_primary(&store).await;
     let ever = (curtail_model::Timestamp::default(), at(0));
     for link in 0..100 {
         let series = store.rollups.series(Subject::Link(id(link)), Grain::Day, ever.0, ever.1).await.unwrap();

@@ -70,45 +70,6 @@ fn with_database(server: &str, name: &str) -> String {
     format!("{head}/{name}")
 }
 
-pub(crate) async fn connect(&self) -> Client {
-        connect(&self.url).await
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // A runtime of its own: the one of the test may be ending.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                connect(&server).await.batch_execute(&drop).await
-            })
-        });
-        // Whatever stays behind, the next run sweeps away.
-        let _ = dropped.join();
-    }
-}
-
-/// The address of another database on the same server.
-fn with_database(server: &str, name: &str) -> String {
-    let (head, _) = server.rsplit_once('/').expect("an address ends in the name of a database");
-    format!("{head}/{name}")
-}
-
-impl Server {
-    /// Runs statements, on a connection of their own.
-    pub(crate) async fn run(&self, sql: &str) {
-        connect(&self.url()).await.batch_execute(sql).await.unwrap();
-    }
-
-    /// The first column of the first row, as text.
-    pub(crate) async fn ask(&self, sql: &str) -> String {
-        connect(&self.url()).await.query_one(sql, &[]).await.unwrap().get(0)
-    }
-}
-
 pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| {
         panic!("no connection to the PostgreSQL to test on ({error}): run dev/services start")

@@ -41,6 +41,23 @@ async fn messages_are_heard_by_all_in_the_order_of_their_sender() {
 }
 
 #[tokio::test]
+async fn messages_are_heard_past_a_pooler_by_the_direct_address() {
+    let database = Database::make().await;
+    let settings = postgres::Settings {
+        prepared: false,
+        direct_url: Some(database.url().to_owned()),
+        ..postgres_settings(&database.url_through_a_pooler())
+    };
+    let (one, two) =
+        (postgres::open(settings.clone()).await.unwrap(), postgres::open(settings).await.unwrap());
+    let mut heard = connected(&two).await;
+    one.notifications.notify(b"told".to_vec()).await.unwrap();
+    assert_eq!(heard.recv().await, Some(Notice::Payload(b"told".to_vec())));
+    one.close().await;
+    two.close().await;
+}
+
+#[tokio::test]
 async fn who_listens_is_told_when_messages_may_be_missing_and_when_they_are_heard_again() {
     let database = Database::make().await;
     let store = open(&database).await;

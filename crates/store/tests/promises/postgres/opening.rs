@@ -68,6 +68,26 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_direct_address_that_leads_to_another_database_is_refused() {
+    let (database, other) = (Database::make().await, Database::make().await);
+    let through = Settings {
+        prepared: false,
+        direct_url: Some(other.url().to_owned()),
+        ..postgres_settings(&database.url_through_a_pooler())
+    };
+    // Both where the other one is new and where there is a store of its own.
+    for _ in 0..2 {
+        let error = refusal(through.clone()).await;
+        assert!(matches!(error, OpenError::Elsewhere { .. }), "{error}");
+        assert!(error.to_string().starts_with("database.direct_url:"), "{error}");
+        postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    }
+    let bad = Settings { direct_url: Some("nonsense".into()), ..postgres_settings(database.url()) };
+    let error = refusal(bad).await;
+    assert!(matches!(error, OpenError::Address { setting: "database.direct_url", .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_wrong_password_user_or_database_is_said() {
     let database = Database::make().await;
     let url = database.url();

@@ -2,8 +2,9 @@
 
 use super::until;
 use crate::engine::{create, make, new_link, postgres_settings};
+use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
-use curtail_store::postgres::{self, Postgres, Settings};
+use curtail_store::postgres::{self, Condition, Postgres, Settings};
 use curtail_store::{ListQuery, Seen, Sort, StoreError};
 
 async fn open(cluster: &Cluster) -> Postgres {
@@ -15,7 +16,7 @@ async fn open(cluster: &Cluster) -> Postgres {
 }
 
 fn are_well(store: &Postgres, count: usize) -> bool {
-    store.replicas().iter().filter(|replica| replica.is_well).count() == count
+    store.watch().replicas().iter().filter(|replica| replica.condition == Condition::Well).count() == count
 }
 
 /// Replicas have all that was acknowledged so far.
@@ -68,7 +69,8 @@ async fn a_replica_that_is_behind_is_not_read_from_until_it_has_caught_up() {
     let store = open(&cluster).await;
     pause(&cluster.replicas[0]).await;
     until("the lag is seen", async || are_well(&store, 0)).await;
-    let state = &store.replicas()[0];
+    let state = &store.watch().replicas()[0];
+    assert_eq!(state.condition, Condition::Behind);
     assert!(state.lag_millis > 1_000 && state.problem.as_ref().unwrap().contains("behind"), "{state:?}");
     let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
     // Nothing was promised, and still it is found: only the primary is left to ask.
@@ -106,6 +108,25 @@ async fn reads_go_on_while_the_primary_is_away_and_writes_go_on_after() {
 }
 
 #[tokio::test]
+async fn who_writes_to_a_primary_that_hangs_is_told_so_at_once_as_soon_as_that_is_known() {
+    let cluster = Cluster::start(0, &[]);
+    let store = open(&cluster).await;
+    let watch = store.watch();
+    let write = async || store.links.create(vec![create(new_link("https://example.com/"))]).await;
+    assert!(write().await.is_ok());
+    cluster.primary.hang();
+    until("its silence is noticed", async || watch.primary().breaker == State::Open).await;
+    // Each would wait for six seconds, and together for longer than anybody.
+    for _ in 0..100 {
+        assert!(matches!(write().await, Err(StoreError::Unavailable(_))));
+    }
+    cluster.primary.go_on();
+    until("links are made again", async || write().await.is_ok()).await;
+    assert_eq!(watch.primary().breaker, State::Closed);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn reads_go_on_while_replicas_hang_or_are_away() {
     let cluster = Cluster::start(2, &[]);
     let store = open(&cluster).await;
@@ -135,7 +156,7 @@ async fn what_is_no_replica_of_this_database_is_not_read_from() {
     let settings = Settings { replica_urls, ..postgres_settings(&cluster.primary.url()) };
     let store = postgres::open(settings).await.unwrap();
     let says = |place: usize, word: &str| {
-        store.replicas()[place].problem.as_ref().is_some_and(|problem| problem.contains(word))
+        store.watch().replicas()[place].problem.as_ref().is_some_and(|problem| problem.contains(word))
     };
     until("the primary is known for one", async || says(0, "not in recovery")).await;
     until("a stranger is known for one", async || says(1, "heartbeat")).await;

@@ -1,0 +1,97 @@
+//! What becomes of clicks in any process.
+
+use super::encoding::{counter, counters, gauge};
+use super::opaque;
+use curtail_clicks::pipeline::{Status, Watch};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
+use std::fmt;
+
+pub(super) struct Clicks(pub(super) Watch);
+
+opaque!(Clicks);
+
+impl Collector for Clicks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.clicks(&mut encoder)
+    }
+}
+
+impl Clicks {
+    fn clicks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let status = self.0.status();
+        counter(encoder, "clicks_produced", "Clicks that were to be recorded.", status.produced)?;
+        counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
+        counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
+        counter(
+            encoder,
+            "clicks_repeated",
+            "Deliveries of clicks that had been counted before.",
+            status.repeated,
+        )?;
+        let poison = status.poison.map(|(reason, count)| ([("reason", reason.as_str())], count));
+        counters(encoder, "log_poison", "Records that were no clicks, by reason.", poison)?;
+        let dropped = status.dropped.map(|(reason, count)| ([("reason", reason.as_str())], count));
+        counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", dropped)?;
+        counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
+        counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
+        counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
+        counter(
+            encoder,
+            "rollup_commits_failed",
+            "Commits that failed and were tried again.",
+            status.commits_failed,
+        )?;
+        counter(
+            encoder,
+            "rollup_commits_fenced",
+            "Commits that changed nothing because others count those clicks now.",
+            status.commits_fenced,
+        )?;
+        counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)?;
+        gauge(encoder, "log_partitions", "Partitions that this worker counts.", None, status.partitions)?;
+        counter(
+            encoder,
+            "rollups_forgotten",
+            "Rollups that were forgotten for their age.",
+            status.forgotten,
+        )?;
+        gauge(
+            encoder,
+            "clicks_waiting",
+            "Clicks of this process that wait to be counted.",
+            None,
+            status.lag_clicks,
+        )?;
+        gauge(
+            encoder,
+            "clicks_lag_milliseconds",
+            "Age of the oldest click that waits.",
+            None,
+            status.lag_ms,
+        )?;
+        Clicks::journal(&status, encoder)
+    }
+
+    fn journal(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut bytes = |name, help, value| gauge(encoder, name, help, Some(&Unit::Bytes), value);
+        bytes("journal", "Disk that the journal takes.", status.journal_bytes)?;
+        bytes(
+            "journal_waiting",
+            "Clicks that wait to be counted, files that earlier processes left included.",
+            status.waiting_bytes + status.backlog_bytes,
+        )?;
+        bytes(
+            "journal_unsynced",
+            "Clicks that the disk has not confirmed: what a power cut may lose.",
+            status.unsynced_bytes,
+        )?;
+        counter(
+            encoder,
+            "journal_sync_failures",
+            "Times that the system refused to bring the journal to the disk; each was tried again.",
+            status.sync_failures,
+        )
+    }
+}
