@@ -150,7 +150,7 @@ fn what_is_dead_hung_or_refuses_is_named_with_what_to_do() {
     let hung = hung.local_addr().unwrap().to_string();
 
     let refusing = vec![
-        ("CURTAIL_DATABASE_URL", with_password.clone()),
+        ("CURTAIL_DATABASE_URL", with_password),
         ("CURTAIL_DATABASE_REPLICA_URLS", url.replace("127.0.0.1:15432", dead)),
         ("CURTAIL_REDIS_URL", format!("redis://:{PASSWORD}@{dead}")),
         ("CURTAIL_KAFKA_BROKERS", service("CURTAIL_TEST_KAFKA")),
