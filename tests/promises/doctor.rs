@@ -108,7 +108,7 @@ fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_serve
     assert_found(&found, "data folder", "ok", &[running[0], &server.process().as_raw_nonzero().to_string()]);
     assert_found(&found, "listen", "ok", running);
     assert_found(&found, "admin_listen", "ok", running);
-    assert_found(&found, "PostgreSQL", "ok", &["schema 1"]);
+    assert_found(&found, "PostgreSQL", "ok", &["with schema "]);
     assert_found(&found, "replica", "ok", &["ms behind"]);
     // From another data folder it is somebody else's.
     let other = tempdir().unwrap();
