@@ -109,7 +109,7 @@ fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_serve
     assert_found(&found, "data folder", "ok", &[running[0], &server.process().as_raw_nonzero().to_string()]);
     assert_found(&found, "listen", "ok", running);
     assert_found(&found, "admin_listen", "ok", running);
-    assert_found(&found, "PostgreSQL", "ok", &["schema 1"]);
+    assert_found(&found, "PostgreSQL", "ok", &["with schema "]);
     assert_found(&found, "replica", "ok", &["ms behind"]);
     // From another data folder it is somebody else's.
     let other = tempdir().unwrap();
@@ -151,7 +151,7 @@ fn what_is_dead_hung_or_refuses_is_named_with_what_to_do() {
     let hung = hung.local_addr().unwrap().to_string();
 
     let refusing = vec![
-        ("CURTAIL_DATABASE_URL", with_password.clone()),
+        ("CURTAIL_DATABASE_URL", with_password),
         ("CURTAIL_DATABASE_REPLICA_URLS", url.replace("127.0.0.1:15432", dead)),
         ("CURTAIL_REDIS_URL", format!("redis://:{PASSWORD}@{dead}")),
         ("CURTAIL_KAFKA_BROKERS", service("CURTAIL_TEST_KAFKA")),

@@ -32,7 +32,7 @@ fn node(found: Result<Node, OpenError>, is_cluster: bool) -> Vec<Finding> {
     let server = &node.server;
     let wrong = |said: &str, remedy: &str| vec![Finding::wrong(CHECK, format!("{server} {said}"), remedy)];
     if !node.is_new_enough {
-        return wrong(&format!("is Redis {}, which is too old", node.version), "Use Redis 5 or a newer one");
+        return wrong(&format!("is Redis {}, which is too old", node.version), "Use Redis 7 or a newer one");
     }
     if node.is_replica {
         return wrong("is a replica, which takes no writes", "Name its primary in redis.url");

@@ -13,14 +13,11 @@ SELECT
                 ELSE ''
             END
         ELSE coalesce((
-            SELECT 'read and change ' || string_agg(name, ', ' ORDER BY name)
-            FROM unnest(ARRAY[
-                'allowances', 'api_keys', 'counters', 'curtail_schema', 'heartbeat', 'idempotency', 'lanes', 'link_tags', 'links',
-                'meta', 'rollups', 'shelves', 'streams', 'tag_counts'
-            ]) AS name
-            WHERE to_regclass(name) IS NOT NULL AND NOT (
-                has_table_privilege(to_regclass(name), 'SELECT') AND has_table_privilege(to_regclass(name), 'INSERT')
-                AND has_table_privilege(to_regclass(name), 'UPDATE') AND has_table_privilege(to_regclass(name), 'DELETE')
+            SELECT 'read and change ' || string_agg(tables.relname, ', ' ORDER BY tables.relname)
+            FROM pg_class AS schema JOIN pg_class AS tables USING (relnamespace, relowner)
+            WHERE schema.oid = to_regclass('curtail_schema') AND tables.relkind = 'r' AND NOT (
+                has_table_privilege(tables.oid, 'SELECT') AND has_table_privilege(tables.oid, 'INSERT')
+                AND has_table_privilege(tables.oid, 'UPDATE') AND has_table_privilege(tables.oid, 'DELETE')
             )
         ), '')
     END
