@@ -85,12 +85,13 @@ fn questions(mut client: &TcpStream, mut server: &TcpStream, subscribed: &Atomic
 
 fn postgres_answers(server: &TcpStream, mut client: &TcpStream, loses: &AtomicBool) -> io::Result<()> {
     let mut server = io::BufReader::with_capacity(64 << 10, server);
-    let mut message = Vec::new();
+    let (mut head, mut message) = ([0; 5], Vec::new());
     loop {
-        message.resize(5, 0);
-        server.read_exact(&mut message)?;
+        server.read_exact(&mut head)?;
         // The length counts itself and not the type.
-        let length = u32::from_be_bytes([message[1], message[2], message[3], message[4]]) as usize;
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        message.clear();
+        message.extend_from_slice(&head);
         message.resize(length + 1, 0);
         server.read_exact(&mut message[5..])?;
         if message[0] != b'A' || !loses.load(Ordering::Relaxed) {
