@@ -1,7 +1,7 @@
 //! Nodes that write behind: a real PostgreSQL, a real Redis, and a way to the store that can be closed.
 
 use super::node::{self, location, now};
-use super::services::{nodes, service};
+use super::services::nodes;
 use super::store::{LIFETIMES, create};
 use curtail_cache::redis::{Config as RedisConfig, Redis};
 use curtail_cache::write_behind::{Config, OpenError};
@@ -10,6 +10,7 @@ use curtail_cache::{
 };
 use curtail_model::{Alphabet, CodeScheme, Link};
 use curtail_runtime::clock::coarse_millis;
+use curtail_servers::service;
 use curtail_store::postgres::{self, Postgres, Settings};
 use curtail_store::{Answer, Brought, Create, Deferred, Lease, Links, ListQuery, Seen, Sort, StoreError};
 use std::path::{Path, PathBuf};
