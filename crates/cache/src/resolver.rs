@@ -16,6 +16,8 @@ use tokio::time::{sleep, timeout};
 const WAITS: [u64; 4] = [1, 2, 3, 4];
 /// What all that takes with L2, at most, beside the store's own time.
 const SECOND_BUDGET: Duration = Duration::from_millis(20);
+/// How long whoever has nothing older waits in all: a redirect that is late is better than none.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
 const LATE_MAX: Duration = Duration::from_secs(10);
 
@@ -38,15 +40,13 @@ pub struct Sources {
     pub layers: Arc<[Arc<dyn Layer>]>,
     /// What all processes remember together.
     pub second: Option<Arc<Redis>>,
-    /// How long a request waits for the store.
+    /// How long a request waits for the store if it has something older to answer with; else 250 ms at least.
     pub store_budget: Duration,
 }
 
 impl Sources {
     /// A good budget of an embedded store: it answers in microseconds, so this is for a disk that hangs.
     pub const EMBEDDED_BUDGET: Duration = Duration::from_millis(250);
-    /// A good budget of a store that is asked over the network.
-    pub const REMOTE_BUDGET: Duration = Duration::from_millis(20);
 }
 
 /// Asks and remembers.
@@ -85,14 +85,17 @@ impl Resolver {
             let (shared, code) = (self.shared.clone(), code.to_owned());
             async move { shared.ask(&code, now).await }
         };
-        let answer = match timeout(self.budget, self.shared.flights.join(code, question)).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) | Err(_) => Resolution::Unavailable,
-        };
-        let answer = match answer {
-            Resolution::Unavailable => self.shared.last_resort(code, now).await,
-            answer => answer,
-        };
+        let in_time = timeout(self.budget, self.shared.flights.join(code, question)).await;
+        let is_under_way = in_time.is_err();
+        let mut answer = in_time.ok().flatten().unwrap_or(Resolution::Unavailable);
+        if answer == Resolution::Unavailable && !self.shared.has_stale(code, now) {
+            answer = self.shared.last_resort(code).await;
+            if answer == Resolution::Unavailable && is_under_way {
+                let patience = PATIENCE.saturating_sub(self.budget);
+                let late = timeout(patience, self.shared.flights.join(code, question)).await;
+                answer = late.ok().flatten().unwrap_or(Resolution::Unavailable);
+            }
+        }
         if answer == Resolution::Unavailable {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -156,14 +159,15 @@ impl Shared {
         found
     }
 
+    /// Whether whoever asks has an old record already, which may be newer than what is elsewhere.
+    fn has_stale(&self, code: &str, now: Timestamp) -> bool {
+        let mut stale = Vec::new();
+        self.sources.layers.iter().any(|layer| layer.get(code, now, &mut stale) == Held::StaleLink)
+    }
+
     /// What is known of a code while the store is away, whatever its age; it is not remembered. L2 may have been passed
     /// over because something had just changed, or its entry because this process is deaf.
-    async fn last_resort(&self, code: &str, now: Timestamp) -> Resolution {
-        let mut stale = Vec::new();
-        if self.sources.layers.iter().any(|layer| layer.get(code, now, &mut stale) == Held::StaleLink) {
-            // Whoever asks has it, and it may be newer than what is elsewhere.
-            return Resolution::Unavailable;
-        }
+    async fn last_resort(&self, code: &str) -> Resolution {
         if let Some(second) = &self.sources.second
             && let Second::Link { record, .. } =
                 second.look(code, Asked::Hearing, false, Duration::ZERO).await

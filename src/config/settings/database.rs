@@ -72,7 +72,7 @@ impl Database {
                 "database.budget_milliseconds",
                 &Time(Unit::Milliseconds, 1, 10_000),
                 "20",
-                "How long a redirect that is not cached waits for PostgreSQL.",
+                "How long a redirect waits for PostgreSQL before an old answer is given. Without one it waits 250 ms.",
             ),
         };
         if database.url.is_none() && database.direct_url.is_some() {
