@@ -35,6 +35,7 @@ mod promises {
     mod lifecycle;
     mod limits;
     mod migration;
+    mod neighbours;
     mod overload;
     mod places;
     mod redirects;

@@ -25,7 +25,7 @@ impl Second {
         cache: &Arc<SharedCache>,
     ) -> anyhow::Result<Second> {
         let mut ways: Vec<Arc<dyn Notifications>> = store.notifications.iter().cloned().collect();
-        let redis = match redis_config(settings) {
+        let redis = match redis_config(settings, &store.secret) {
             None => None,
             Some(config) => {
                 ways.push(Arc::new(PubSub::new(&config)?));
@@ -65,12 +65,12 @@ impl Second {
     }
 }
 
-/// How Redis is used, where it is.
-pub(crate) fn redis_config(settings: &Settings) -> Option<redis::Config> {
+/// How Redis is used, where it is, by the installation with this secret.
+pub(crate) fn redis_config(settings: &Settings, secret: &[u8; 16]) -> Option<redis::Config> {
     let nodes: Vec<String> = settings.redis.urls.iter().map(|url| url.reveal().to_owned()).collect();
     (!nodes.is_empty()).then(|| redis::Config {
         nodes,
-        prefix: redis::Config::PREFIX.to_owned(),
+        prefix: redis::Config::prefix_of(secret),
         link_life: settings.cache.ttl,
         strategy: settings.cache.strategy,
         budget: redis::Config::BUDGET,

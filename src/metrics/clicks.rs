@@ -50,6 +50,10 @@ impl Clicks {
             status.commits_fenced,
         )?;
         counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)?;
+        if let Some(waiting) = status.log_waiting {
+            let help = "Records between nodes and workers that no worker has counted.";
+            gauge(encoder, "log_waiting", help, None, waiting)?;
+        }
         gauge(encoder, "log_partitions", "Partitions that this worker counts.", None, status.partitions)?;
         counter(
             encoder,

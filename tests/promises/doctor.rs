@@ -197,7 +197,7 @@ fn what_is_dead_hung_or_refuses_is_named_with_what_to_do() {
     let unprepared = vec![pooled[0].clone(), ("CURTAIL_DATABASE_PREPARED", "false".to_owned())];
     let (_, found) = doctor(&unprepared, &place);
     assert_found(&found, "PostgreSQL", "ok", &["an empty database"]);
-    assert_found(&found, "pooler", "warning", &["Set redis.url"]);
+    assert_found(&found, "pooler", "warning", &["database.direct_url", "redis.url"]);
 }
 
 #[test]

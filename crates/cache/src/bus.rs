@@ -91,7 +91,8 @@ impl Bus {
         let (tell, inbox) = mpsc::channel(WAITING_MAX);
         let counts = Arc::new(Counts::default());
         let queues = ways.into_iter().map(|way| open(way, tell.clone(), counts.clone())).collect();
-        let me = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        let me =
+            getrandom::u64().expect("the system gives random numbers: the store has been opened with some");
         let now = Instant::now();
         let floor = second.as_ref().map_or(0, |second| second.floor());
         let desk = Desk {

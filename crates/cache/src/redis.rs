@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// How Redis is used.
 #[derive(Clone, Debug)]
@@ -47,8 +48,7 @@ pub struct Config {
     /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster; with TLS `rediss://`, where
     /// `?sslrootcert=FILE` names the certificates to trust in place of the system's.
     pub nodes: Vec<String>,
-    /// What all keys begin with; installations with different prefixes can share a server. Each byte is paid for by
-    /// each link.
+    /// What all keys begin with, and the bus too, which does not know the numbers of databases. Each byte is paid for by each link.
     pub prefix: String,
     /// How long a link is kept.
     pub link_life: Duration,
@@ -59,8 +59,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// A good [`Config::prefix`].
-    pub const PREFIX: &str = "ct:";
+    /// The [`Config::prefix`] of an installation: whatever else is on a server, nobody is given the links of another one. Two have
+    /// the same with a chance of 1 in 2^36.
+    pub fn prefix_of(secret: &[u8; 16]) -> String {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let hash = xxh3_64(secret);
+        let letters = (0..6).map(|place| char::from(LETTERS[(hash >> (6 * place)) as usize % LETTERS.len()]));
+        letters.chain([':']).collect()
+    }
+
     /// A good [`Config::budget`].
     pub const BUDGET: Duration = Duration::from_millis(5);
 }
@@ -106,7 +113,7 @@ pub enum OpenError {
     /// Another version put its keys there.
     #[error(
         "redis.url: the keys that begin with {prefix:?} have layout {found:?}, and this version of Curtail knows layout {ours:?}; \
-         run the version that made them, or choose another redis.prefix or database, or remove those keys (they are a cache)"
+         run the version that made them, or choose another database (redis://host/1), or remove those keys (they are a cache)"
     )]
     Layout {
         /// The layout that was found.

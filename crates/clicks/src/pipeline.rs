@@ -107,12 +107,17 @@ impl Watch {
     /// How far counting is.
     pub fn status(&self) -> Status {
         let journal = self.meter.as_ref().map(Meter::counts).unwrap_or_default();
-        let mut status = self.shared.status(&journal);
-        #[cfg(feature = "kafka")]
-        {
-            status.log_waiting = self.backlog.as_ref().and_then(Backlog::waiting);
-        }
-        status
+        Status { log_waiting: self.log_waiting(), ..self.shared.status(&journal) }
+    }
+
+    #[cfg(feature = "kafka")]
+    fn log_waiting(&self) -> Option<u64> {
+        self.backlog.as_ref().and_then(Backlog::waiting)
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn log_waiting(&self) -> Option<u64> {
+        None
     }
 
     /// The same, which also says what waits in the log of all nodes.

@@ -34,9 +34,14 @@ use readers::Readers;
 use rollups::{ClickBook, SqliteRollups, positions};
 use rusqlite::Connection;
 use search::{Feed, Search};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::Writer;
+
+/// What is wrong with a folder that has counts and no links.
+const LINKS_LOST: &str = "it is missing or empty, though clicks.db beside it counts clicks on its links; without a backup, move \
+     clicks.db and journal/ away too and begin anew";
 
 /// More would slow small commits down: SQLite looks through its whole table of pages at the end of a transaction that has
 /// split a page (it numbers pages beyond the end while it sorts them). A large batch changes 8 MB, and what is read
@@ -155,6 +160,11 @@ pub enum OpenError {
 /// Opens the store in a folder, or makes it there. Takes milliseconds, however much there is.
 pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let cache = |share: usize| settings.page_cache_bytes / share;
+    let is_there = |file: &File| fs::metadata(file.path(directory)).is_ok_and(|found| found.len() > 0);
+    // It is made first: counts without it are those of links that were lost, and new ones would be taken for them.
+    if is_there(&CLICKS) && !is_there(&LINKS) {
+        return Err(OpenError::Damaged { path: LINKS.path(directory), error: LINKS_LOST.to_owned() });
+    }
     let mut truth = LINKS.open_to_write(directory, cache(4).min(LINKS_WRITER_CACHE_MAX))?;
     let identity = identity::establish(&mut truth, directory, &settings)?;
     let counters = Counters::read(&truth).map_err(|error| explain(&LINKS.path(directory), &error))?;

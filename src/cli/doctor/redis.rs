@@ -8,7 +8,8 @@ use curtail_cache::redis::{self, Node, OpenError};
 const CHECK: &str = "Redis";
 
 pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
-    let Some(config) = engines::redis_config(settings) else { return Vec::new() };
+    // Which keys are ours, only the store knows. What is asked here is whether keys can be read at all; a start asks for the rest.
+    let Some(config) = engines::redis_config(settings, &[0; 16]) else { return Vec::new() };
     let found = redis::examine(&config).await;
     let is_cluster = config.nodes.len() > 1;
     let all_answer = found.nodes.iter().all(Result::is_ok);

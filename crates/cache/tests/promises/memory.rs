@@ -21,7 +21,7 @@ async fn used(connection: &mut redis::aio::MultiplexedConnection) -> usize {
 async fn a_link_with_a_ninety_byte_destination_costs_at_most_200_bytes_of_redis() {
     let server = RedisServer::start();
     let mut site = Site::new(vec![server.url()], Strategy::WriteThrough);
-    site.config.prefix = Config::PREFIX.into();
+    site.config.prefix = Config::prefix_of(&[7; 16]);
     let node = site.lonely_node().await;
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

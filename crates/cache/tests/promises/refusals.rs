@@ -16,7 +16,7 @@ async fn keys_of_another_layout_are_refused_with_the_setting_and_the_remedy() {
     let Err(refused) = Redis::open(config).await else { panic!("it was opened") };
     assert!(matches!(&refused, OpenError::Layout { found, .. } if found == "999"));
     let said = refused.to_string();
-    assert!(said.starts_with("redis.url:") && said.contains("redis.prefix"), "{said}");
+    assert!(said.starts_with("redis.url:") && said.contains("another database"), "{said}");
     let _: () = redis::cmd("DEL").arg(&key).query_async(&mut connection).await.unwrap();
 }
 

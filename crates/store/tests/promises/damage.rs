@@ -55,6 +55,24 @@ async fn positions_with_a_flipped_byte_are_found_at_the_start() {
 }
 
 #[tokio::test]
+async fn counts_whose_links_were_lost_are_given_to_no_new_links() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).close();
+    let links = directory.path().join("links.db");
+    for lose in [|path: &Path| std::fs::remove_file(path), |path: &Path| std::fs::write(path, "")] {
+        let kept = std::fs::read(&links).unwrap();
+        lose(&links).unwrap();
+        let refused = try_open(directory.path(), crate::engine::SETTINGS).err().expect("opened");
+        assert!(
+            refused.to_string().contains("links.db") && refused.to_string().contains("clicks.db"),
+            "{refused}"
+        );
+        std::fs::write(&links, kept).unwrap();
+    }
+    open(directory.path());
+}
+
+#[tokio::test]
 async fn nothing_is_counted_once_the_positions_cannot_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
