@@ -1,14 +1,16 @@
 //! Two installations with one Redis.
 
-use crate::support::server::{KEY, Server, curtail};
+use crate::support::server::{KEY, Server, curtail, random_seed};
+use crate::support::services::database;
 use curtail_servers::service;
 use serde_json::json;
 use std::path::Path;
 use tempfile::tempdir;
 
-fn start(data: &Path) -> Server {
+fn start(name: &str, data: &Path) -> Server {
     let mut command = curtail();
     command
+        .env("CURTAIL_DATABASE_URL", database(&format!("neighbours_{name}_{:x}", random_seed())))
         .env("CURTAIL_REDIS_URL", service("CURTAIL_TEST_REDIS"))
         .env("CURTAIL_CACHE_STRATEGY", "write-through")
         .env("CURTAIL_ADMIN_KEY", KEY);
@@ -18,7 +20,8 @@ fn start(data: &Path) -> Server {
 #[test]
 fn neighbours_on_one_redis_never_get_each_others_links() {
     let folders = [tempdir().unwrap(), tempdir().unwrap()];
-    let servers = folders.each_ref().map(|folder| start(folder.path()));
+    let servers =
+        [("one", &folders[0]), ("other", &folders[1])].map(|(name, folder)| start(name, folder.path()));
     let url = |name: &str, round: u32| format!("https://{name}.example/{round}");
     let links = [("one", &servers[0]), ("other", &servers[1])].map(|(name, server)| {
         server.link(&json!({ "code": "same-code", "url": url(name, 0) }))["id"].as_str().unwrap().to_owned()
