@@ -18,7 +18,7 @@ impl Api {
                 "api.body_bytes",
                 &Size(KIB, 64 * MIB),
                 "64KiB",
-                "Largest body of a request, and largest line of a bulk request.",
+                "Largest body of a request. A line of a bulk request has 64 KiB at most.",
             ),
             rate_per_second: read.setting(
                 "api.rate_per_second",

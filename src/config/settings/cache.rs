@@ -42,13 +42,13 @@ impl Cache {
                 "cache.ttl_seconds",
                 &Time(Unit::Seconds, 1, 86_400),
                 "3600",
-                "How long a link is remembered. Changes are seen at once whatever this is.",
+                "How long a link is remembered. Changes are seen sooner, but with the strategy ttl-only.",
             ),
             negative_ttl: read.setting(
                 "cache.negative_ttl_seconds",
                 &Time(Unit::Seconds, 1, 3_600),
                 "30",
-                "How long it is remembered that a code leads nowhere. A new link is seen at once whatever this is.",
+                "How long it is remembered that a code leads nowhere. A new link is seen sooner, but with ttl-only.",
             ),
             strategy: read.setting(
                 "cache.strategy",

@@ -22,7 +22,7 @@ impl Redis {
                 "redis.url",
                 &List(REDIS),
                 "",
-                "Redis that servers share: links, limits, news of changes. Several are nodes of one cluster; `rediss://` with TLS.",
+                "Redis that servers share: links, rates of keys, news of changes. Several are nodes of one cluster; `rediss://` with TLS.",
             ),
         }
     }
