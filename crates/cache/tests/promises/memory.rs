@@ -22,6 +22,7 @@ async fn a_link_with_a_ninety_byte_destination_costs_at_most_200_bytes_of_redis(
     let server = RedisServer::start();
     let mut site = Site::new(vec![server.url()], Strategy::WriteThrough);
     site.config.prefix = Config::prefix_of(&[7; 16]);
+    let key = |code: &str| format!("{}{code}", site.config.prefix);
     let node = site.lonely_node().await;
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -29,13 +30,13 @@ async fn a_link_with_a_ninety_byte_destination_costs_at_most_200_bytes_of_redis(
     url.extend(std::iter::repeat_n('x', 90 - url.len()));
     let link = node.make("000000").await;
     node.change(link.id, &url).await;
-    let record: Vec<u8> = redis::cmd("GET").arg("ct:000000").query_async(&mut connection).await.unwrap();
+    let record: Vec<u8> = redis::cmd("GET").arg(key("000000")).query_async(&mut connection).await.unwrap();
     assert_eq!(record.len(), 3 + 15 + 90);
 
     let before = used(&mut connection).await;
     let mut copies = redis::pipe();
     for number in 1..=LINKS {
-        copies.cmd("SET").arg(format!("ct:{number:06}")).arg(&record).arg("PX").arg(86_400_000).ignore();
+        copies.cmd("SET").arg(key(&format!("{number:06}"))).arg(&record).arg("PX").arg(86_400_000).ignore();
         if number % 10_000 == 0 {
             let () = copies.query_async(&mut connection).await.unwrap();
             copies = redis::pipe();
@@ -43,12 +44,12 @@ async fn a_link_with_a_ninety_byte_destination_costs_at_most_200_bytes_of_redis(
     }
     let mut each = 0;
     for number in (1..=LINKS).step_by(97) {
-        let usage = redis::cmd("MEMORY").arg("USAGE").arg(format!("ct:{number:06}")).to_owned();
+        let usage = redis::cmd("MEMORY").arg("USAGE").arg(key(&format!("{number:06}"))).to_owned();
         each = each.max(asked(&mut connection, &usage).await);
     }
     let in_all = (used(&mut connection).await - before) as f64 / LINKS as f64;
     println!("{each} bytes by MEMORY USAGE, {in_all:.1} by used_memory, expiry and tables included");
     assert!(each <= 200, "{each} bytes");
-    let by_us: i64 = asked(&mut connection, redis::cmd("MEMORY").arg("USAGE").arg("ct:000000")).await;
+    let by_us: i64 = asked(&mut connection, redis::cmd("MEMORY").arg("USAGE").arg(key("000000"))).await;
     assert!(by_us <= 200, "{by_us} bytes for one that a change wrote");
 }
