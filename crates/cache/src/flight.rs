@@ -6,6 +6,7 @@
 use foldhash::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Codes that are asked about at once. A store that answers in a millisecond answers four million questions a second
@@ -14,8 +15,8 @@ const UNDER_WAY_MAX: usize = 4_096;
 
 /// Where the answer to a question will be found.
 type Answer<T> = watch::Receiver<Option<T>>;
-/// Questions under way, by code.
-type Board<T> = Arc<Mutex<HashMap<Box<str>, Answer<T>>>>;
+/// Questions under way, by code, with when each was asked.
+type Board<T> = Arc<Mutex<HashMap<Box<str>, (Instant, Answer<T>)>>>;
 
 #[derive(Clone)]
 pub(crate) struct Flights<T> {
@@ -38,19 +39,24 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         answered.clone()
     }
 
+    /// How long the question about `code` has been under way; nothing if it is not.
+    pub(crate) fn age(&self, code: &str) -> Duration {
+        lock(&self.under_way).get(code).map_or(Duration::ZERO, |(asked, _)| asked.elapsed())
+    }
+
     fn take_seat<F>(&self, code: &str, ask: impl FnOnce() -> F) -> Option<Answer<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let mut under_way = lock(&self.under_way);
-        if let Some(answer) = under_way.get(code) {
+        if let Some((_, answer)) = under_way.get(code) {
             return Some(answer.clone());
         }
         if under_way.len() >= UNDER_WAY_MAX {
             return None;
         }
         let (tell, answer) = watch::channel(None);
-        under_way.insert(code.into(), answer.clone());
+        under_way.insert(code.into(), (Instant::now(), answer.clone()));
         drop(under_way);
         let landing = Landing { under_way: self.under_way.clone(), code: code.into() };
         let question = ask();

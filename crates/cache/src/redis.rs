@@ -209,6 +209,11 @@ impl Redis {
         Ok(redis)
     }
 
+    /// Whether it would be asked now.
+    pub(crate) fn is_well(&self) -> bool {
+        self.slot.get().is_some() && self.breaker.state() == State::Closed
+    }
+
     /// How it fares.
     pub fn statistics(&self) -> RedisStatistics {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

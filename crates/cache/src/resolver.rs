@@ -5,8 +5,9 @@ use crate::flight::Flights;
 use crate::redis::{Asked, Redis, Second};
 use crate::shared_cache::{Held, Layer};
 use curtail_model::Timestamp;
-use curtail_runtime::breaker::{Breaker, Policy};
+use curtail_runtime::breaker::{Breaker, Policy, State};
 use curtail_store::{Links, StoreError};
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 /// Where somebody else is asking the store, L2 is looked at again after each of these, in milliseconds.
 const WAITS: [u64; 4] = [1, 2, 3, 4];
-/// What all that takes with L2, at most, beside the store's own time.
+/// What all that takes with L2, at most, without the store.
 const SECOND_BUDGET: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -67,8 +68,7 @@ struct Shared {
 impl Resolver {
     /// A resolver that asks these.
     pub fn new(sources: Sources) -> Resolver {
-        let seconds = if sources.second.is_some() { SECOND_BUDGET } else { Duration::ZERO };
-        let budget = sources.store_budget + seconds;
+        let budget = sources.store_budget;
         let seed = getrandom::u64().unwrap_or(1);
         let shared = Shared {
             sources,
@@ -85,9 +85,11 @@ impl Resolver {
             let (shared, code) = (self.shared.clone(), code.to_owned());
             async move { shared.ask(&code, now).await }
         };
-        let in_time = timeout(self.budget, self.shared.flights.join(code, question)).await;
-        let is_under_way = in_time.is_err();
-        let mut answer = in_time.ok().flatten().unwrap_or(Resolution::Unavailable);
+        let join = self.shared.flights.join(code, question);
+        let wait = self.wait(code);
+        let in_time = if wait.is_zero() { join.now_or_never() } else { timeout(wait, join).await.ok() };
+        let is_under_way = in_time.is_none();
+        let mut answer = in_time.flatten().unwrap_or(Resolution::Unavailable);
         if answer == Resolution::Unavailable && !self.shared.has_stale(code, now) {
             answer = self.shared.last_resort(code).await;
             if answer == Resolution::Unavailable && is_under_way {
@@ -100,6 +102,20 @@ impl Resolver {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
         answer
+    }
+
+    /// How long a request waits that may have something older to give. A store that fails is asked all the same, by leave of its
+    /// breaker, and nobody waits for that; nor does anybody wait for a question that hangs, but those who came while it was young.
+    fn wait(&self, code: &str) -> Duration {
+        let second = &self.shared.sources.second;
+        let budget = match self.shared.breaker.state() {
+            State::Closed => self.budget,
+            State::HalfOpen | State::Open if second.as_ref().is_some_and(|second| second.is_well()) => {
+                SECOND_BUDGET
+            }
+            State::HalfOpen | State::Open => Duration::ZERO,
+        };
+        budget.saturating_sub(self.shared.flights.age(code))
     }
 
     /// How many requests were left without an answer.

@@ -3,6 +3,7 @@
 use crate::support::store::{NOW, create, destination, house};
 use curtail_cache::{CoherentLinks, Held, Layer, Resolution, Resolver};
 use curtail_store::Links;
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,6 +45,26 @@ async fn a_store_that_hangs_costs_a_bounded_time_and_its_late_answer_is_still_re
     house.store.gate.add_permits(1);
     let mut record = Vec::new();
     while house.cache.get("late", NOW, &mut record) == Held::Unknown {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_hangs_is_waited_for_once_by_those_who_have_something_older() {
+    let house = house(1);
+    house.store.create(vec![create("warm")]).await.unwrap();
+    let resolver = Resolver::new(house.sources());
+    assert!(matches!(resolver.resolve("warm", NOW).await, Resolution::Link(_)));
+    // The store hangs from now on, and what is remembered has to be checked.
+    house.store.gate.forget_permits(1);
+    let later = NOW.plus_millis(200_000);
+    assert_eq!(resolver.resolve("warm", later).await, Resolution::Unavailable);
+    for _ in 0..100 {
+        assert_eq!(resolver.resolve("warm", later).now_or_never(), Some(Resolution::Unavailable));
+    }
+    assert_eq!(house.store.asked.load(Ordering::SeqCst), 2, "it is still one question");
+    house.store.gate.add_permits(1);
+    while !matches!(resolver.resolve("warm", later).await, Resolution::Link(_)) {
         tokio::task::yield_now().await;
     }
 }
