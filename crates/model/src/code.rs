@@ -151,13 +151,25 @@ fn is_code_character(c: char) -> bool {
 /// What would make two codes that look alike: characters that are not drawn (Unicode 16, Default_Ignorable_Code_Point), but
 /// for those that shape the emoji before them.
 fn unseen(text: &str) -> Option<char> {
-    let before = std::iter::once(' ').chain(text.chars());
-    let shapes = |before: char, c: char| matches!(c, '\u{200d}' | '\u{fe0f}') && is_emoji(before);
     let drawn = |c: char| {
         !matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
             | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
     };
-    before.zip(text.chars()).find(|&(before, c)| !drawn(c) && !shapes(before, c)).map(|(_, c)| c)
+    let mut before = ' ';
+    let mut left = text.chars();
+    while let Some(c) = left.next() {
+        let shapes = match c {
+            '\u{200d}' => is_emoji(before),
+            // A keycap is a digit, the selector and the cap.
+            '\u{fe0f}' => is_emoji(before) || left.as_str().starts_with('\u{20e3}'),
+            _ => false,
+        };
+        if !drawn(c) && !shapes {
+            return Some(c);
+        }
+        before = c;
+    }
+    None
 }
 
 /// Whether a character of a code can be seen without another before it: not marks, joiners and variation selectors, and
