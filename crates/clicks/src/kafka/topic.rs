@@ -11,7 +11,6 @@ use curtail_store::{Rollups, StoreError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A fair number of partitions, for who has none yet.
@@ -191,14 +190,8 @@ async fn remember(rollups: &dyn Rollups, partitions: u16) -> Result<u64, StoreEr
         if let Some(remembered) = claimed.iter().find_map(|claimed| claimed.position) {
             return Ok(remembered);
         }
-        let batch = Batch {
-            rows: Vec::new(),
-            totals: Vec::new(),
-            positions: vec![(PARTITIONS, u64::from(partitions))],
-            lane: 0,
-            claims: claimed.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
-            merge: Arc::new(|_, new| Ok(new.to_vec())),
-        };
+        let claims = claimed.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect();
+        let batch = Batch::of_positions(vec![(PARTITIONS, u64::from(partitions))], claims);
         if rollups.commit(batch).await? == Committed::Done {
             return Ok(u64::from(partitions));
         }

@@ -186,29 +186,22 @@ impl Counting {
 
     fn commit(&mut self) {
         let positions = self.clicks.positions();
-        let batch = if self.pause.is_some() && self.is_stored(&positions) {
-            // An earlier attempt was made durable although its answer was an error; or others, who have a copy of the
-            // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
-            Batch { rows: Vec::new(), totals: Vec::new(), ..self.batch(&positions) }
-        } else {
-            self.batch(&positions)
-        };
-        match wait(&self.executor, self.rollups.commit(batch)) {
-            Ok(Committed::Done) => self.committed(&positions),
-            Ok(Committed::Fenced) => self.fenced(),
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    /// What was read, folded, in the name of the streams that it moves.
-    fn batch(&mut self, positions: &Positions) -> Batch {
+        // In the name of the streams that it moves.
         let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
         let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
         let lane = self.log.lane();
-        Batch {
-            lane,
-            claims,
-            ..aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.breath.take())
+        let batch = if self.pause.is_some() && self.is_stored(&positions) {
+            // An earlier attempt was made durable although its answer was an error; or others, who have a copy of the
+            // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
+            Batch::of_positions(positions.clone(), claims)
+        } else {
+            let folded = aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.breath.take());
+            Batch { claims, ..folded }
+        };
+        match wait(&self.executor, self.rollups.commit(Batch { lane, ..batch })) {
+            Ok(Committed::Done) => self.committed(&positions),
+            Ok(Committed::Fenced) => self.fenced(),
+            Err(error) => self.failed(&error),
         }
     }
 

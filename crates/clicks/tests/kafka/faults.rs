@@ -1,8 +1,8 @@
 //! Clicks wait in the journal while the broker is away, and none is lost or counted twice.
 
-use crate::engine::{Engine, Place, on_each_engine};
+use crate::engine::{Engine, on_each_engine};
 use crate::support::{
-    SOON, assert_each_once, find, record_all, start_node, start_worker, until_counted, until_status,
+    Ground, SOON, assert_each_once, record_all, start_node, start_worker, until_counted, until_status,
 };
 use crate::topic::{Topic, wait};
 use curtail_clicks::kafka;
@@ -14,12 +14,9 @@ on_each_engine!(
 );
 
 fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: Engine) {
-    let place = Place::new(engine);
     let mut broker = Broker::start();
-    let topic = Topic::on(broker.address(), 3);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::on(engine, Topic::on(broker.address(), 3));
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let journal = place.journal();
     let (mut recorders, node) = start_node(&journal, &topic.config, &found);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
@@ -53,11 +50,8 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: E
 }
 
 fn what_a_broker_refuses_is_sent_again_until_it_is_taken(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(2);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 2);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let (mut recorders, node) = start_node(&place.journal(), &topic.config, &found);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     record_all(&mut recorders, 1..2_001);

@@ -1,5 +1,6 @@
 //! Nodes, workers and what they have counted.
 
+use crate::engine::{Engine, Place, Store};
 use crate::topic::{Topic, wait};
 use curtail_clicks::journal::{self, Config};
 use curtail_clicks::kafka;
@@ -24,6 +25,28 @@ pub(crate) fn journal_config(dir: &Path) -> Config {
         segment_bytes: 64 << 10,
         bytes_max: 64 << 20,
         sync_interval: Duration::from_millis(20),
+    }
+}
+
+/// What most tests stand on: a folder, a topic, an open store, and the topic as a process that starts finds it.
+pub(crate) struct Ground {
+    pub(crate) place: Place,
+    pub(crate) topic: Topic,
+    pub(crate) store: Store,
+    pub(crate) found: kafka::Topic,
+}
+
+impl Ground {
+    /// With a new topic of so many partitions, on the broker that all share.
+    pub(crate) fn new(engine: Engine, partitions: i32) -> Ground {
+        Ground::on(engine, Topic::new(partitions))
+    }
+
+    pub(crate) fn on(engine: Engine, topic: Topic) -> Ground {
+        let place = Place::new(engine);
+        let store = place.open();
+        let found = find(&topic, &store.rollups);
+        Ground { place, topic, store, found }
     }
 }
 

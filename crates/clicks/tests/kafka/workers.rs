@@ -1,11 +1,10 @@
 //! Nodes and workers, while all is well and while workers come and go.
 
-use crate::engine::{Engine, Place, on_each_engine};
+use crate::engine::{Engine, on_each_engine};
 use crate::support::{
-    SOON, assert_each_once, clicks_of_days, clicks_on, find, record_all, record_only, ship, start_node,
+    Ground, SOON, assert_each_once, clicks_of_days, clicks_on, record_all, record_only, ship, start_node,
     start_worker, until, until_counted, until_status,
 };
-use crate::topic::Topic;
 use curtail_clicks::kafka::{self, Backlog};
 use curtail_clicks::log::record::Poison;
 use curtail_clicks::pipeline::Part;
@@ -23,11 +22,8 @@ on_each_engine!(
 );
 
 fn what_a_node_records_a_worker_counts_once(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(3);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 3);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let journal = place.journal();
     let (mut recorders, node) = start_node(&journal, &topic.config, &found);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
@@ -49,11 +45,8 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
 }
 
 fn everybody_can_tell_what_waits_between_nodes_and_workers(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(3);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 3);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     ship(&place.journal(), &topic.config, &found, 1..501);
     // As a node finds it that starts while no broker answers.
     let unknown = kafka::Topic { cluster: None, ..found.clone() };
@@ -67,12 +60,9 @@ fn everybody_can_tell_what_waits_between_nodes_and_workers(engine: Engine) {
 }
 
 fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
-    let place = Place::new(engine);
-    let (journal, saved) = (place.journal(), place.folder().join("saved"));
-    let topic = Topic::new(3);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 3);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
+    let (journal, saved) = (place.journal(), place.folder().join("saved"));
     // What a node had on its disk before it shipped, put back after it has.
     record_only(&journal, 1..4_001);
     copy(&journal, &saved);
@@ -105,11 +95,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(4);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 4);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let (mut recorders, node) = start_node(&place.journal(), &topic.config, &found);
     let worker = || start_worker(place.folder(), &topic.config, &found, rollups);
     let mut numbers = 1..1;
@@ -145,11 +132,8 @@ fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine
 }
 
 fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(2);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 2);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let journal = place.journal();
     ship(&journal, &topic.config, &found, 1..1_001);
     topic.put(0, b"{\"link\": 7}");
@@ -182,11 +166,8 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
 }
 
 fn a_topic_that_was_made_anew_is_counted_from_its_front(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(2);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 2);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let journal = place.journal();
     let work = || {
         let worker = start_worker(place.folder(), &topic.config, &found, rollups);

@@ -1,11 +1,10 @@
 //! A worker that was stopped and wakes when its partitions have been given away counts nothing.
 
-use crate::engine::{Engine, Place, Store, on_each_engine};
+use crate::engine::{Engine, Store, on_each_engine};
 use crate::kills::{Told, child};
 use crate::support::{
-    SOON, assert_each_once, find, find_in, ship, start_worker, until_counted, until_status,
+    Ground, SOON, assert_each_once, find_in, ship, start_worker, until_counted, until_status,
 };
-use crate::topic::Topic;
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
 use curtail_store::{Answer, Rollups};
@@ -82,11 +81,8 @@ fn signal(process: &std::process::Child, name: &str) {
 }
 
 fn a_worker_that_wakes_after_its_partitions_were_given_away_counts_nothing(engine: Engine) {
-    let place = Place::new(engine);
-    let topic = Topic::new(2);
-    let store = place.open();
+    let Ground { place, topic, store, found } = Ground::new(engine, 2);
     let rollups = &store.rollups;
-    let found = find(&topic, rollups);
     let journal = place.journal();
     ship(&journal, &topic.config, &found, 1..2_001);
 
