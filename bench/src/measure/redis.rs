@@ -57,14 +57,18 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     let keys = number(&ask(&redis, "DBSIZE")?)? - number(&keys_before)?;
     ensure!(keys > 0.5 * count as f64, "Redis has {keys} of {count} links");
     let in_all = (used(&redis)? - before) / keys;
+    let prefix = prefix(&redis, links.code(links.asked()[0]))?;
     let sampled: Vec<String> = links
         .asked()
         .iter()
         .step_by((count / SAMPLE).max(1))
-        .map(|&link| usage_of(links.code(link)))
+        .map(|&link| String::from_utf8_lossy(links.code(link)))
+        .map(|code| format!("MEMORY USAGE {prefix}{code}"))
         .collect();
     let answers = ask(&redis, &sampled.join("\n"))?;
+    // Of those that Redis has not got it says nothing.
     let each = answers.lines().filter(|answer| !answer.is_empty()).map(number).collect::<Result<Vec<_>>>()?;
+    ensure!(each.len() * 2 > sampled.len(), "Redis has {} of {} links", each.len(), sampled.len());
     curtail.process.stop()?;
 
     let mut report = Report::new("redis", "none");
@@ -80,8 +84,12 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     report.publish(&settings.results())
 }
 
-fn usage_of(code: &[u8]) -> String {
-    format!("MEMORY USAGE ct:{}", String::from_utf8_lossy(code))
+/// What all keys of the installation begin with, from the key of one link.
+fn prefix(redis: &RedisServer, code: &[u8]) -> Result<String> {
+    let code = String::from_utf8_lossy(code);
+    let keys = ask(redis, &format!("KEYS *:{code}"))?;
+    let prefix = keys.lines().next().and_then(|key| key.strip_suffix(&*code));
+    Ok(prefix.with_context(|| format!("Redis has no key for {code}"))?.to_owned())
 }
 
 fn used(redis: &RedisServer) -> Result<f64> {

@@ -52,7 +52,7 @@ struct Message {
 
 impl Changes {
     pub(super) fn start(engine: &Arc<Engine>, address: Address, pool: Pool) -> Changes {
-        let messages = Arc::new(Groups::new());
+        let messages = Arc::new(Groups::eager());
         engine.spawn(send(Arc::clone(&messages), pool));
         let bulkhead = Bulkhead::new("messages", MESSAGES_MAX, engine);
         Changes { address, engine: Arc::clone(engine), messages, bulkhead }
@@ -92,11 +92,11 @@ impl Notifications for Changes {
 }
 
 async fn send(messages: Arc<Groups<Message>>, pool: Pool) {
-    while let Some(group) = messages.take(MESSAGES_AT_ONCE).await {
+    while let Some(mut group) = messages.take(MESSAGES_AT_ONCE).await {
         let payloads: Vec<String> =
-            group.iter().map(|message| STANDARD_NO_PAD.encode(&message.payload)).collect();
+            group.entries.iter().map(|message| STANDARD_NO_PAD.encode(&message.payload)).collect();
         let sent = pool.query(&NOTIFY, &[&payloads]).await.map(drop);
-        for message in group {
+        for message in group.entries.drain(..) {
             // Nobody may be waiting any more.
             let _ = message.caller.send(sent.clone());
         }

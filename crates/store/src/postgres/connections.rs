@@ -8,7 +8,8 @@ use super::presence::Presence;
 use crate::StoreError;
 use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, QueueMode, RecyclingMethod, Runtime,
+    Timeouts,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -102,6 +103,8 @@ impl Pool {
         let sessions = Deadpool::builder(manager)
             .max_size(sessions_max.max(1))
             .runtime(Runtime::Tokio1)
+            // What a session has planned and read is warm in the one that was used last.
+            .queue_mode(QueueMode::Lifo)
             .timeouts(timeouts)
             .build()
             .map_err(|error| OpenError::Io { error: error.to_string() })?;

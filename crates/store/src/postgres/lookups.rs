@@ -61,7 +61,7 @@ impl Key {
 impl Lookups {
     /// Starts as many statements at a time as the pool has sessions.
     pub(super) fn start(engine: &Arc<Engine>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
-        let questions = Arc::new(Groups::new());
+        let questions = Arc::new(Groups::eager());
         for _ in 0..at_once {
             engine.spawn(work(Arc::clone(&questions), pool.clone(), codes.clone()));
         }
@@ -88,25 +88,25 @@ impl Lookups {
 async fn work(questions: Arc<Groups<Question>>, pool: Pool, codes: Codes) {
     while let Some(mut group) = questions.take(QUESTIONS_AT_ONCE).await {
         // Who has stopped waiting needs no answer.
-        group.retain(|question| !question.caller.is_closed());
-        if group.is_empty() {
+        group.entries.retain(|question| !question.caller.is_closed());
+        if group.entries.is_empty() {
             continue;
         }
         let answers = match pool.lease().await {
             Ok(session) => {
-                let answers = session.within(ask(&session, &group, &codes)).await;
+                let answers = session.within(ask(&session, &group.entries, &codes)).await;
                 session.end::<_, StoreError>(answers)
             }
             Err(error) => Err(error),
         };
         match answers {
             Ok(answers) => {
-                for (question, answer) in group.into_iter().zip(answers) {
+                for (question, answer) in group.entries.drain(..).zip(answers) {
                     let _ = question.caller.send(answer);
                 }
             }
             Err(error) => {
-                for question in group {
+                for question in group.entries.drain(..) {
                     let _ = question.caller.send(Err(error.clone()));
                 }
             }

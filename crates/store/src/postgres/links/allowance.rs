@@ -38,7 +38,7 @@ struct Asked {
 
 impl Allowances {
     pub(super) fn start(engine: &Arc<Engine>, pool: &Pool) -> Allowances {
-        let asked = Arc::new(Groups::new());
+        let asked = Arc::new(Groups::eager());
         engine.spawn(work(Arc::clone(&asked), pool.clone()));
         Allowances { asked, bulkhead: Bulkhead::new("limited clicks", CLICKS_MAX, engine) }
     }
@@ -63,21 +63,21 @@ impl Allowances {
 async fn work(asked: Arc<Groups<Asked>>, pool: Pool) {
     while let Some(mut group) = asked.take(CLICKS_AT_ONCE).await {
         // A click that nobody waits for any more must not be taken.
-        group.retain(|asked| !asked.caller.is_closed());
+        group.entries.retain(|asked| !asked.caller.is_closed());
         let mut clicks: BTreeMap<LinkId, i64> = BTreeMap::new();
-        for asked in &group {
+        for asked in &group.entries {
             *clicks.entry(asked.id).or_default() += 1;
         }
         let taken = attempts(&pool, &clicks).await;
         match taken {
             Ok(mut taken) => {
-                for asked in group {
+                for asked in group.entries.drain(..) {
                     let spent = taken.get_mut(&asked.id).map_or(Spent::Missing, Taken::next);
                     let _ = asked.caller.send(Ok(spent));
                 }
             }
             Err(error) => {
-                for asked in group {
+                for asked in group.entries.drain(..) {
                     let _ = asked.caller.send(Err(error.clone()));
                 }
             }
