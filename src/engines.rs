@@ -8,12 +8,12 @@
 //! | messages between processes | none: it is alone | either of the two |
 //! | log | the journal of the node | `kafka.brokers`: Kafka |
 
-mod behind;
+mod fleet;
+mod journaled_links;
 mod log;
-mod second;
 mod store;
 
-pub(crate) use behind::Behind;
+pub(crate) use fleet::{Fleet, redis_config};
+pub(crate) use journaled_links::JournaledLinks;
 pub(crate) use log::{Pipelines, Recording, kafka_config, retention};
-pub(crate) use second::{Second, redis_config};
 pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};

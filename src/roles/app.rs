@@ -7,11 +7,11 @@
 use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
-use crate::engines::{self, Behind, Pipelines, Recording, Second, Store};
+use crate::engines::{self, Fleet, JournaledLinks, Pipelines, Recording, Store};
 use crate::{first_key, metrics, routes};
 use anyhow::Context;
 use curtail_api::Api;
-use curtail_cache::{CoherentLinks, CoreCache, Layer, Lifetimes, Resolver, SharedCache, Sources};
+use curtail_cache::{CoherentLinks, CoreCache, Lifetimes, Resolver, SharedCache, Sources};
 use curtail_clicks::recorder::Recorder;
 use curtail_clicks::stats::Stats;
 use curtail_redirect::counters::Counters;
@@ -47,18 +47,17 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let Recording { recorders, pipelines } = Recording::start(settings, folder.path(), &store).await?;
 
     let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
-    let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
-    let second = Second::open(settings, &store, &cache).await?;
-    let behind = Behind::open(settings, folder.path(), &store, &second).await?;
+    let fleet = Fleet::open(settings, &store, &cache).await?;
+    let journaled = JournaledLinks::open(settings, folder.path(), &store, &fleet).await?;
     let passwords = Passwords::default();
     let shared = Arc::new(Shared {
         resolver: Resolver::new(Sources {
-            links: behind.links.clone(),
-            layers: layers.clone(),
-            second: second.redis.clone(),
+            links: journaled.links.clone(),
+            cache: cache.clone(),
+            redis: fleet.redis.clone(),
             store_budget: store.budget,
         }),
-        links: behind.links.clone(),
+        links: journaled.links.clone(),
         guesses: Guesses::new(passwords.clone()),
         not_found_url: settings.redirect.not_found_url.clone(),
     });
@@ -66,17 +65,19 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::new(store.rollups.clone()));
     let (api, api_requests) = curtail_api::router(Api {
         secret: store.secret,
-        links: Arc::new(CoherentLinks::new(behind.links.clone(), layers, now).with_others(second.others())),
+        links: Arc::new(
+            CoherentLinks::new(journaled.links.clone(), cache.clone(), now).with_peers(fleet.peers()),
+        ),
         keys: store.keys.clone(),
         rollups: store.rollups.clone(),
         stats: stats.clone(),
-        leaders: second.leaders(stats),
+        leaders: fleet.leaders(stats),
         pipeline: pipelines.watch(),
-        rates: second.rates(),
+        rates: fleet.rates(),
         passwords,
         settings: api_settings(settings),
     });
-    let elsewhere = routes::elsewhere(api, health.clone(), behind.journal.clone());
+    let elsewhere = routes::elsewhere(api, health.clone(), journaled.journal.clone());
 
     let (stop, told) = shutdown();
     let counters: Arc<[Arc<Counters>]> = listeners.iter().map(|_| Arc::default()).collect();
@@ -88,8 +89,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             counters,
             cache,
             shared: shared.clone(),
-            second: second.clone(),
-            journal: behind.journal.clone(),
+            fleet: fleet.clone(),
+            journal: journaled.journal.clone(),
             api: api_requests,
             database: store.watch(),
             clicks: pipelines.watch(),
@@ -106,8 +107,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     stop.now();
     join(cores).await;
     drop(shared);
-    behind.close(settings).await;
-    second.leave().await;
+    journaled.close(settings).await;
+    fleet.leave().await;
     finish(settings, pipelines, store).await;
     Ok(())
 }

@@ -63,7 +63,7 @@ async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
         for node in &all {
             until(|| {
                 let mut record = Vec::new();
-                curtail_cache::Layer::get(
+                curtail_cache::SharedCache::get(
                     &*node.cache,
                     "everywhere",
                     crate::support::node::now(),

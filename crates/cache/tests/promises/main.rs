@@ -2,13 +2,13 @@
 
 mod bus;
 mod faults;
-mod layers;
 mod leaders;
 mod memory;
 mod rates;
+mod redis;
 mod refusals;
 mod resolver;
-mod second;
+mod shared_cache;
 mod strategies;
 mod write_behind;
 mod support {

@@ -1,7 +1,7 @@
 //! What happens on a miss and on a change, with a real store behind it that can be held up.
 
 use crate::support::store::{NOW, create, destination, house};
-use curtail_cache::{CoherentLinks, Held, Layer, Resolution, Resolver};
+use curtail_cache::{CoherentLinks, Held, Resolution, Resolver};
 use curtail_store::Links;
 use futures_util::FutureExt;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ async fn a_question_that_hangs_is_waited_for_once_by_those_who_have_something_ol
 #[tokio::test]
 async fn a_change_reaches_the_caches_though_the_one_who_asked_for_it_has_gone() {
     let house = house(0);
-    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    let links = CoherentLinks::new(house.store.clone(), house.cache.clone(), || NOW);
     let made = links.create(vec![create("changing")]).await.unwrap().remove(0).unwrap();
     drop(links.update(made.link.id, destination("https://example.com/new"), None, NOW));
     house.store.gate.add_permits(1);
@@ -89,7 +89,7 @@ async fn a_change_reaches_the_caches_though_the_one_who_asked_for_it_has_gone() 
 #[tokio::test]
 async fn a_new_link_is_remembered_and_an_import_only_where_its_absence_was() {
     let house = house(0);
-    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    let links = CoherentLinks::new(house.store.clone(), house.cache.clone(), || NOW);
     links.create(vec![create("single")]).await.unwrap();
     house.cache.put_nothing("import7", 0, NOW);
     links.create((0..100).map(|number| create(&format!("import{number}"))).collect()).await.unwrap();

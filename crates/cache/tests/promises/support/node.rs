@@ -2,9 +2,7 @@
 
 use super::store::{Gated, LIFETIMES, create, destination, gated};
 use curtail_cache::redis::{Config, PubSub, Redis};
-use curtail_cache::{
-    Bus, CoherentLinks, Held, Layer, Others, Resolution, Resolver, SharedCache, Sources, Strategy,
-};
+use curtail_cache::{Bus, CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy};
 use curtail_model::{Link, LinkId, Target, Timestamp};
 use curtail_runtime::clock::coarse_millis;
 use curtail_store::{Links, Notifications};
@@ -57,17 +55,16 @@ impl Site {
     /// A node that is on the bus over these.
     pub(crate) async fn node_on(&self, ways: Vec<Arc<dyn Notifications>>) -> Node {
         let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
-        let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
         let redis = Redis::open(self.config.clone()).await.unwrap();
         let bus = (!ways.is_empty()).then(|| Bus::start(ways, cache.clone(), Some(redis.clone()), now));
-        let others = Others { bus: bus.clone(), second: Some(redis.clone()) };
+        let peers = Peers { bus: bus.clone(), redis: Some(redis.clone()) };
         let resolver = Resolver::new(Sources {
             links: self.store.clone(),
-            layers: layers.clone(),
-            second: Some(redis.clone()),
+            cache: cache.clone(),
+            redis: Some(redis.clone()),
             store_budget: Duration::from_secs(5),
         });
-        let links = CoherentLinks::new(self.store.clone(), layers, now).with_others(others);
+        let links = CoherentLinks::new(self.store.clone(), cache.clone(), now).with_peers(peers);
         Node { cache, redis, bus, resolver, links }
     }
 
