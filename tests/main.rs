@@ -33,7 +33,7 @@ mod promises {
     mod hostile;
     mod kills;
     mod lifecycle;
-    mod limits;
+    mod max_clicks;
     mod migration;
     mod neighbours;
     mod overload;
