@@ -5,6 +5,7 @@ mod checks {
     mod architecture;
     mod dependencies;
     mod deploy;
+    mod metrics;
     mod source;
     mod workspace;
 }
