@@ -6,7 +6,7 @@
 //! | before the store | nothing | `cache.strategy = "write-behind"`: a journal of new links |
 //! | second layer, rates, leaders | none, in the process, rollups | `redis.url`: Redis |
 //! | messages between processes | none: it is alone | either of the two |
-//! | log | the journal of the node | `kafka.brokers`: Kafka |
+//! | log | the journal of the node | `kafka.brokers`: Kafka, in builds with the feature `kafka` |
 
 mod fleet;
 mod journaled_links;
@@ -15,5 +15,7 @@ mod store;
 
 pub(crate) use fleet::{Fleet, redis_config};
 pub(crate) use journaled_links::JournaledLinks;
-pub(crate) use log::{Pipelines, Recording, kafka_config, retention};
+#[cfg(feature = "kafka")]
+pub(crate) use log::kafka_config;
+pub(crate) use log::{Pipelines, Recording, retention};
 pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};
