@@ -18,5 +18,6 @@ mod support {
     pub(crate) mod node;
     pub(crate) mod services;
     pub(crate) mod store;
+    pub(crate) mod until;
 }
 mod tls;
