@@ -11,11 +11,12 @@ mod write_behind;
 use crate::bus::hearing::{Hearing, Verdict};
 use crate::bus::message::{Change, Message, Said};
 use crate::entry::Lifetimes;
+use crate::records::packed;
 use crate::redis::{Asked, Config, Lookup, Redis};
 use crate::services::nodes;
 use crate::shared_cache::{Held, SharedCache};
 use crate::strategy::Strategy;
-use curtail_model::{Code, Link, LinkId, RedirectStatus, Target, Timestamp};
+use curtail_model::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -69,25 +70,7 @@ struct Read {
 }
 
 fn record(version: u64) -> Vec<u8> {
-    Target::pack(&Link {
-        id: LinkId::new(1).unwrap(),
-        code: Code::known("code"),
-        url: format!("https://example.com/{version}"),
-        title: None,
-        notes: None,
-        tags: Vec::new(),
-        created_at: START,
-        updated_at: START,
-        version,
-        starts_at: None,
-        expires_at: None,
-        max_clicks: None,
-        redirect_status: RedirectStatus::Found,
-        forward_query: false,
-        password_hash: None,
-        archived: false,
-        expired_url: None,
-    })
+    packed(1, version, &format!("https://example.com/{version}"))
 }
 
 impl World {

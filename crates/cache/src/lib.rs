@@ -20,6 +20,9 @@ mod index;
 #[cfg(test)]
 mod interleavings;
 mod lease;
+#[cfg(test)]
+#[path = "../tests/promises/support/records.rs"]
+mod records;
 pub mod redis;
 mod resolver;
 mod ring;

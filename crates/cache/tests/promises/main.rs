@@ -16,6 +16,7 @@ mod support {
     pub(crate) mod behind;
     pub(crate) mod certificates;
     pub(crate) mod node;
+    pub(crate) mod records;
     pub(crate) mod services;
     pub(crate) mod store;
     pub(crate) mod until;

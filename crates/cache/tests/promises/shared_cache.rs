@@ -1,35 +1,14 @@
 //! What the cache of a process promises, and what it promises together with those of the cores.
 
+use crate::support::records::packed;
 use curtail_cache::{CoreCache, Held, Lifetimes, Lookup, SharedCache};
-use curtail_model::{Code, Link, LinkId, RedirectStatus, Target, Timestamp};
+use curtail_model::Timestamp;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-
-fn packed(number: u64, version: u64, url: &str) -> Vec<u8> {
-    Target::pack(&Link {
-        id: LinkId::new(number).unwrap(),
-        code: Code::known(format!("c{number:05}")),
-        url: url.into(),
-        title: None,
-        notes: None,
-        tags: Vec::new(),
-        created_at: NOW,
-        updated_at: NOW,
-        version,
-        starts_at: None,
-        expires_at: None,
-        max_clicks: None,
-        redirect_status: RedirectStatus::Found,
-        forward_query: false,
-        password_hash: None,
-        archived: false,
-        expired_url: None,
-    })
-}
 
 #[test]
 fn what_is_older_is_refused_and_reading_extends_no_life() {
