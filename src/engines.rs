@@ -6,14 +6,16 @@
 //! | before the store | nothing | `cache.strategy = "write-behind"`: a journal of new links |
 //! | second layer, rates, leaders | none, in the process, rollups | `redis.url`: Redis |
 //! | messages between processes | none: it is alone | either of the two |
-//! | log | the journal of the node | `kafka.brokers`: Kafka |
+//! | log | the journal of the node | `kafka.brokers`: Kafka, in builds with the feature `kafka` |
 
-mod behind;
+mod fleet;
+mod journaled_links;
 mod log;
-mod second;
 mod store;
 
-pub(crate) use behind::Behind;
-pub(crate) use log::{Pipelines, Recording, kafka_config, retention};
-pub(crate) use second::{Second, redis_config};
+pub(crate) use fleet::{Fleet, redis_config};
+pub(crate) use journaled_links::JournaledLinks;
+#[cfg(feature = "kafka")]
+pub(crate) use log::kafka_config;
+pub(crate) use log::{Pipelines, Recording, retention};
 pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};

@@ -10,7 +10,7 @@ mod redirects;
 mod replicas;
 mod shared;
 
-use crate::engines::Second;
+use crate::engines::Fleet;
 use breakers::Breakers;
 use curtail_api::Requests;
 use curtail_cache::{SharedCache, WriteBehind};
@@ -37,7 +37,7 @@ pub(crate) struct Server {
     pub(crate) counters: Arc<[Arc<Counters>]>,
     pub(crate) cache: Arc<SharedCache>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) second: Second,
+    pub(crate) fleet: Fleet,
     pub(crate) journal: Option<WriteBehind>,
     pub(crate) api: Arc<Requests>,
     pub(crate) database: Option<postgres::Watch>,
@@ -46,16 +46,16 @@ pub(crate) struct Server {
 
 /// Gathers what a process counts that serves visitors.
 pub(crate) fn of_server(server: Server) -> Shown {
-    let Server { counters, cache, shared, second, journal, api, database, clicks } = server;
+    let Server { counters, cache, shared, fleet, journal, api, database, clicks } = server;
     let metrics = Metrics::default();
     metrics.register(Box::new(redirects::Redirects { counters, shared: shared.clone() }));
     metrics.register(Box::new(cache::Cache(cache)));
     metrics.register(Box::new(Breakers {
         resolver: Some(shared),
-        redis: second.redis.clone(),
+        redis: fleet.redis.clone(),
         database: database.clone(),
     }));
-    metrics.register(Box::new(shared::SharedWithOthers(second)));
+    metrics.register(Box::new(shared::SharedWithOthers(fleet)));
     metrics.register(Box::new(new_links::NewLinks(journal)));
     metrics.register(Box::new(api::Api(api)));
     metrics.register(Box::new(clicks::Clicks(clicks)));

@@ -5,6 +5,7 @@ mod checks {
     mod architecture;
     mod dependencies;
     mod deploy;
+    mod metrics;
     mod source;
     mod workspace;
 }
@@ -33,7 +34,7 @@ mod promises {
     mod hostile;
     mod kills;
     mod lifecycle;
-    mod limits;
+    mod max_clicks;
     mod migration;
     mod neighbours;
     mod overload;

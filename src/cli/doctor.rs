@@ -5,6 +5,7 @@
 
 mod addresses;
 mod finding;
+#[cfg(feature = "kafka")]
 mod kafka;
 mod machine;
 mod postgres;
@@ -59,6 +60,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn understood(rows: &[Row]) -> Finding {
     let given = rows.iter().filter(|row| row.origin != Origin::Default).count();
     Finding::ok("settings", format!("{given} given and understood, all others have their defaults"))
+}
+
+/// Settings that name Kafka are refused before anything is looked at.
+#[cfg(not(feature = "kafka"))]
+mod kafka {
+    use super::{Finding, Positions, Settings};
+    use tokio::sync::oneshot::Receiver;
+
+    pub(super) async fn look(_: &Settings, _: Receiver<Positions>) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// All checks, side by side, in the order in which they are shown.

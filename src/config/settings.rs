@@ -78,15 +78,21 @@ impl Settings {
             log: Log::read(read),
             shutdown: Shutdown::read(read),
         };
-        settings.check_role(read);
+        settings.check_engines(read);
         settings
     }
 
-    /// A role may need what it shares with others.
-    fn check_role(&self, read: &mut Reader) {
+    /// A role may need what it shares with others, and an engine may not have been built in.
+    fn check_engines(&self, read: &mut Reader) {
         let shared = self.database.url.is_some();
         if self.server.role == Role::Worker && (!shared || self.kafka.brokers.is_empty()) {
             read.contradiction("role", "is worker, which needs database.url and kafka.brokers");
+        }
+        if !self.kafka.brokers.is_empty() && cfg!(not(feature = "kafka")) {
+            read.contradiction(
+                "kafka.brokers",
+                "cannot be used, for this program was built without Kafka: take a released one, or build it with the feature kafka",
+            );
         }
         if !self.kafka.brokers.is_empty() && !shared {
             read.contradiction(

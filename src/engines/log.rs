@@ -1,18 +1,21 @@
-//! The log: a node's own journal, or Kafka where it is set; and who counts.
+//! The log: a node's own journal, or Kafka where it is set (`log/kafka.rs`); and who counts.
+
+#[cfg(feature = "kafka")]
+mod kafka;
+
+#[cfg(feature = "kafka")]
+pub(crate) use kafka::kafka_config;
 
 use super::Store;
-use crate::config::{Role, Settings};
+use crate::config::Settings;
 use curtail_clicks::journal;
-use curtail_clicks::kafka::{self, Backlog, Topic};
-use curtail_clicks::pipeline::{self, Pipeline, Retention, ShipConfig, Status, Watch, WorkConfig};
+use curtail_clicks::pipeline::{self, Pipeline, Retention, Status, Watch};
 use curtail_clicks::recorder::Recorder;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
 const BATCH_CLICKS_MAX: usize = 100_000;
-/// The same for workers, which have no visitors to be small for, and a way to the store that large batches make up for.
-const WORKER_BATCH_CLICKS_MAX: usize = 250_000;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
 const CLICK_BYTES: u64 = 48;
 
@@ -29,8 +32,8 @@ pub(crate) struct Pipelines {
     main: Pipeline,
     /// Counts what nodes have shipped, beside a main one that ships.
     worker: Option<Pipeline>,
-    /// What waits between nodes and workers.
-    backlog: Option<Backlog>,
+    /// Tells how far it is.
+    watch: Watch,
 }
 
 impl Recording {
@@ -40,67 +43,29 @@ impl Recording {
         folder: &Path,
         store: &Store,
     ) -> anyhow::Result<Recording> {
-        let clicks = &settings.clicks;
+        #[cfg(feature = "kafka")]
+        if let Some(config) = kafka_config(settings) {
+            return kafka::ship(settings, folder, store, config).await;
+        }
         let counted = store.rollups.positions().await?;
-        let config = journal::Config {
-            dir: folder.join("journal"),
-            streams: settings.server.threads,
-            segment_bytes: clicks.segment_bytes,
-            bytes_max: clicks.journal_bytes,
-            sync_interval: clicks.sync_interval,
+        let (recorders, reader, keeper) = journal::open(journal_config(settings, folder), &counted)?;
+        let config = pipeline::Config {
+            geo_path: settings.geo.path.clone(),
+            retention: retention(settings),
+            commit_interval: settings.clicks.commit_interval,
+            batch_clicks_max: BATCH_CLICKS_MAX,
+            waiting_clicks_max: waiting_clicks_max(settings),
         };
-        let journal = config.dir.clone();
-        let waiting_clicks_max = clicks.journal_bytes / CLICK_BYTES / 4;
-        let geo_path = settings.geo.path.clone();
-        let Some(kafka) = kafka_config(settings) else {
-            let (recorders, reader, keeper) = journal::open(config, &counted)?;
-            let config = pipeline::Config {
-                geo_path,
-                retention: retention(settings),
-                commit_interval: clicks.commit_interval,
-                batch_clicks_max: BATCH_CLICKS_MAX,
-                waiting_clicks_max,
-            };
-            let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
-            return Ok(Recording { recorders, pipelines: Pipelines { main, worker: None, backlog: None } });
-        };
-        let topic = Topic::find_or_recall(&kafka, &*store.rollups).await?;
-        let (recorders, reader, keeper) = journal::open(config, &counted)?;
-        let config = ShipConfig { geo_path, journal, interval: clicks.commit_interval, waiting_clicks_max };
-        let backlog = Some(Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?);
-        let main = pipeline::ship(config, reader, keeper, kafka, topic)?;
-        let worker = match settings.server.role {
-            Role::All => Some(Pipelines::work(settings, folder, store).await?.main),
-            Role::App | Role::Worker => None,
-        };
-        Ok(Recording { recorders, pipelines: Pipelines { main, worker, backlog } })
+        let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
+        let watch = main.watch();
+        Ok(Recording { recorders, pipelines: Pipelines { main, worker: None, watch } })
     }
 }
 
 impl Pipelines {
-    /// Starts counting what nodes have shipped, together with all other workers.
-    pub(crate) async fn work(settings: &Settings, folder: &Path, store: &Store) -> anyhow::Result<Pipelines> {
-        let kafka =
-            kafka_config(settings).ok_or_else(|| anyhow::anyhow!("kafka.brokers: a worker needs it"))?;
-        let topic = Topic::find(&kafka, &*store.rollups).await?;
-        let config = WorkConfig {
-            folder: folder.to_owned(),
-            retention: retention(settings),
-            commit_interval: settings.clicks.commit_interval,
-            batch_clicks_max: WORKER_BATCH_CLICKS_MAX,
-        };
-        let backlog = Some(Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?);
-        let main = pipeline::work(config, &kafka, topic, store.rollups.clone())?;
-        Ok(Pipelines { main, worker: None, backlog })
-    }
-
     /// What tells how far it is.
     pub(crate) fn watch(&self) -> Watch {
-        let watch = self.main.watch();
-        match &self.backlog {
-            Some(backlog) => watch.beside(backlog.clone()),
-            None => watch,
-        }
+        self.watch.clone()
     }
 
     /// Counts or ships what there is, for as long as the deadline allows. May block.
@@ -114,6 +79,28 @@ impl Pipelines {
     }
 }
 
+#[cfg(not(feature = "kafka"))]
+impl Pipelines {
+    /// A worker has nothing to do without Kafka, which the settings say first.
+    pub(crate) async fn work(_: &Settings, _: &Path, _: &Store) -> anyhow::Result<Pipelines> {
+        anyhow::bail!("role: a worker needs Kafka, which this program was built without")
+    }
+}
+
+fn journal_config(settings: &Settings, folder: &Path) -> journal::Config {
+    journal::Config {
+        dir: folder.join("journal"),
+        streams: settings.server.threads,
+        segment_bytes: settings.clicks.segment_bytes,
+        bytes_max: settings.clicks.journal_bytes,
+        sync_interval: settings.clicks.sync_interval,
+    }
+}
+
+fn waiting_clicks_max(settings: &Settings) -> u64 {
+    settings.clicks.journal_bytes / CLICK_BYTES / 4
+}
+
 /// How long rollups are kept.
 pub(crate) fn retention(settings: &Settings) -> Retention {
     let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -122,11 +109,4 @@ pub(crate) fn retention(settings: &Settings) -> Retention {
         hours_kept_ms: millis(settings.clicks.hour_retention),
         days_kept_ms: settings.clicks.day_retention.map(millis),
     }
-}
-
-/// Kafka, where it is.
-pub(crate) fn kafka_config(settings: &Settings) -> Option<kafka::Config> {
-    let kafka = &settings.kafka;
-    (!kafka.brokers.is_empty())
-        .then(|| kafka::Config { brokers: kafka.brokers.join(","), topic: kafka.topic.clone() })
 }

@@ -3,24 +3,24 @@
 
 use super::encoding::{counter, counters, gauge};
 use super::opaque;
-use crate::engines::Second;
+use crate::engines::Fleet;
 use curtail_cache::BusStatistics;
 use curtail_cache::redis::RedisStatistics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use std::fmt;
 
-pub(super) struct SharedWithOthers(pub(super) Second);
+pub(super) struct SharedWithOthers(pub(super) Fleet);
 
 opaque!(SharedWithOthers);
 
 impl Collector for SharedWithOthers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        if let Some(second) = &self.0.redis {
-            redis(&second.statistics(), &mut encoder)?;
+        if let Some(shared) = &self.0.redis {
+            redis(&shared.statistics(), &mut encoder)?;
         }
-        if let Some(others) = &self.0.bus {
-            bus(&others.statistics(), &mut encoder)?;
+        if let Some(shared) = &self.0.bus {
+            bus(&shared.statistics(), &mut encoder)?;
         }
         Ok(())
     }

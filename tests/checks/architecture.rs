@@ -14,7 +14,7 @@ fn section(title: &str) -> String {
 }
 
 /// A table on crates and libraries: each name in the first column with the cell beside it.
-fn table(header: &str) -> BTreeMap<String, String> {
+pub(super) fn table(header: &str) -> BTreeMap<String, String> {
     let section = section("Crates and their direction");
     let body = section.split_once(header).unwrap_or_else(|| panic!("there is no table {header}")).1;
     let rows = body.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -27,7 +27,7 @@ fn table(header: &str) -> BTreeMap<String, String> {
 }
 
 /// What stands between backticks, packages by their short names.
-fn quoted(text: &str) -> BTreeSet<String> {
+pub(super) fn quoted(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(short).collect()
 }
 

@@ -1,10 +1,11 @@
 //! What the lock file may hold: libraries under licences that allow handing the binary on, from the registry alone.
 //!
-//! The licences that are allowed stand in `deny.toml`, where `cargo deny` reads them too; here no tool is needed.
+//! What is allowed stands in `deny.toml`, where `cargo deny` reads it too; here no tool is needed.
 
-use super::workspace::{read, root};
+use super::architecture::{quoted, table};
+use super::workspace::{read, root, short};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use toml::de::{DeTable, DeValue};
 
@@ -19,14 +20,33 @@ fn packages() -> Vec<Value> {
     all
 }
 
-fn allowed_licences() -> BTreeSet<String> {
+/// Reads one list of `deny.toml`.
+fn rules<T>(section: &str, list: &str, read_one: impl Fn(&DeValue<'_>) -> T) -> Vec<T> {
     let text = read("deny.toml");
     let rules = DeTable::parse(&text).unwrap();
-    let Some(DeValue::Table(licences)) = rules.get_ref().get("licenses").map(|value| value.get_ref()) else {
-        panic!("deny.toml has no [licenses]");
-    };
-    let allowed = licences.get("allow").unwrap().get_ref().as_array().unwrap();
-    allowed.iter().map(|licence| licence.get_ref().as_str().unwrap().to_owned()).collect()
+    let section = rules.get_ref().get(section).and_then(|value| value.get_ref().as_table());
+    let list = section.and_then(|section| section.get(list)).and_then(|value| value.get_ref().as_array());
+    list.expect("deny.toml has this list").iter().map(|value| read_one(value.get_ref())).collect()
+}
+
+fn text(value: &DeValue<'_>) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn allowed_licences() -> BTreeSet<String> {
+    rules("licenses", "allow", text).into_iter().collect()
+}
+
+/// The libraries that `deny.toml` leaves to some, with those of them that are ours.
+fn wrapped() -> BTreeMap<String, BTreeSet<String>> {
+    let rules = rules("bans", "deny", |rule| {
+        let rule = rule.as_table().expect("a rule");
+        let wrappers = rule.get("wrappers").and_then(|value| value.get_ref().as_array())?;
+        let ours =
+            wrappers.iter().map(|name| text(name.get_ref())).filter(|name| name.starts_with("curtail"));
+        Some((text(rule.get("crate")?.get_ref()), ours.map(|name| short(&name)).collect()))
+    });
+    rules.into_iter().flatten().collect()
 }
 
 /// Whether an SPDX expression can be met with the licences that are allowed. `OR` binds less than `AND`.
@@ -85,6 +105,17 @@ fn every_library_comes_from_the_registry_under_a_licence_that_is_allowed() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_library_that_is_left_to_some_is_left_to_those_whom_the_architecture_names() {
+    let wrapped = wrapped();
+    assert!(wrapped.len() > 5, "deny.toml leaves {} libraries to some", wrapped.len());
+    let owners = table("| library | only in |");
+    for (library, ours) in wrapped {
+        let named = owners.get(&library).unwrap_or_else(|| panic!("{library} is not in ARCHITECTURE.md"));
+        assert_eq!(ours, quoted(named), "left: deny.toml on {library}; right: ARCHITECTURE.md");
+    }
 }
 
 #[test]

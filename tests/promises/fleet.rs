@@ -4,7 +4,7 @@
 mod changes;
 mod clicks;
 mod creates;
-mod limits;
+mod max_clicks;
 mod redirects;
 mod staleness;
 mod start;

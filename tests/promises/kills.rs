@@ -1,6 +1,7 @@
 //! `kill -9` under load, again and again: what was answered is there, and counted once.
 
 use crate::support::http::Client;
+use crate::support::run::{Ending, until};
 use crate::support::server::{KEY, Server, random_seed};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -78,14 +79,13 @@ fn one_life(server: Server, clicked: &[Clicked], life: u64, seed: &mut u64) -> (
     let address = server.address;
     std::thread::scope(|scope| {
         let stop = &stop;
+        let _ending = Ending(stop);
         for (number, link) in clicked.iter().enumerate() {
             scope.spawn(move || click(address, number, link, stop));
         }
         let makers: Vec<_> =
             (0..MAKERS).map(|maker| scope.spawn(move || make(address, life, maker, stop))).collect();
-        while answered() < goal {
-            std::thread::yield_now();
-        }
+        until("enough clicks are answered", Duration::from_secs(60), || answered() >= goal);
         let next = server.kill_and_restart();
         stop.store(true, Ordering::Relaxed);
         (next, makers.into_iter().flat_map(|maker| maker.join().unwrap()).collect())

@@ -1,6 +1,7 @@
 //! A store moves from SQLite to PostgreSQL: the real command, beside a real server that goes on, broken off and run again.
 
 use crate::support::http::Client;
+use crate::support::run::Ending;
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::database;
 use serde_json::{Value, json};
@@ -109,74 +110,141 @@ fn tags(server: &Server) -> Value {
     server.api("GET", "/api/v1/tags", None).json()
 }
 
+fn path_of(link: &Value) -> String {
+    format!("/api/v1/links/{}", link["id"].as_str().unwrap())
+}
+
+fn delete(server: &Server, link: &Value) {
+    assert_eq!(server.api("DELETE", &path_of(link), None).status, 204);
+}
+
+/// A link as the API shows it, but for its clicks, which may go on.
+fn shown(server: &Server, link: &Value) -> Value {
+    let mut shown = server.api("GET", &path_of(link), None).json();
+    shown.as_object_mut().unwrap().remove("clicks");
+    shown
+}
+
+/// What is in the store, and what was asked of it so far.
+struct Held {
+    codes: Vec<String>,
+    clicked: Value,
+    clicks: AtomicU64,
+    custom: Value,
+    limited: Value,
+    spent: u64,
+    removed: Value,
+    given_anew: Value,
+    reader: Value,
+    revoked: Value,
+}
+
+impl Held {
+    /// Makes some of everything, and clicks that are counted.
+    fn make(server: &Server, data: &Path) -> Held {
+        let codes = bulk(server, LINKS);
+        let clicked = server.link(&json!({ "url": "https://example.com/clicked", "code": "clicked" }));
+        let custom = server.link(&json!({
+            "url": "https://example.com/ä", "code": "größe/🚀", "tags": ["tag 1", "other"], "title": "A title",
+            "notes": "Notes", "expires_at": "2999-01-01T00:00:00Z", "redirect_status": 301, "forward_query": true,
+        }));
+        let limited =
+            server.link(&json!({ "url": "https://example.com/", "code": "limited", "max_clicks": LIMIT }));
+        let removed = server.link(&json!({ "url": "https://example.com/removed" }));
+        let given_anew = server.link(&json!({ "url": "https://example.com/old", "code": "anew" }));
+        delete(server, &removed);
+        let mut client = server.client();
+        let spent = (0..4).filter(|_| spend(&mut client)).count() as u64;
+        (0..50).for_each(|_| assert_eq!(client.get("/clicked").status, 302));
+        let reader = key(data, &["create", "--name", "reader", "--scopes", "links:read"]);
+        let revoked = key(data, &["create", "--name", "revoked"]);
+        key(data, &["revoke", &revoked["id"].to_string()]);
+        let clicks = AtomicU64::new(50);
+        let held =
+            Held { codes, clicked, clicks, custom, limited, spent, removed, given_anew, reader, revoked };
+        held.is_counted(server, SOON);
+        held
+    }
+
+    /// Waits until all clicks are counted.
+    fn is_counted(&self, server: &Server, limit: Duration) {
+        let (id, clicks) = (self.clicked["id"].as_str().unwrap(), self.clicks.load(Ordering::Relaxed));
+        server.eventually(limit, |server| (server.clicks(id)["total"] == clicks).then_some(()));
+    }
+
+    fn click(&self, server: &Server) {
+        assert_eq!(server.client().get("/clicked").status, 302);
+        self.clicks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes what comes with the last pass only.
+    fn change(&mut self, server: &Server) {
+        delete(server, &self.given_anew);
+        server.link(&json!({ "url": "https://example.com/new", "code": "anew" }));
+        let change = json!({ "title": "Another", "tags": ["other"] });
+        let changed = server.api("PATCH", &path_of(&self.custom), Some(&change));
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        self.codes.extend(bulk(server, 10));
+        self.spent += (0..2).filter(|_| spend(&mut server.client())).count() as u64;
+    }
+
+    /// Everything is there, as it was.
+    fn is_there(&self, server: &Server, links_before: &[Value; 2], tags_before: &Value) {
+        let mut client = server.client();
+        for code in self.codes.iter().step_by(20).chain(&self.codes[LINKS..]) {
+            assert_eq!(client.get(&format!("/{code}+")).status, 200, "/{code}");
+        }
+        assert_eq!(&self.links(server), links_before);
+        assert_eq!(client.get("/anew").header("location"), Some("https://example.com/new"));
+        assert_eq!(&tags(server), tags_before);
+        assert_eq!((status_for(server, &self.reader), status_for(server, &self.revoked)), (200, 401));
+    }
+
+    fn links(&self, server: &Server) -> [Value; 2] {
+        [shown(server, &self.custom), shown(server, &self.limited)]
+    }
+
+    /// The limit goes on where it was, and no code or id is given again.
+    fn goes_on(&mut self, server: &Server) {
+        let mut client = server.client();
+        self.spent += (0..2 * LIMIT).filter(|_| spend(&mut client)).count() as u64;
+        assert_eq!(self.spent, LIMIT);
+        let link = json!({ "url": "https://x.example", "code": self.removed["code"] });
+        let taken = server.api("POST", "/api/v1/links", Some(&link));
+        assert_eq!(taken.status, 409, "{}", taken.text());
+        let all: HashSet<&String> = self.codes.iter().collect();
+        let new = bulk(server, 500);
+        assert!(new.iter().all(|code| !all.contains(code)));
+        assert_eq!(new.iter().collect::<HashSet<_>>().len(), 500);
+    }
+}
+
 #[test]
 fn a_store_moves_while_it_serves_though_the_move_is_killed_and_is_the_same_store_afterwards() {
     let data = tempdir().unwrap();
     let data = data.path();
     let url = database(&format!("moves_{:x}", random_seed()));
     let server = Server::start(data, &[]);
-    let get = |server: &Server, link: &Value| {
-        server.api("GET", &format!("/api/v1/links/{}", link["id"].as_str().unwrap()), None).json()
-    };
-    let delete = |server: &Server, link: &Value| {
-        let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
-        assert_eq!(server.api("DELETE", &path, None).status, 204);
-    };
-
-    // Some of everything, and clicks that are counted.
-    let mut codes = bulk(&server, LINKS);
-    let clicked = server.link(&json!({ "url": "https://example.com/clicked", "code": "clicked" }));
-    let custom = server.link(&json!({
-        "url": "https://example.com/ä", "code": "größe/🚀", "tags": ["tag 1", "other"], "title": "A title", "notes": "Notes",
-        "expires_at": "2999-01-01T00:00:00Z", "redirect_status": 301, "forward_query": true,
-    }));
-    let limited =
-        server.link(&json!({ "url": "https://example.com/", "code": "limited", "max_clicks": LIMIT }));
-    let removed = server.link(&json!({ "url": "https://example.com/removed" }));
-    let given_anew = server.link(&json!({ "url": "https://example.com/old", "code": "anew" }));
-    delete(&server, &removed);
-    let mut client = server.client();
-    let mut spent = (0..4).filter(|_| spend(&mut client)).count() as u64;
-    let clicks = AtomicU64::new(0);
-    for _ in 0..50 {
-        assert_eq!(client.get("/clicked").status, 302);
-        clicks.fetch_add(1, Ordering::Relaxed);
-    }
-    let id = clicked["id"].as_str().unwrap();
-    server.eventually(SOON, |server| (server.clicks(id)["total"] == 50).then_some(()));
-    let (reader, revoked) = (
-        key(data, &["create", "--name", "reader", "--scopes", "links:read"]),
-        key(data, &["create", "--name", "revoked"]),
-    );
-    key(data, &["revoke", &revoked["id"].to_string()]);
+    let mut held = Held::make(&server, data);
     server.terminate();
 
     // From here on clicks stay in the journal, and the move finds them there.
     let server = Server::start(data, &["--set", "clicks.commit_milliseconds=60000"]);
     let stop = AtomicBool::new(false);
-    let changed = std::thread::scope(|scope| {
-        let clicker = scope.spawn(|| click(&server, "/clicked", &clicks, &stop));
+    std::thread::scope(|scope| {
+        let _ending = Ending(&stop);
+        let clicker = scope.spawn(|| click(&server, "/clicked", &held.clicks, &stop));
         pass_killed_in_the_middle(data, &url);
         let (out, said) = pass(data, &url);
         assert!(said.contains("Going on where an earlier pass was broken off"), "{said}");
         assert!(out.contains("To finish") && out.contains("20,004 links"), "{out}");
         assert!(!out.contains("curtail:curtail") && !said.contains("curtail:curtail"), "a password is shown");
         assert!(refused_start(tempdir().unwrap().path(), Some(&url)).contains("migrate-store"));
-
-        // What changes now comes with the last pass.
-        delete(&server, &given_anew);
-        server.link(&json!({ "url": "https://example.com/new", "code": "anew" }));
-        let path = format!("/api/v1/links/{}", custom["id"].as_str().unwrap());
-        let change = json!({ "title": "Another", "tags": ["other"] });
-        let changed = server.api("PATCH", &path, Some(&change));
-        assert_eq!(changed.status, 200, "{}", changed.text());
-        codes.extend(bulk(&server, 10));
-        spent += (0..2).filter(|_| spend(&mut server.client())).count() as u64;
         stop.store(true, Ordering::Relaxed);
         clicker.join().unwrap();
-        changed.json()
     });
-    let (tags_before, limited_before) = (tags(&server), get(&server, &limited));
+    held.change(&server);
+    let (links_before, tags_before) = (held.links(&server), tags(&server));
     server.kill();
     let (out, said) = pass(data, &url);
     assert!(
@@ -186,44 +254,17 @@ fn a_store_moves_while_it_serves_though_the_move_is_killed_and_is_the_same_store
     assert!(refused_start(data, None).contains("has moved to PostgreSQL"));
 
     let server = on_postgres(data, &url);
-    let mut client = server.client();
-    for code in codes.iter().step_by(20).chain(&codes[LINKS..]) {
-        assert_eq!(client.get(&format!("/{code}+")).status, 200, "/{code}");
-    }
-    let without_clicks = |mut link: Value| {
-        link.as_object_mut().unwrap().remove("clicks");
-        link
-    };
-    assert_eq!(without_clicks(get(&server, &custom)), without_clicks(changed));
-    assert_eq!(without_clicks(get(&server, &limited)), without_clicks(limited_before));
-    assert_eq!(client.get("/anew").header("location"), Some("https://example.com/new"));
-    assert_eq!(tags(&server), tags_before);
-    assert_eq!((status_for(&server, &reader), status_for(&server, &revoked)), (200, 401));
-
-    // The limit goes on where it was, and no code or id is given again.
-    spent += (0..2 * LIMIT).filter(|_| spend(&mut client)).count() as u64;
-    assert_eq!(spent, LIMIT);
-    let taken = server.api(
-        "POST",
-        "/api/v1/links",
-        Some(&json!({ "url": "https://x.example", "code": removed["code"] })),
-    );
-    assert_eq!(taken.status, 409, "{}", taken.text());
-    let all: HashSet<&String> = codes.iter().collect();
-    let new = bulk(&server, 500);
-    assert!(new.iter().all(|code| !all.contains(code)));
-    assert_eq!(new.iter().collect::<HashSet<_>>().len(), 500);
-
+    held.is_there(&server, &links_before, &tags_before);
+    held.goes_on(&server);
     // Clicks that were counted before the move, and those that were not, are counted once.
-    assert_eq!(client.get("/clicked").status, 302);
-    let answered = clicks.into_inner() + 1;
-    server.eventually(COUNTED_WITHIN, |server| (server.clicks(id)["total"] == answered).then_some(()));
+    held.click(&server);
+    held.is_counted(&server, COUNTED_WITHIN);
     server.terminate();
     let (code, _, said) = run(migrate(data, &url));
     assert!(code == 1 && said.contains("has been used here since"), "{said}");
     let server = on_postgres(data, &url);
-    assert_eq!(server.client().get("/clicked").status, 302);
-    server.eventually(COUNTED_WITHIN, |server| (server.clicks(id)["total"] == answered + 1).then_some(()));
+    held.click(&server);
+    held.is_counted(&server, COUNTED_WITHIN);
 }
 
 #[test]

@@ -168,10 +168,15 @@ impl Server {
 
     /// What a metric stands at, labels included in its name; the server must have been started with `--admin-listen`.
     pub(crate) fn metric(&self, name: &str) -> u64 {
-        let shown = Client::connect(self.admin.expect("it shows metrics")).get("/metrics").text();
+        let shown = self.shown();
         let line = shown.lines().find(|line| line.split(' ').next() == Some(name));
         line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
             .unwrap_or_else(|| panic!("{name}: {shown}"))
+    }
+
+    /// All its metrics; it must have been started with `--admin-listen`.
+    pub(crate) fn shown(&self) -> String {
+        Client::connect(self.admin.expect("it shows metrics")).get("/metrics").text()
     }
 
     /// The memory that it holds of its own, in bytes: not what it maps from files, such as its journal.

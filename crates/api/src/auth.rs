@@ -6,8 +6,8 @@
 //! bad keys is not looked up for any more, except for keys that were good before: others may share the address.
 
 use crate::keys::hash_key;
-use crate::limits::WINDOW;
 use crate::problem::{Kind, Problem};
+use crate::rate_limits::FAILURES;
 use crate::service::Service;
 use crate::time;
 use axum::extract::{FromRequestParts, Request, State};
@@ -103,7 +103,7 @@ async fn identify(
     let was_good = known.is_some_and(|known| known.caller.is_some());
     if !was_good && peer.is_some_and(|peer| service.rates.has_failed_often(peer)) {
         let problem = Problem::new(Kind::TooManyRequests, "Too many invalid keys came from this address.");
-        return Err(problem.with(RETRY_AFTER, HeaderValue::from(WINDOW.as_secs())));
+        return Err(problem.with(RETRY_AFTER, HeaderValue::from(FAILURES.window.as_secs())));
     }
     let caller = match known.filter(|known| known.asked.elapsed() < BELIEVED_FOR) {
         Some(known) => known.caller,

@@ -14,8 +14,8 @@ mod errors;
 mod keys;
 #[path = "promises/links.rs"]
 mod links;
-#[path = "promises/pages.rs"]
-mod pages;
+#[path = "promises/pagination.rs"]
+mod pagination;
 #[path = "promises/requests.rs"]
 mod requests;
 #[path = "promises/server.rs"]

@@ -82,7 +82,7 @@ impl Bus {
     pub fn start(
         ways: Vec<Arc<dyn Notifications>>,
         cache: Arc<SharedCache>,
-        second: Option<Arc<Redis>>,
+        redis: Option<Arc<Redis>>,
         clock: fn() -> Timestamp,
     ) -> Arc<Bus> {
         cache.renew_lease(Timestamp::from_millis(i64::MIN));
@@ -94,7 +94,7 @@ impl Bus {
         let me =
             getrandom::u64().expect("the system gives random numbers: the store has been opened with some");
         let now = Instant::now();
-        let floor = second.as_ref().map_or(0, |second| second.floor());
+        let floor = redis.as_ref().map_or(0, |redis| redis.floor());
         let desk = Desk {
             me,
             sequence: 0,
@@ -102,7 +102,7 @@ impl Bus {
             queues,
             giving_up: None,
             cache,
-            second,
+            redis,
             floor,
             clock,
             counts: counts.clone(),
@@ -188,7 +188,7 @@ struct Desk {
     /// The floor is being raised, after which these are given up.
     giving_up: Option<(Vec<Node>, JoinHandle<bool>)>,
     cache: Arc<SharedCache>,
-    second: Option<Arc<Redis>>,
+    redis: Option<Arc<Redis>>,
     floor: i64,
     clock: fn() -> Timestamp,
     counts: Arc<Counts>,
@@ -308,13 +308,13 @@ impl Desk {
     async fn beat(&mut self, outbox: &mut mpsc::Receiver<Change>) {
         let now = Instant::now();
         self.give_up(now).await;
-        if let Some(second) = &self.second
-            && second.floor() > self.floor
+        if let Some(redis) = &self.redis
+            && redis.floor() > self.floor
         {
-            self.floor = second.floor();
+            self.floor = redis.floor();
             self.suspect();
         }
-        let settled = self.second.as_ref().is_none_or(|second| second.is_settled(SETTLED_WITHIN, now));
+        let settled = self.redis.as_ref().is_none_or(|redis| redis.is_settled(SETTLED_WITHIN, now));
         self.empty(outbox);
         let beat = self.hearing.beat(self.sequence, settled, now);
         self.send(&beat);
@@ -335,10 +335,10 @@ impl Desk {
         }
         let silent = self.hearing.silent(now);
         if self.giving_up.is_none() && !silent.is_empty() {
-            let second = self.second.clone();
+            let redis = self.redis.clone();
             let raised = tokio::spawn(async move {
-                match second {
-                    Some(second) => second.raise_floor().await,
+                match redis {
+                    Some(redis) => redis.raise_floor().await,
                     None => true,
                 }
             });
@@ -349,8 +349,8 @@ impl Desk {
     async fn leave(mut self, outbox: &mut mpsc::Receiver<Change>) {
         self.empty(outbox);
         let settled = timeout(GOODBYE_PATIENCE, async {
-            while let Some(second) = &self.second
-                && !second.is_settled(Duration::ZERO, Instant::now())
+            while let Some(redis) = &self.redis
+                && !redis.is_settled(Duration::ZERO, Instant::now())
             {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -6,7 +6,7 @@
 
 use crate::bus::Bus;
 use crate::redis::Redis;
-use crate::shared_cache::{Held, Layer};
+use crate::shared_cache::{Held, SharedCache};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
     Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
@@ -18,44 +18,38 @@ use std::sync::Arc;
 /// More new links than this in one call are an import: they would push out what visitors ask for.
 const WRITE_THROUGH_MAX: usize = 64;
 
-/// A store and the caches that must agree with it.
+/// A store and the cache that must agree with it.
 #[derive(Clone)]
 pub struct CoherentLinks {
     links: Arc<dyn Links>,
-    layers: Arc<[Arc<dyn Layer>]>,
-    others: Others,
+    cache: Arc<SharedCache>,
+    peers: Peers,
     clock: fn() -> Timestamp,
 }
 
-/// How the other processes learn of a change; a process that is alone has neither.
+/// How the other processes learn of a change; a process that is alone has none of it.
 #[derive(Clone, Default)]
-pub struct Others {
+pub struct Peers {
     /// Tells them.
     pub bus: Option<Arc<Bus>>,
-    /// What they find.
-    pub second: Option<Arc<Redis>>,
+    /// Where they find what it led to.
+    pub redis: Option<Arc<Redis>>,
 }
 
 impl CoherentLinks {
-    /// `links`, with every change told to `layers`.
-    pub fn new(
-        links: Arc<dyn Links>,
-        layers: Arc<[Arc<dyn Layer>]>,
-        clock: fn() -> Timestamp,
-    ) -> CoherentLinks {
-        CoherentLinks { links, layers, others: Others::default(), clock }
+    /// `links`, with every change told to `cache`.
+    pub fn new(links: Arc<dyn Links>, cache: Arc<SharedCache>, clock: fn() -> Timestamp) -> CoherentLinks {
+        CoherentLinks { links, cache, peers: Peers::default(), clock }
     }
 
-    /// The same with others to tell.
-    pub fn with_others(self, others: Others) -> CoherentLinks {
-        CoherentLinks { others, ..self }
+    /// The same with peers to tell.
+    pub fn with_peers(self, peers: Peers) -> CoherentLinks {
+        CoherentLinks { peers, ..self }
     }
 
     fn remember(&self, link: &Link) -> Vec<u8> {
         let packed = Target::pack(link);
-        for layer in &*self.layers {
-            layer.put(link.code.as_str(), &packed, (self.clock)());
-        }
+        self.cache.put(link.code.as_str(), &packed, (self.clock)());
         packed
     }
 
@@ -66,29 +60,25 @@ impl CoherentLinks {
         let mut record = Vec::new();
         for created in made.iter().flatten().filter(|created| created.when == WhenMade::Now) {
             let (code, version) = (created.link.code.as_str(), created.link.version);
-            let mut asked_for =
-                |layer: &Arc<dyn Layer>| layer.get(code, (self.clock)(), &mut record) != Held::Unknown;
             if few {
                 let packed = self.remember(&created.link);
-                self.others.announce(code, version, Some(&packed));
-                self.others.put_new(code, &packed).await;
+                self.peers.announce(code, version, Some(&packed));
+                self.peers.put_new(code, &packed).await;
             } else {
-                if self.layers.iter().any(&mut asked_for) {
+                if self.cache.get(code, (self.clock)(), &mut record) != Held::Unknown {
                     self.remember(&created.link);
                 }
-                self.others.announce(code, version, None);
+                self.peers.announce(code, version, None);
             }
         }
     }
 
     fn forget(&self, removed: &Link) {
-        for layer in &*self.layers {
-            layer.put_nothing(removed.code.as_str(), removed.version, (self.clock)());
-        }
+        self.cache.put_nothing(removed.code.as_str(), removed.version, (self.clock)());
     }
 }
 
-impl Others {
+impl Peers {
     /// Tells of a change by the bus alone.
     pub(crate) fn announce(&self, code: &str, version: u64, record: Option<&[u8]>) {
         if let Some(bus) = &self.bus {
@@ -99,18 +89,18 @@ impl Others {
     /// Tells of a change: `record` is what it led to, unless the link is gone. The bus first, because that only queues.
     async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
         self.announce(code, version, record);
-        if let Some(second) = &self.second
-            && second.strategy().announces()
+        if let Some(redis) = &self.redis
+            && redis.strategy().announces()
         {
-            second.change(code, version, record.filter(|_| second.strategy().writes_through())).await;
+            redis.change(code, version, record.filter(|_| redis.strategy().writes_through())).await;
         }
     }
 
     async fn put_new(&self, code: &str, record: &[u8]) {
-        if let Some(second) = &self.second
-            && second.strategy().writes_through()
+        if let Some(redis) = &self.redis
+            && redis.strategy().writes_through()
         {
-            second.put_new(code, record).await;
+            redis.put_new(code, record).await;
         }
     }
 }
@@ -148,7 +138,7 @@ impl Links for CoherentLinks {
             let updated = this.links.update(id, change, only_if, now).await?;
             if let Ok(link) = &updated {
                 let packed = this.remember(link);
-                this.others.change(link.code.as_str(), link.version, Some(&packed)).await;
+                this.peers.change(link.code.as_str(), link.version, Some(&packed)).await;
             }
             Ok(updated)
         })
@@ -160,7 +150,7 @@ impl Links for CoherentLinks {
             let removed = this.links.delete(id, only_if).await?;
             if let Ok(link) = &removed {
                 this.forget(link);
-                this.others.change(link.code.as_str(), link.version, None).await;
+                this.peers.change(link.code.as_str(), link.version, None).await;
             }
             Ok(removed)
         })

@@ -17,9 +17,12 @@ mod entry;
 mod flight;
 mod generations;
 mod index;
+#[cfg(test)]
+mod interleavings;
 mod lease;
 #[cfg(test)]
-mod model;
+#[path = "../tests/promises/support/records.rs"]
+mod records;
 pub mod redis;
 mod resolver;
 mod ring;
@@ -32,10 +35,10 @@ mod strategy;
 pub mod write_behind;
 
 pub use bus::{Bus, BusStatistics};
-pub use coherent_links::{CoherentLinks, Others};
+pub use coherent_links::{CoherentLinks, Peers};
 pub use core_cache::{CoreCache, Lookup};
 pub use entry::{Lifetimes, Seconds};
 pub use resolver::{Resolution, Resolver, Sources};
-pub use shared_cache::{Held, Layer, SharedCache, Statistics};
+pub use shared_cache::{Held, SharedCache, Statistics};
 pub use strategy::Strategy;
 pub use write_behind::WriteBehind;

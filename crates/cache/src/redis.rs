@@ -8,9 +8,9 @@
 
 mod address;
 mod debts;
+mod entries;
 mod examining;
 mod keeper;
-mod layer;
 mod layout;
 mod leaderboards;
 mod pubsub;
@@ -20,8 +20,8 @@ mod server;
 mod unwritten;
 mod value;
 
+pub(crate) use entries::{Asked, Lookup};
 pub use examining::{Examination, Node, examine};
-pub(crate) use layer::{Asked, Second};
 pub use leaderboards::Leaderboards;
 pub use pubsub::PubSub;
 pub use rates::RedisRates;
@@ -129,7 +129,7 @@ pub enum OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Away;
 
-/// The second layer of the cache.
+/// L2: the layer of the cache that processes share.
 pub struct Redis {
     config: Config,
     addresses: Addresses,

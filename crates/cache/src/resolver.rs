@@ -2,8 +2,8 @@
 //! remembers the answer.
 
 use crate::flight::Flights;
-use crate::redis::{Asked, Redis, Second};
-use crate::shared_cache::{Held, Layer};
+use crate::redis::{Asked, Lookup, Redis};
+use crate::shared_cache::{Held, SharedCache};
 use curtail_model::Timestamp;
 use curtail_runtime::breaker::{Breaker, Policy, State};
 use curtail_store::{Links, StoreError};
@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 /// Where somebody else is asking the store, L2 is looked at again after each of these, in milliseconds.
 const WAITS: [u64; 4] = [1, 2, 3, 4];
 /// What all that takes with L2, at most, without the store.
-const SECOND_BUDGET: Duration = Duration::from_millis(20);
+const REDIS_BUDGET: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
@@ -37,10 +37,10 @@ pub enum Resolution {
 pub struct Sources {
     /// The store.
     pub links: Arc<dyn Links>,
-    /// What remembers in this process.
-    pub layers: Arc<[Arc<dyn Layer>]>,
+    /// What this process remembers.
+    pub cache: Arc<SharedCache>,
     /// What all processes remember together.
-    pub second: Option<Arc<Redis>>,
+    pub redis: Option<Arc<Redis>>,
     /// How long a request waits for the store if it has something older to answer with; else 250 ms at least.
     pub store_budget: Duration,
 }
@@ -107,11 +107,11 @@ impl Resolver {
     /// How long a request waits that may have something older to give. A store that fails is asked all the same, by leave of its
     /// breaker, and nobody waits for that; nor does anybody wait for a question that hangs, but those who came while it was young.
     fn wait(&self, code: &str) -> Duration {
-        let second = &self.shared.sources.second;
+        let redis = &self.shared.sources.redis;
         let budget = match self.shared.breaker.state() {
             State::Closed => self.budget,
-            State::HalfOpen | State::Open if second.as_ref().is_some_and(|second| second.is_well()) => {
-                SECOND_BUDGET
+            State::HalfOpen | State::Open if redis.as_ref().is_some_and(|redis| redis.is_well()) => {
+                REDIS_BUDGET
             }
             State::HalfOpen | State::Open => Duration::ZERO,
         };
@@ -131,62 +131,56 @@ impl Resolver {
 
 impl Shared {
     async fn ask(self: &Arc<Self>, code: &str, now: Timestamp) -> Resolution {
-        let layers = &self.sources.layers;
-        let mut newest = layers.iter().any(|layer| layer.has_just_changed(code, now));
-        if let Some(second) = &self.sources.second
+        let cache = &self.sources.cache;
+        let mut newest = cache.has_just_changed(code, now);
+        if let Some(redis) = &self.sources.redis
             && !newest
         {
-            match self.look(second, code, now).await {
-                Second::Link { record, refresh } => {
-                    layers.iter().for_each(|layer| {
-                        layer.fill(code, Some(&record), now);
-                    });
+            match self.ask_redis(redis, code, now).await {
+                Lookup::Link { record, refresh } => {
+                    cache.fill(code, Some(&record), now);
                     if refresh {
                         self.refresh(code, now);
                     }
                     return Resolution::Link(record.into());
                 }
-                Second::Nothing => {
-                    layers.iter().for_each(|layer| {
-                        layer.fill(code, None, now);
-                    });
+                Lookup::Nothing => {
+                    cache.fill(code, None, now);
                     return Resolution::Nothing;
                 }
-                Second::Changed { .. } => newest = true,
-                Second::Unknown | Second::Wait | Second::Doubtful | Second::Away => {}
+                Lookup::Changed { .. } => newest = true,
+                Lookup::Unknown | Lookup::Wait | Lookup::Doubtful | Lookup::Away => {}
             }
         }
         self.ask_store(code, newest, now).await
     }
 
     /// Asks L2; while somebody else asks the store, a few times.
-    async fn look(&self, second: &Redis, code: &str, now: Timestamp) -> Second {
-        let hears = self.sources.layers.iter().all(|layer| layer.has_lease(now));
-        let asked = if hears { Asked::Hearing } else { Asked::Deaf };
+    async fn ask_redis(&self, redis: &Redis, code: &str, now: Timestamp) -> Lookup {
+        let asked = if self.sources.cache.has_lease(now) { Asked::Hearing } else { Asked::Deaf };
         let store_takes = Duration::from_micros(self.store_takes.load(Ordering::Relaxed));
-        let mut found = second.look(code, asked, true, store_takes).await;
+        let mut found = redis.look_up(code, asked, true, store_takes).await;
         for wait in WAITS {
-            if found != Second::Wait {
+            if found != Lookup::Wait {
                 break;
             }
             sleep(Duration::from_millis(wait)).await;
-            found = second.look(code, asked, true, store_takes).await;
+            found = redis.look_up(code, asked, true, store_takes).await;
         }
         found
     }
 
     /// Whether whoever asks has an old record already, which may be newer than what is elsewhere.
     fn has_stale(&self, code: &str, now: Timestamp) -> bool {
-        let mut stale = Vec::new();
-        self.sources.layers.iter().any(|layer| layer.get(code, now, &mut stale) == Held::StaleLink)
+        self.sources.cache.get(code, now, &mut Vec::new()) == Held::StaleLink
     }
 
     /// What is known of a code while the store is away, whatever its age; it is not remembered. L2 may have been passed
     /// over because something had just changed, or its entry because this process is deaf.
     async fn last_resort(&self, code: &str) -> Resolution {
-        if let Some(second) = &self.sources.second
-            && let Second::Link { record, .. } =
-                second.look(code, Asked::Hearing, false, Duration::ZERO).await
+        if let Some(redis) = &self.sources.redis
+            && let Lookup::Link { record, .. } =
+                redis.look_up(code, Asked::Hearing, false, Duration::ZERO).await
         {
             return Resolution::Link(record.into());
         }
@@ -256,13 +250,11 @@ impl Shared {
     }
 
     fn remember(&self, code: &str, found: Option<&[u8]>, asked: Instant, now: Timestamp) {
-        for layer in &*self.sources.layers {
-            layer.fill(code, found, now);
-        }
-        if let Some(second) = self.sources.second.clone() {
+        self.sources.cache.fill(code, found, now);
+        if let Some(redis) = self.sources.redis.clone() {
             let (code, found) = (code.to_owned(), found.map(<[u8]>::to_vec));
             // Whoever waits for the answer need not wait for L2 to have it.
-            tokio::spawn(async move { second.fill(&code, found.as_deref(), asked).await });
+            tokio::spawn(async move { redis.fill(&code, found.as_deref(), asked).await });
         }
     }
 

@@ -15,34 +15,7 @@ const SHARDS_MAX: usize = 64;
 /// A shard smaller than this would have too few segments to tell old entries from new ones.
 const SHARD_BYTES_MIN: usize = 256 * 1024;
 
-/// A layer of the cache behind the cores' own: what it promises, whatever it is made of.
-///
-/// - It never holds more than its limit.
-/// - A newer version replaces an older one; an older one is refused.
-/// - What has expired is not given out as fresh, and reading never extends a life.
-pub trait Layer: Send + Sync {
-    /// Looks a code up and copies its packed record into `record`, replacing what is there.
-    fn get(&self, code: &str, now: Timestamp, record: &mut Vec<u8>) -> Held;
-
-    /// Remembers the packed record of a code. Answers whether it was kept; a newer one wins.
-    fn put(&self, code: &str, packed: &[u8], now: Timestamp) -> bool;
-
-    /// Remembers that a code has no link: as of the change `version` that removed it, or 0 when only the absence itself
-    /// is known (which any known link beats).
-    fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool;
-
-    /// Remembers what the store said when it was asked at `asked`: the packed record of a code, or that there is none.
-    /// Refused as by `put`, and when a change may have come in between that nothing here tells of any more.
-    fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool;
-
-    /// Whether something may have changed about a code so lately that a copy of the store need not know.
-    fn has_just_changed(&self, code: &str, now: Timestamp) -> bool;
-
-    /// Whether what it holds may be served unchecked, because whoever fills it hears of all changes.
-    fn has_lease(&self, now: Timestamp) -> bool;
-}
-
-/// What a layer holds for a code.
+/// What it holds for a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
     /// A link, good until this second.
@@ -72,6 +45,10 @@ pub struct Statistics {
 }
 
 /// The process-wide cache.
+///
+/// - It never holds more than its limit.
+/// - A newer version replaces an older one; an older one is refused.
+/// - What has expired is not given out as fresh, and reading never extends a life.
 pub struct SharedCache {
     shards: Box<[Mutex<Shard>]>,
     lifetimes: Lifetimes,
@@ -107,6 +84,48 @@ impl SharedCache {
                 refused: sum.refused + shard.refused,
             }
         })
+    }
+
+    /// Looks a code up and copies its packed record into `record`, replacing what is there.
+    pub fn get(&self, code: &str, now: Timestamp, record: &mut Vec<u8>) -> Held {
+        self.look(hash_of(code.as_bytes()), code.as_bytes(), now, record).0
+    }
+
+    /// Remembers the packed record of a code. Answers whether it was kept; a newer one wins.
+    pub fn put(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
+        self.keep(code, &Known::Link(packed), now)
+    }
+
+    /// Remembers that a code has no link: as of the change `version` that removed it, or 0 when only the absence itself
+    /// is known (which any known link beats).
+    pub fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool {
+        self.keep(code, &Known::Nothing { version }, now)
+    }
+
+    /// Remembers what the store said when it was asked at `asked`: the packed record of a code, or that there is none.
+    /// Refused as by [`SharedCache::put`], and when a change may have come in between that nothing here tells of any more.
+    pub(crate) fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool {
+        let hash = hash_of(code.as_bytes());
+        let known = found.map_or(Known::Nothing { version: 0 }, Known::Link);
+        let times = self.lifetimes.times(&known, hash, asked);
+        let mut shard = lock(self.shard(hash));
+        // Looked at under the lock: see `learn`.
+        let overtaken = self.changes.last(hash) >= asked;
+        let kept = shard.put(hash, code.as_bytes(), &known, times, asked, Reason::Fill { overtaken });
+        drop(shard);
+        self.generations.advance(hash);
+        kept
+    }
+
+    /// Whether something may have changed about a code so lately that a copy of the store need not know.
+    pub(crate) fn has_just_changed(&self, code: &str, now: Timestamp) -> bool {
+        let last = self.changes.last(hash_of(code.as_bytes()));
+        now < last.plus_millis(RECENT_MS)
+    }
+
+    /// Whether what it holds may be served unchecked, because this process hears of all changes.
+    pub(crate) fn has_lease(&self, now: Timestamp) -> bool {
+        self.lease.holds(now)
     }
 
     /// What is known of a code, and whether that is good for as long as the lease holds.
@@ -168,42 +187,6 @@ impl SharedCache {
     #[inline]
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         &self.shards[hash as usize % self.shards.len()]
-    }
-}
-
-impl Layer for SharedCache {
-    fn get(&self, code: &str, now: Timestamp, record: &mut Vec<u8>) -> Held {
-        self.look(hash_of(code.as_bytes()), code.as_bytes(), now, record).0
-    }
-
-    fn put(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
-        self.keep(code, &Known::Link(packed), now)
-    }
-
-    fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool {
-        self.keep(code, &Known::Nothing { version }, now)
-    }
-
-    fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool {
-        let hash = hash_of(code.as_bytes());
-        let known = found.map_or(Known::Nothing { version: 0 }, Known::Link);
-        let times = self.lifetimes.times(&known, hash, asked);
-        let mut shard = lock(self.shard(hash));
-        // Looked at under the lock: see `learn`.
-        let overtaken = self.changes.last(hash) >= asked;
-        let kept = shard.put(hash, code.as_bytes(), &known, times, asked, Reason::Fill { overtaken });
-        drop(shard);
-        self.generations.advance(hash);
-        kept
-    }
-
-    fn has_just_changed(&self, code: &str, now: Timestamp) -> bool {
-        let last = self.changes.last(hash_of(code.as_bytes()));
-        now < last.plus_millis(RECENT_MS)
-    }
-
-    fn has_lease(&self, now: Timestamp) -> bool {
-        self.lease.holds(now)
     }
 }
 

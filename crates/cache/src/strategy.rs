@@ -39,7 +39,7 @@ impl Strategy {
     }
 
     /// Whether L2 gets the record that a change results in.
-    pub const fn writes_through(self) -> bool {
+    pub(crate) const fn writes_through(self) -> bool {
         matches!(self, Strategy::WriteThrough | Strategy::WriteBehind)
     }
 }

@@ -22,7 +22,7 @@ pub use journal::{Contents, OpenError, read_segment};
 pub use record::link_in;
 pub use statistics::Statistics;
 
-use crate::coherent_links::Others;
+use crate::coherent_links::Peers;
 use curtail_model::{Codes, Link, LinkId};
 use curtail_store::{Brought, Deferred, Links, StoreError};
 use journal::{Journal, Old};
@@ -72,7 +72,7 @@ pub struct WriteBehind {
 struct Inner {
     links: Arc<dyn Links>,
     deferred: Arc<dyn Deferred>,
-    others: Others,
+    peers: Peers,
     codes: Codes,
     store: u64,
     budget: u64,
@@ -103,9 +103,9 @@ impl WriteBehind {
         config: Config,
         links: Arc<dyn Links>,
         deferred: Arc<dyn Deferred>,
-        others: Others,
+        peers: Peers,
     ) -> Result<WriteBehind, OpenError> {
-        let this = WriteBehind::start(config, links, deferred, others)?;
+        let this = WriteBehind::start(config, links, deferred, peers)?;
         if let Err(error) = keeper::lease_block(&this.inner).await {
             // New links go straight to the store until there are ids.
             tracing::warn!(%error, "no ids could be leased; trying again");
@@ -124,7 +124,7 @@ impl WriteBehind {
         if journal::is_empty(&config.folder) {
             return Ok(0);
         }
-        let this = WriteBehind::start(config, links, deferred, Others::default())?;
+        let this = WriteBehind::start(config, links, deferred, Peers::default())?;
         let left = this.statistics().waiting;
         while !this.inner.unwritten.is_drained(HANGS_AFTER).await {}
         this.close(HANGS_AFTER).await;
@@ -140,7 +140,7 @@ impl WriteBehind {
         config: Config,
         links: Arc<dyn Links>,
         deferred: Arc<dyn Deferred>,
-        others: Others,
+        peers: Peers,
     ) -> Result<WriteBehind, OpenError> {
         let Config { folder, budget, secret, codes } = config;
         let store = xxh3_64(&secret);
@@ -155,7 +155,7 @@ impl WriteBehind {
         let inner = Arc::new(Inner {
             links,
             deferred,
-            others,
+            peers,
             codes,
             store,
             budget,
@@ -265,8 +265,8 @@ impl Inner {
         match self.deferred.bring(vec![link]).await?.pop() {
             Some(Brought::Now | Brought::Before) => {
                 self.unwritten.forget(id);
-                if let Some(second) = &self.others.second {
-                    second.forget_unwritten(self.store, &[id]).await;
+                if let Some(redis) = &self.peers.redis {
+                    redis.forget_unwritten(self.store, &[id]).await;
                 }
                 Ok(())
             }

@@ -82,7 +82,7 @@ impl Geo {
 
     /// Where the record of a network stands in the database: networks of one place share it. Valid until
     /// [`Geo::refresh`] answers that the file has changed.
-    pub fn record_of(&self, network: IpAddr) -> Option<usize> {
+    pub(crate) fn record_of(&self, network: IpAddr) -> Option<usize> {
         self.reader.lookup(network).ok()?.offset()
     }
 

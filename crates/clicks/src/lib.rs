@@ -15,6 +15,6 @@ pub mod log;
 pub mod pipeline;
 pub mod recorder;
 pub mod rollup;
-pub mod salt;
+mod salt;
 pub mod shipper;
 pub mod stats;

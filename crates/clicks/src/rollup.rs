@@ -52,7 +52,7 @@ const FORMAT: u8 = 1;
 /// How many classes the head can name.
 const CLASSES: usize = 4;
 /// The longest value in bytes; longer ones are cut where they come in.
-pub const VALUE_BYTES_MAX: usize = 255;
+pub(crate) const VALUE_BYTES_MAX: usize = 255;
 
 /// Why bytes are not a rollup that this version can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

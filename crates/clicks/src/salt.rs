@@ -24,15 +24,15 @@ const FILE_BYTES: usize = 64;
 
 /// The salt of one day.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Salt {
+pub(crate) struct Salt {
     /// The UTC day, counted from 1970-01-01.
-    pub day: i64,
+    pub(crate) day: i64,
     key: [u8; 16],
 }
 
 /// The salts of today and tomorrow, shared by all recorders. They ask once a day.
 #[derive(Debug)]
-pub struct Salts {
+pub(crate) struct Salts {
     file: File,
     days: Mutex<Days>,
 }
@@ -44,14 +44,14 @@ struct Days {
 }
 
 /// The UTC day of a point in time.
-pub fn day_of(at: Timestamp) -> i64 {
+pub(crate) fn day_of(at: Timestamp) -> i64 {
     at.millis().div_euclid(Timestamp::DAY)
 }
 
 impl Salt {
     /// Who the visitor is on this day. `user_agent` stands for the user agent, the same number for the same one.
     #[inline]
-    pub fn visitor(&self, address: IpAddr, user_agent: u64) -> u64 {
+    pub(crate) fn visitor(&self, address: IpAddr, user_agent: u64) -> u64 {
         let mut bytes = [0; 24];
         let address = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -65,7 +65,7 @@ impl Salt {
 
 impl Salts {
     /// Opens the file, or makes it. Salts of another day than `now`'s (or its eve's) are replaced, as is a damaged file.
-    pub fn open(path: &Path, now: Timestamp) -> io::Result<Salts> {
+    pub(crate) fn open(path: &Path, now: Timestamp) -> io::Result<Salts> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let mut bytes = Vec::with_capacity(FILE_BYTES);
@@ -83,7 +83,7 @@ impl Salts {
     }
 
     /// Makes sure that the salts are those of this day and the next. The keeper calls it all the time.
-    pub fn turn(&self, now: Timestamp) -> io::Result<()> {
+    pub(crate) fn turn(&self, now: Timestamp) -> io::Result<()> {
         let day = day_of(now);
         let mut days = self.days();
         if day <= days.today.day {
@@ -97,7 +97,7 @@ impl Salts {
 
     /// The salt to use on a day: that day's if it is today or tomorrow, else the one nearest to it. A clock that runs
     /// ahead of the keeper's, or back, does not make a recorder wait or bring an old salt back.
-    pub fn of_day(&self, day: i64) -> Salt {
+    pub(crate) fn of_day(&self, day: i64) -> Salt {
         let days = *self.days();
         if day > days.today.day { Salt { day, key: days.tomorrow } } else { days.today }
     }

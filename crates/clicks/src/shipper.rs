@@ -2,12 +2,10 @@
 //!
 //! A text is classified once per segment that holds it, because segments number their texts; user agents, which cost
 //! the most, are remembered beyond that. All memory is bounded: by the numbers a segment can give, and by
-//! [`AGENTS_MAX`].
+//! `AGENTS_MAX`.
 
 mod agents;
 mod segment;
-
-pub use agents::AGENTS_MAX;
 
 use crate::classify;
 use crate::geo::Geo;

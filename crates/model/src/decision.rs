@@ -24,10 +24,10 @@ pub enum Decision<'a> {
         /// What it is checked against (a PHC string).
         hash: &'a str,
     },
-    /// It leads nowhere.
-    Gone {
+    /// It leads nowhere, not yet or not any more.
+    Inactive {
         /// Why.
-        gone: Gone,
+        why: Inactive,
         /// Where its owner sends visitors instead, if anywhere.
         instead: Option<&'a str>,
     },
@@ -35,9 +35,9 @@ pub enum Decision<'a> {
 
 /// Why a link leads nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub enum Inactive {
     /// It starts later.
-    NotYet,
+    NotStarted,
     /// Its time is over.
     Expired,
     /// It has given all its redirects.
@@ -51,14 +51,14 @@ pub enum Gone {
 pub fn decide<'a>(target: &Target<'a>, now: Timestamp, unlocked: bool) -> Decision<'a> {
     let instead = target.conditions.and_then(|conditions| conditions.expired_url);
     if target.archived {
-        return Decision::Gone { gone: Gone::Archived, instead: None };
+        return Decision::Inactive { why: Inactive::Archived, instead: None };
     }
     if let Some(conditions) = target.conditions {
         if conditions.starts_at.is_some_and(|start| now < start) {
-            return Decision::Gone { gone: Gone::NotYet, instead: None };
+            return Decision::Inactive { why: Inactive::NotStarted, instead: None };
         }
         if conditions.expires_at.is_some_and(|end| now >= end) {
-            return Decision::Gone { gone: Gone::Expired, instead };
+            return Decision::Inactive { why: Inactive::Expired, instead };
         }
         if let Some(hash) = conditions.password_hash
             && !unlocked
@@ -105,14 +105,14 @@ mod tests {
         let end = target(Conditions { expires_at: Some(NOW), expired_url: Some("https://x/"), ..FREE });
         assert_eq!(
             decide(&end, NOW, false),
-            Decision::Gone { gone: Gone::Expired, instead: Some("https://x/") }
+            Decision::Inactive { why: Inactive::Expired, instead: Some("https://x/") }
         );
         assert!(matches!(decide(&end, NOW.plus_millis(-1), false), Decision::Redirect { .. }));
         let start = target(Conditions { starts_at: Some(NOW), ..FREE });
         assert!(matches!(decide(&start, NOW, false), Decision::Redirect { .. }));
         assert!(matches!(
             decide(&start, NOW.plus_millis(-1), false),
-            Decision::Gone { gone: Gone::NotYet, .. }
+            Decision::Inactive { why: Inactive::NotStarted, .. }
         ));
     }
 
@@ -127,6 +127,9 @@ mod tests {
     fn an_archived_link_says_nothing_of_its_destination() {
         let archived =
             Target { archived: true, ..target(Conditions { expired_url: Some("https://x/"), ..FREE }) };
-        assert_eq!(decide(&archived, NOW, true), Decision::Gone { gone: Gone::Archived, instead: None });
+        assert_eq!(
+            decide(&archived, NOW, true),
+            Decision::Inactive { why: Inactive::Archived, instead: None }
+        );
     }
 }

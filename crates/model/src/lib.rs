@@ -23,7 +23,7 @@ pub use bucket::Bucket;
 pub use click::{ClickClass, Dimension};
 pub use code::{Code, CodeError};
 pub use codes::{CodeScheme, Codes};
-pub use decision::{Decision, Gone, decide};
+pub use decision::{Decision, Inactive, decide};
 pub use destination::{Destination, DestinationError};
 pub use id::LinkId;
 pub use link::{Change, Field, Limits, Link, NewLink, RedirectStatus};

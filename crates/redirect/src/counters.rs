@@ -16,7 +16,7 @@ pub enum Outcome {
     /// There is no such link.
     Unknown,
     /// It leads nowhere: not yet, no longer, used up or archived.
-    Gone,
+    Inactive,
     /// A preview.
     Preview,
     /// The store could not be asked.
@@ -35,7 +35,7 @@ impl Outcome {
         Outcome::Spent,
         Outcome::Asked,
         Outcome::Unknown,
-        Outcome::Gone,
+        Outcome::Inactive,
         Outcome::Preview,
         Outcome::Unavailable,
         Outcome::Stale,
@@ -50,7 +50,7 @@ impl Outcome {
             Outcome::Spent => "spent",
             Outcome::Asked => "password_asked",
             Outcome::Unknown => "unknown",
-            Outcome::Gone => "gone",
+            Outcome::Inactive => "inactive",
             Outcome::Preview => "preview",
             Outcome::Unavailable => "unavailable",
             Outcome::Stale => "stale",

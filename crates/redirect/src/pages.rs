@@ -5,7 +5,7 @@
 
 use askama::Template;
 use bytes::Bytes;
-use curtail_model::{Gone, Timestamp, destination};
+use curtail_model::{Inactive, Timestamp, destination};
 use curtail_runtime::clock::http_date;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::LazyLock;
@@ -105,7 +105,7 @@ pub fn not_found() -> Bytes {
 }
 
 /// `404` for a link that starts later, `410` for one whose time is over, with its page.
-pub fn gone(gone: Gone) -> (u16, Bytes) {
+pub fn inactive(why: Inactive) -> (u16, Bytes) {
     static NOT_YET: LazyLock<Bytes> = LazyLock::new(|| {
         message(
             "This link is not open yet",
@@ -134,11 +134,11 @@ pub fn gone(gone: Gone) -> (u16, Bytes) {
             "Ask whoever gave it to you for a new one.",
         )
     });
-    match gone {
-        Gone::NotYet => (404, NOT_YET.clone()),
-        Gone::Expired => (410, EXPIRED.clone()),
-        Gone::UsedUp => (410, USED_UP.clone()),
-        Gone::Archived => (410, ARCHIVED.clone()),
+    match why {
+        Inactive::NotStarted => (404, NOT_YET.clone()),
+        Inactive::Expired => (410, EXPIRED.clone()),
+        Inactive::UsedUp => (410, USED_UP.clone()),
+        Inactive::Archived => (410, ARCHIVED.clone()),
     }
 }
 
@@ -252,7 +252,8 @@ mod tests {
     }
 
     fn every_page() -> Vec<Bytes> {
-        let gone = [Gone::NotYet, Gone::Expired, Gone::UsedUp, Gone::Archived].map(|why| gone(why).1);
+        let inactive_pages = [Inactive::NotStarted, Inactive::Expired, Inactive::UsedUp, Inactive::Archived]
+            .map(|why| inactive(why).1);
         let shown =
             preview(&Preview { destination: Some("https://example.com/a"), title: Some("A"), ..LINK });
         let mut pages = vec![
@@ -264,7 +265,7 @@ mod tests {
             unavailable(),
         ];
         pages.extend([password(false), password(true), preview(&LINK), shown]);
-        pages.extend(gone);
+        pages.extend(inactive_pages);
         pages
     }
 

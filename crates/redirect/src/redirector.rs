@@ -11,7 +11,7 @@ use crate::visit::Visit;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
-use curtail_model::{Decision, Gone, Link, LinkId, Target, Timestamp, code, decide, destination};
+use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
 use curtail_runtime::clock;
 use curtail_store::{Links, Seen, Spent, StoreError};
 use std::cell::RefCell;
@@ -159,7 +159,7 @@ impl Redirector {
                 self.counters.count(Outcome::Asked);
                 Answer::page(200, pages::password(false))
             }
-            Decision::Gone { gone, instead } => self.gone(gone, instead),
+            Decision::Inactive { why, instead } => self.inactive(why, instead),
         }
     }
 
@@ -181,9 +181,8 @@ impl Redirector {
         match within(asked).await {
             Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
-            Ok(Spent::UsedUp) => {
-                self.gone(Gone::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url))
-            }
+            Ok(Spent::UsedUp) => self
+                .inactive(Inactive::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url)),
             Ok(Spent::Missing) => self.unknown(visit),
             Err(error) => self.no_allowance(target.id, &error),
         }
@@ -196,12 +195,12 @@ impl Redirector {
         self.unavailable()
     }
 
-    fn gone(&self, gone: Gone, instead: Option<&str>) -> Answer {
-        self.counters.count(Outcome::Gone);
+    fn inactive(&self, why: Inactive, instead: Option<&str>) -> Answer {
+        self.counters.count(Outcome::Inactive);
         match instead {
             Some(location) => Answer::see(302, location.to_owned()),
             None => {
-                let (status, page) = pages::gone(gone);
+                let (status, page) = pages::inactive(why);
                 Answer::page(status, page)
             }
         }
@@ -235,12 +234,12 @@ impl Redirector {
             Decision::Redirect { .. } => preview_page(&link, Some(&link.url)),
             Decision::Spend { .. } => match within(self.shared.links.peek(link.id)).await {
                 Ok(Spent::Granted { .. } | Spent::Unlimited) => preview_page(&link, Some(&link.url)),
-                Ok(Spent::UsedUp) => self.gone(Gone::UsedUp, None),
+                Ok(Spent::UsedUp) => self.inactive(Inactive::UsedUp, None),
                 Ok(Spent::Missing) => Answer::page(404, pages::not_found()),
                 Err(error) => self.no_allowance(link.id, &error),
             },
             Decision::AskPassword { .. } => preview_page(&link, None),
-            Decision::Gone { gone, .. } => self.gone(gone, None),
+            Decision::Inactive { why, .. } => self.inactive(why, None),
         }
     }
 }

@@ -17,7 +17,6 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use percent_encoding::percent_decode;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -120,12 +119,8 @@ async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Re
     }
     let form = tokio::time::timeout(patience, Limited::new(body, FORM_BYTES_MAX).collect()).await;
     let form = form.map_err(|_| NotAForm::TooSlow)?.map_err(|_| NotAForm::TooLarge)?.to_bytes();
-    let field = form
-        .split(|&byte| byte == b'&')
-        .find_map(|pair| pair.strip_prefix(pages::PASSWORD_FIELD.as_bytes())?.strip_prefix(b"="));
-    let spaced: Vec<u8> =
-        field.unwrap_or_default().iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
-    Ok(percent_decode(&spaced).decode_utf8_lossy().into_owned())
+    let field = form_urlencoded::parse(&form).find(|(name, _)| name == pages::PASSWORD_FIELD);
+    Ok(field.map(|(_, value)| value.into_owned()).unwrap_or_default())
 }
 
 fn refuse(status: u16, core: &Core) -> Response<Body> {

@@ -1,8 +1,9 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries, rates, metrics,
+//! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries, rates, attempts, metrics,
 //! networks, passwords. Knows no links.
 
 pub mod acceptor;
 pub mod admission;
+pub mod attempts;
 pub mod breaker;
 pub mod chance;
 pub mod clock;

@@ -1,7 +1,7 @@
-//! A block of IP addresses, written `10.0.0.0/8`, `2001:db8::/32`, or as a single address.
+//! Blocks of IP addresses: those that are written (`10.0.0.0/8`, `2001:db8::/32`, a single address), and those that one customer has.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// All addresses that share their first `prefix` bits with `first`.
@@ -56,6 +56,15 @@ impl fmt::Display for Network {
     }
 }
 
+/// The addresses that one home or office can choose from are one to who counts what somebody does: IPv4 addresses are given
+/// out one by one, of IPv6 a /64 at least (RFC 6177). An IPv4 address that came mapped into IPv6 counts as itself.
+pub fn customer_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// The first address of the block of this prefix that an address is in; nothing where the address has fewer bits.
 fn first_of(address: IpAddr, prefix: u8) -> Option<IpAddr> {
     let prefix = u32::from(prefix);
@@ -98,6 +107,14 @@ mod tests {
         }
         let meant = "10.1.2.3/8".parse::<Network>().unwrap_err();
         assert_eq!(meant.to_string(), "has bits set after its prefix: the network is 10.0.0.0/8");
+    }
+
+    #[test]
+    fn what_one_customer_can_choose_from_is_one() {
+        let customer = |address: &str| customer_of(address.parse().unwrap()).to_string();
+        assert_eq!(customer("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(customer("192.0.2.1"), "192.0.2.1");
+        assert_eq!(customer("::ffff:192.0.2.1"), "192.0.2.1");
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Inner {
 
     /// A link that another process has acknowledged, if the store does not have it yet.
     async fn elsewhere(&self, id: LinkId) -> Option<Link> {
-        let bytes = self.others.second.as_ref()?.unwritten(self.store, id).await?;
+        let bytes = self.peers.redis.as_ref()?.unwritten(self.store, id).await?;
         match record::unframe(&bytes, record::seed_of(self.store)) {
             Framed::Record { payload, .. } => link_in(payload, &self.codes).filter(|link| link.id == id),
             Framed::CutOff | Framed::Other => None,

@@ -49,13 +49,13 @@ pub(super) async fn bring(this: Arc<Inner>) {
 /// Others need not be told where links wait, and those who asked too early that they are there now.
 async fn tell(this: &Inner, brought: &[Next]) {
     let ids: Vec<LinkId> = brought.iter().map(|next| next.link.id).collect();
-    if let Some(second) = &this.others.second
+    if let Some(redis) = &this.peers.redis
         && !ids.is_empty()
     {
-        second.forget_unwritten(this.store, &ids).await;
+        redis.forget_unwritten(this.store, &ids).await;
     }
     for next in brought.iter().filter(|next| next.since.elapsed() > LATE) {
-        this.others.announce(next.link.code.as_str(), next.link.version, Some(&Target::pack(&next.link)));
+        this.peers.announce(next.link.code.as_str(), next.link.version, Some(&Target::pack(&next.link)));
     }
 }
 
@@ -134,32 +134,32 @@ impl Inner {
 }
 
 /// Leaves a new link for other processes to find; what does not arrive at once is tried again.
-pub(super) async fn leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) {
-    if !try_to_leave(this, second, id, payload).await {
+pub(super) async fn leave(this: &Inner, redis: &Redis, id: LinkId, payload: &[u8]) {
+    if !try_to_leave(this, redis, id, payload).await {
         this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
     }
 }
 
-async fn try_to_leave(this: &Inner, second: &Redis, id: LinkId, payload: &[u8]) -> bool {
+async fn try_to_leave(this: &Inner, redis: &Redis, id: LinkId, payload: &[u8]) -> bool {
     let mut bytes = Vec::new();
     record::frame(payload, record::seed_of(this.store), &mut bytes);
-    let arrived = second.put_unwritten(this.store, id, &bytes).await;
+    let arrived = redis.put_unwritten(this.store, id, &bytes).await;
     if !this.unwritten.contains(id) {
         // It was brought meanwhile, by who did not find it there.
-        second.forget_unwritten(this.store, &[id]).await;
+        redis.forget_unwritten(this.store, &[id]).await;
     }
     arrived
 }
 
 /// Leaves what Redis did not take, until it has arrived or the store has it, for ever.
 pub(super) async fn leave_what_was_not(this: Arc<Inner>) {
-    let Some(second) = this.others.second.clone() else { return };
+    let Some(redis) = this.peers.redis.clone() else { return };
     let next = || this.unleft.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     loop {
         sleep(PAUSE).await;
         while let Some(id) = next() {
             let Some(link) = this.unwritten.get(id) else { continue };
-            if !try_to_leave(&this, &second, id, &record::link(&link)).await {
+            if !try_to_leave(&this, &redis, id, &record::link(&link)).await {
                 this.unleft.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
                 break;
             }

@@ -43,8 +43,8 @@ impl Inner {
         let kept = entries.clone();
         self.journal.write(|tell| Order::Links { links: entries, tell }).await?;
         self.counts.acknowledged.fetch_add(links.len() as u64, Ordering::Relaxed);
-        if let Some(second) = &self.others.second {
-            let left = kept.iter().map(|entry| keeper::leave(self, second, entry.id, &entry.payload));
+        if let Some(redis) = &self.peers.redis {
+            let left = kept.iter().map(|entry| keeper::leave(self, redis, entry.id, &entry.payload));
             futures_util::future::join_all(left).await;
         }
         Ok(Ok(links.into_iter().map(|link| Created { link, when: WhenMade::Now }).collect()))

@@ -1,7 +1,8 @@
 //! What one node changes, all see: by the bus, and without it.
 
-use crate::support::node::{Site, until};
+use crate::support::node::{Site, now};
 use crate::support::services::nodes;
+use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_servers::RedisServer;
 use curtail_store::{Answer, Notice, Notifications};
@@ -51,7 +52,8 @@ async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
     assert_eq!(all[2].visit("everywhere").await, None);
     let link = all[0].make("everywhere").await;
     for node in &all[1..] {
-        until(|| node.bus.as_ref().unwrap().statistics().heard == 1).await;
+        until("a node has heard of the link", async || node.bus.as_ref().unwrap().statistics().heard == 1)
+            .await;
     }
     for node in &all {
         node.learns("everywhere").await;
@@ -61,14 +63,9 @@ async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
         let url = format!("https://example.com/{round}");
         all[round % 3].change(link.id, &url).await;
         for node in &all {
-            until(|| {
+            until("a node has the change", async || {
                 let mut record = Vec::new();
-                curtail_cache::Layer::get(
-                    &*node.cache,
-                    "everywhere",
-                    crate::support::node::now(),
-                    &mut record,
-                );
+                node.cache.get("everywhere", now(), &mut record);
                 record.ends_with(url.as_bytes())
             })
             .await;
@@ -78,9 +75,7 @@ async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
     assert_eq!(site.asked(), asked + 50);
     all[1].delete(link.id).await;
     for node in &all {
-        while node.visit("everywhere").await.is_some() {
-            tokio::task::yield_now().await;
-        }
+        until("the removal is seen", async || node.visit("everywhere").await.is_none()).await;
     }
 }
 
@@ -107,10 +102,8 @@ async fn a_node_that_cannot_hear_believes_nothing_that_is_old_and_says_so() {
     wire.cut.store(true, Ordering::SeqCst);
     writer.change(link.id, "https://example.com/new").await;
     // Nothing arrives any more; what makes it look again is that it hears nothing.
-    while reader.visit("cut-off").await.as_deref() != Some("https://example.com/new") {
-        tokio::task::yield_now().await;
-    }
-    until(|| !reader.bus.as_ref().unwrap().statistics().hearing).await;
+    reader.leads_to("cut-off", "https://example.com/new").await;
+    until("the reader is deaf", async || !reader.bus.as_ref().unwrap().statistics().hearing).await;
     assert!(reader.bus.as_ref().unwrap().statistics().deafened > 0, "it is told that it was deaf");
     wire.cut.store(false, Ordering::SeqCst);
     reader.hears(2).await;
@@ -131,10 +124,8 @@ async fn a_lost_message_is_noticed_by_the_next_beat() {
     let holes = reader.bus.as_ref().unwrap().statistics().holes;
     wire.drops_changes.store(true, Ordering::SeqCst);
     writer.change(link.id, "https://example.com/new").await;
-    until(|| reader.bus.as_ref().unwrap().statistics().holes > holes).await;
-    while reader.visit("lossy").await.as_deref() != Some("https://example.com/new") {
-        tokio::task::yield_now().await;
-    }
+    until("the hole is noticed", async || reader.bus.as_ref().unwrap().statistics().holes > holes).await;
+    reader.leads_to("lossy", "https://example.com/new").await;
     assert!(reader.bus.as_ref().unwrap().statistics().hearing, "beats arrive, so it is not deaf");
 }
 
@@ -151,7 +142,8 @@ async fn what_one_way_loses_another_one_carries() {
     one.cut.store(true, Ordering::SeqCst);
     let heard = reader.bus.as_ref().unwrap().statistics();
     writer.change(link.id, "https://example.com/new").await;
-    until(|| reader.bus.as_ref().unwrap().statistics().heard > heard.heard).await;
+    until("the change is heard", async || reader.bus.as_ref().unwrap().statistics().heard > heard.heard)
+        .await;
     let asked = site.asked();
     assert_eq!(reader.visit("twice").await.as_deref(), Some("https://example.com/new"));
     assert_eq!(site.asked(), asked, "the message brought the record");
@@ -171,7 +163,7 @@ async fn a_change_that_redis_refuses_takes_the_lease_from_all_until_it_has_arriv
     reader.hears(2).await;
     server.hang();
     writer.change(link.id, "https://example.com/new").await;
-    until(|| !reader.bus.as_ref().unwrap().statistics().hearing).await;
+    until("the reader is deaf", async || !reader.bus.as_ref().unwrap().statistics().hearing).await;
     server.go_on();
     reader.hears(2).await;
     assert_eq!(writer.redis.statistics().debts, 0);
@@ -191,7 +183,7 @@ async fn who_leaves_is_not_missed_and_who_dies_is_given_up_with_the_floor_raised
     one.hears(2).await;
     dying.hears(2).await;
     stump.cut.store(true, Ordering::SeqCst);
-    until(|| one.bus.as_ref().unwrap().statistics().given_up == 1).await;
+    until("the silent node is given up", async || one.bus.as_ref().unwrap().statistics().given_up == 1).await;
     one.hears(1).await;
     let client = redis::Client::open(site.config.nodes[0].as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

@@ -1,6 +1,7 @@
 //! Redis is killed, hung and emptied, and redirects go on.
 
-use crate::support::node::{Site, until};
+use crate::support::node::Site;
+use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_runtime::breaker::State;
 use curtail_servers::RedisServer;
@@ -26,15 +27,17 @@ async fn redirects_go_on_while_redis_is_dead_and_it_is_used_again_when_it_is_bac
         assert!(reader.visit(&format!("link{number}")).await.is_some());
         assert_eq!(reader.visit(&format!("unknown{number}")).await, None);
     }
-    until(|| !node.redis.statistics().connected).await;
+    until("the connection is gone", async || !node.redis.statistics().connected).await;
     server.start_again();
-    until(|| node.redis.statistics().connected).await;
+    until("there is a connection", async || node.redis.statistics().connected).await;
     let before = node.redis.statistics();
     let mut number = 0;
-    while node.redis.statistics().misses == before.misses {
+    until("Redis is asked again", async || {
         assert_eq!(node.visit(&format!("still-unknown{number}")).await, None);
         number += 1;
-    }
+        node.redis.statistics().misses > before.misses
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -54,10 +57,12 @@ async fn a_redis_that_hangs_costs_a_few_questions_their_budget_and_the_others_no
     assert!(after.breaker_opened > before.breaker_opened);
     server.go_on();
     let mut number = 0;
-    while node.redis.statistics().breaker != State::Closed || !node.redis.statistics().connected {
+    until("Redis is trusted again", async || {
         assert_eq!(node.visit(&format!("back{number}")).await, None);
         number += 1;
-    }
+        node.redis.statistics().breaker == State::Closed && node.redis.statistics().connected
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -71,7 +76,7 @@ async fn what_changed_while_redis_was_away_arrives_when_it_is_back() {
     writer.change(link.id, "https://example.com/new").await;
     assert_eq!(writer.redis.statistics().debts, 1, "it is owed");
     server.go_on();
-    until(|| writer.redis.statistics().debts == 0).await;
+    until("nothing is owed", async || writer.redis.statistics().debts == 0).await;
     let fresh = site.lonely_node().await;
     assert_eq!(fresh.visit("changing").await.as_deref(), Some("https://example.com/new"));
 }
@@ -84,7 +89,7 @@ async fn a_redis_that_comes_back_as_another_one_is_not_believed() {
     node.make("old").await;
     server.kill();
     server.start_again();
-    until(|| node.redis.statistics().connected).await;
+    until("there is a connection", async || node.redis.statistics().connected).await;
     // What an old copy would bring with it: the identity of the server that it was copied from.
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

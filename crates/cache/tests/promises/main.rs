@@ -2,13 +2,13 @@
 
 mod bus;
 mod faults;
-mod layers;
 mod leaders;
 mod memory;
 mod rates;
+mod redis;
 mod refusals;
 mod resolver;
-mod second;
+mod shared_cache;
 mod strategies;
 mod write_behind;
 mod support {
@@ -16,7 +16,9 @@ mod support {
     pub(crate) mod behind;
     pub(crate) mod certificates;
     pub(crate) mod node;
+    pub(crate) mod records;
     pub(crate) mod services;
     pub(crate) mod store;
+    pub(crate) mod until;
 }
 mod tls;

@@ -1,7 +1,8 @@
 //! A Redis that cannot be used as it is configured stops the start, with what to do.
 
-use crate::support::node::{config, until};
+use crate::support::node::config;
 use crate::support::services::nodes;
+use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_cache::redis::{OpenError, Redis};
 use curtail_servers::RedisServer;
@@ -50,5 +51,5 @@ async fn a_server_that_is_not_there_is_waited_for() {
     let redis = Redis::open(config(vec![server.url()], Strategy::CacheAside)).await.unwrap();
     assert!(!redis.statistics().connected);
     server.start_again();
-    until(|| redis.statistics().connected).await;
+    until("there is a connection", async || redis.statistics().connected).await;
 }

@@ -1,7 +1,8 @@
 //! What happens on a miss and on a change, with a real store behind it that can be held up.
 
 use crate::support::store::{NOW, create, destination, house};
-use curtail_cache::{CoherentLinks, Held, Layer, Resolution, Resolver};
+use crate::support::until::until;
+use curtail_cache::{CoherentLinks, Held, Resolution, Resolver};
 use curtail_store::Links;
 use futures_util::FutureExt;
 use std::sync::Arc;
@@ -19,9 +20,7 @@ async fn however_many_miss_at_once_the_store_is_asked_once() {
             tokio::spawn(async move { resolver.resolve("popular", NOW).await })
         })
         .collect();
-    while house.store.asked.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the store is asked", async || house.store.asked.load(Ordering::SeqCst) > 0).await;
     house.store.gate.add_permits(1);
     for waiter in waiting {
         assert!(matches!(waiter.await.unwrap(), Resolution::Link(_)));
@@ -44,9 +43,10 @@ async fn a_store_that_hangs_costs_a_bounded_time_and_its_late_answer_is_still_re
     assert_eq!(resolver.failures(), 1);
     house.store.gate.add_permits(1);
     let mut record = Vec::new();
-    while house.cache.get("late", NOW, &mut record) == Held::Unknown {
-        tokio::task::yield_now().await;
-    }
+    until("the late answer is remembered", async || {
+        house.cache.get("late", NOW, &mut record) != Held::Unknown
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -64,32 +64,31 @@ async fn a_question_that_hangs_is_waited_for_once_by_those_who_have_something_ol
     }
     assert_eq!(house.store.asked.load(Ordering::SeqCst), 2, "it is still one question");
     house.store.gate.add_permits(1);
-    while !matches!(resolver.resolve("warm", later).await, Resolution::Link(_)) {
-        tokio::task::yield_now().await;
-    }
+    until("the store answers again", async || {
+        matches!(resolver.resolve("warm", later).await, Resolution::Link(_))
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_change_reaches_the_caches_though_the_one_who_asked_for_it_has_gone() {
     let house = house(0);
-    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    let links = CoherentLinks::new(house.store.clone(), house.cache.clone(), || NOW);
     let made = links.create(vec![create("changing")]).await.unwrap().remove(0).unwrap();
     drop(links.update(made.link.id, destination("https://example.com/new"), None, NOW));
     house.store.gate.add_permits(1);
     let mut record = Vec::new();
-    loop {
+    until("the cache has the change", async || {
         house.cache.get("changing", NOW, &mut record);
-        if record.ends_with(b"/new") {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+        record.ends_with(b"/new")
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_new_link_is_remembered_and_an_import_only_where_its_absence_was() {
     let house = house(0);
-    let links = CoherentLinks::new(house.store.clone(), house.layers.clone(), || NOW);
+    let links = CoherentLinks::new(house.store.clone(), house.cache.clone(), || NOW);
     links.create(vec![create("single")]).await.unwrap();
     house.cache.put_nothing("import7", 0, NOW);
     links.create((0..100).map(|number| create(&format!("import{number}"))).collect()).await.unwrap();

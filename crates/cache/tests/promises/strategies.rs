@@ -1,8 +1,9 @@
 //! What each strategy promises, and what it does not.
 
 use crate::support::behind;
-use crate::support::node::{Site, until};
+use crate::support::node::Site;
 use crate::support::services::nodes;
+use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_store::Seen;
 
@@ -72,7 +73,7 @@ async fn write_behind_makes_links_and_answers_them_on_every_node_while_the_store
         assert_eq!(node.visit(link.code.as_str()).await.as_deref(), Some("https://example.com/behind"));
     }
     site.way.open();
-    until(|| writer.behind.statistics().waiting == 0).await;
+    until("no link waits", async || writer.behind.statistics().waiting == 0).await;
     assert_eq!(site.store.links.get(link.id, Seen::NEWEST).await.unwrap(), Some(link));
 }
 
@@ -91,5 +92,8 @@ async fn ttl_only_sees_a_change_when_the_lives_of_entries_are_over_and_not_befor
     );
     assert_eq!(writer.redis.statistics().debts, 0);
     assert_eq!(reader.visit("slow").await.as_deref(), Some("https://example.com/"), "others are not told");
-    while site.lonely_node().await.visit("slow").await.as_deref() != Some("https://example.com/new") {}
+    until("the life of the entry is over", async || {
+        site.lonely_node().await.visit("slow").await.as_deref() == Some("https://example.com/new")
+    })
+    .await;
 }

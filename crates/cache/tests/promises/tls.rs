@@ -27,9 +27,7 @@ async fn a_redis_that_proves_its_name_is_used_for_links_and_messages() {
     site.has_in_redis("private").await;
     other.learns("private").await;
     one.change(link.id, "https://example.com/new").await;
-    while other.visit("private").await.as_deref() != Some("https://example.com/new") {
-        tokio::task::yield_now().await;
-    }
+    other.leads_to("private", "https://example.com/new").await;
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 //! closed.
 
 use crate::support::behind::{Behind, Site, plain};
-use crate::support::node::{now, until};
+use crate::support::node::now;
 use crate::support::store::create;
+use crate::support::until::until;
 use curtail_model::{Change, Field, LinkId};
 use curtail_store::{Idempotency, Links, Seen, StoreError, WhenMade};
 use std::collections::HashSet;
@@ -35,7 +36,7 @@ async fn an_acknowledged_link_is_in_the_store_once_though_its_process_ends_anywh
         site.way.open();
     }
     let node = site.node().await;
-    until(|| node.behind.statistics().waiting == 0).await;
+    until("no link waits", async || node.behind.statistics().waiting == 0).await;
     for link in &made {
         assert_eq!(site.store.links.get(link.id, Seen::NEWEST).await.unwrap().as_ref(), Some(link));
     }
@@ -72,7 +73,7 @@ async fn a_link_that_waits_is_found_changed_and_removed_on_every_node() {
     }
     assert_eq!(one.behind.statistics().waiting, 8, "their places are still behind");
     site.way.open();
-    until(|| one.behind.statistics().waiting == 0).await;
+    until("no link waits", async || one.behind.statistics().waiting == 0).await;
     let status = one.behind.statistics();
     assert_eq!((status.written, status.repeated, status.refused), (4, 1, 0), "three were brought by name");
     let found = one.links.get(changed_elsewhere.id, Seen::ANYTHING).await.unwrap();
@@ -127,7 +128,7 @@ async fn without_room_creates_are_refused_and_there_is_room_again_when_the_store
     let status = node.behind.statistics();
     assert!(status.bytes <= status.budget && status.waiting > 50, "{status:?}");
     site.way.open();
-    until(|| node.behind.statistics().waiting == 0).await;
+    until("no link waits", async || node.behind.statistics().waiting == 0).await;
     assert_eq!(node.behind.statistics().bytes, 0);
     node.make("https://example.com/again").await;
     assert_eq!(site.files(".links").len(), 1, "files of what was written are removed");
@@ -162,7 +163,7 @@ async fn damage_costs_the_link_it_is_in_is_said_and_kept_and_nothing_else_is_los
     fs::write(&path, bytes).unwrap();
     site.way.open();
     let node = site.node().await;
-    until(|| node.behind.statistics().waiting == 0).await;
+    until("no link waits", async || node.behind.statistics().waiting == 0).await;
     assert!(node.behind.statistics().damaged > 0);
     for (number, link) in links.iter().enumerate() {
         let found = site.store.links.get(link.id, Seen::NEWEST).await.unwrap();

@@ -35,7 +35,7 @@ pub enum Clicked {
 
 impl Click {
     /// The minute that a time lies in; times that no clock shows count as the first or the last.
-    pub fn minute_of(at: Timestamp) -> u32 {
+    pub(crate) fn minute_of(at: Timestamp) -> u32 {
         let minute = at.millis().div_euclid(Timestamp::MINUTE);
         u32::try_from(minute.max(0)).unwrap_or(u32::MAX)
     }

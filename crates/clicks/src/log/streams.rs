@@ -13,9 +13,9 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bits of a node's number.
-pub const NODE_BITS: u32 = 40;
+pub(crate) const NODE_BITS: u32 = 40;
 /// So many cores of a node can record.
-pub const CORES_MAX: usize = 1 << CORE_BITS;
+pub(crate) const CORES_MAX: usize = 1 << CORE_BITS;
 /// So many partitions can be told apart.
 pub const PARTITIONS_MAX: u16 = 1 << PARTITION_BITS;
 
@@ -54,7 +54,7 @@ pub fn offset(partition: u16, topic: &str) -> u64 {
 }
 
 /// Whether it is the stream of a node's core, as the journal and records name it.
-pub const fn is_of_core(stream: u64) -> bool {
+pub(crate) const fn is_of_core(stream: u64) -> bool {
     stream >> PARTITION_SHIFT == 0
 }
 

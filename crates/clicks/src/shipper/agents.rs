@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// So many user agents are remembered, at most 512 bytes each; real traffic has a few thousand. When there are more,
 /// all are forgotten: reading one again costs microseconds.
-pub const AGENTS_MAX: usize = 8_192;
+const AGENTS_MAX: usize = 8_192;
 
 /// User agents and what they say.
 #[derive(Default)]

@@ -1,11 +1,11 @@
 //! A journal that was copied is counted once, though two nodes count what is in it.
 
-use crate::log::{config, record};
+use crate::log::config;
 use crate::memory::{Memory, Mood};
-use crate::pipeline::{counted, settings, until};
+use crate::pipeline::{counted, record_all, settings, until};
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Pipeline};
-use curtail_clicks::recorder::{Recorded, Recorder};
+use curtail_clicks::recorder::Recorder;
 use curtail_store::Rollups;
 use std::fs;
 use std::path::Path;
@@ -19,14 +19,6 @@ fn start(folder: &Path, store: &Arc<Memory>, recorded: u64) -> (Vec<Recorder>, P
     record_all(&mut recorders, 0..recorded);
     let rollups = Arc::clone(store) as Arc<dyn Rollups>;
     (recorders, pipeline::start(settings(), reader, keeper, rollups).unwrap())
-}
-
-fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
-    for number in numbers {
-        while record(&mut recorders[number as usize % 2], number) != Recorded::Kept {
-            std::thread::yield_now();
-        }
-    }
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -35,10 +35,13 @@ fn start(folder: &Path, store: &Arc<Memory>, settings: Config) -> (Vec<Recorder>
     (recorders, pipeline::start(settings, reader, keeper, rollups).unwrap())
 }
 
-fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
+/// Records these clicks, waiting for room in the journal where there is none.
+pub(crate) fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
+    let deadline = Instant::now() + SOON;
     for number in numbers {
         let stream = number as usize % recorders.len();
         while record(&mut recorders[stream], number) != Recorded::Kept {
+            assert!(Instant::now() < deadline, "within {SOON:?} there was no room for click {number}");
             std::thread::yield_now();
         }
     }

@@ -6,7 +6,7 @@ use super::store::{LIFETIMES, create};
 use curtail_cache::redis::{Config as RedisConfig, Redis};
 use curtail_cache::write_behind::{Config, OpenError};
 use curtail_cache::{
-    CoherentLinks, Held, Layer, Others, Resolution, Resolver, SharedCache, Sources, Strategy, WriteBehind,
+    CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy, WriteBehind,
 };
 use curtail_model::{Alphabet, CodeScheme, Link};
 use curtail_runtime::clock::coarse_millis;
@@ -131,21 +131,20 @@ impl Site {
 
 impl Behind {
     pub(crate) async fn open(site: &Site, folder: PathBuf) -> Result<Behind, OpenError> {
-        let second = Redis::open(site.redis.clone()).await.unwrap();
-        let others = Others { bus: None, second: Some(second.clone()) };
+        let redis = Redis::open(site.redis.clone()).await.unwrap();
+        let peers = Peers { bus: None, redis: Some(redis.clone()) };
         let (secret, codes) = (site.store.secret, site.store.codes.clone());
         let config = Config { folder, budget: site.budget, secret, codes };
         let links = site.store.links.clone();
-        let behind = WriteBehind::open(config, links, site.way.clone(), others.clone()).await?;
+        let behind = WriteBehind::open(config, links, site.way.clone(), peers.clone()).await?;
         let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
-        let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
         let resolver = Resolver::new(Sources {
             links: Arc::new(behind.clone()),
-            layers: layers.clone(),
-            second: Some(second),
+            cache: cache.clone(),
+            redis: Some(redis),
             store_budget: Duration::from_secs(5),
         });
-        let links = CoherentLinks::new(Arc::new(behind.clone()), layers, now).with_others(others);
+        let links = CoherentLinks::new(Arc::new(behind.clone()), cache.clone(), now).with_peers(peers);
         Ok(Behind { behind, links, cache, resolver })
     }
 

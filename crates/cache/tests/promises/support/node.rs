@@ -1,10 +1,9 @@
 //! Nodes of an installation: each with its own memory, all with one store, one Redis and one bus.
 
 use super::store::{Gated, LIFETIMES, create, destination, gated};
+use super::until::until;
 use curtail_cache::redis::{Config, PubSub, Redis};
-use curtail_cache::{
-    Bus, CoherentLinks, Held, Layer, Others, Resolution, Resolver, SharedCache, Sources, Strategy,
-};
+use curtail_cache::{Bus, CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy};
 use curtail_model::{Link, LinkId, Target, Timestamp};
 use curtail_runtime::clock::coarse_millis;
 use curtail_store::{Links, Notifications};
@@ -57,17 +56,16 @@ impl Site {
     /// A node that is on the bus over these.
     pub(crate) async fn node_on(&self, ways: Vec<Arc<dyn Notifications>>) -> Node {
         let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
-        let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
         let redis = Redis::open(self.config.clone()).await.unwrap();
         let bus = (!ways.is_empty()).then(|| Bus::start(ways, cache.clone(), Some(redis.clone()), now));
-        let others = Others { bus: bus.clone(), second: Some(redis.clone()) };
+        let peers = Peers { bus: bus.clone(), redis: Some(redis.clone()) };
         let resolver = Resolver::new(Sources {
             links: self.store.clone(),
-            layers: layers.clone(),
-            second: Some(redis.clone()),
+            cache: cache.clone(),
+            redis: Some(redis.clone()),
             store_budget: Duration::from_secs(5),
         });
-        let links = CoherentLinks::new(self.store.clone(), layers, now).with_others(others);
+        let links = CoherentLinks::new(self.store.clone(), cache.clone(), now).with_peers(peers);
         Node { cache, redis, bus, resolver, links }
     }
 
@@ -84,13 +82,12 @@ impl Site {
 
     /// Waits until Redis has what the store said of a code: that is written behind the answer.
     pub(crate) async fn has_in_redis(&self, code: &str) {
-        loop {
+        until("Redis has the answer", async || {
             let fresh = self.lonely_node().await;
             assert!(fresh.visit(code).await.is_some());
-            if fresh.redis.statistics().hits == 1 {
-                return;
-            }
-        }
+            fresh.redis.statistics().hits == 1
+        })
+        .await;
     }
 
     /// How often the store was asked what a code leads to.
@@ -103,7 +100,8 @@ impl Node {
     /// Waits until it hears `nodes`, itself included.
     pub(crate) async fn hears(&self, nodes: usize) {
         let bus = self.bus.as_ref().expect("it is on the bus");
-        until(|| bus.statistics().hearing && bus.statistics().nodes == nodes).await;
+        until("it hears all nodes", async || bus.statistics().hearing && bus.statistics().nodes == nodes)
+            .await;
     }
 
     pub(crate) async fn make(&self, code: &str) -> Link {
@@ -136,9 +134,16 @@ impl Node {
 
     /// Visits until it remembers. What is asked for in the moment of a change is answered, and not remembered.
     pub(crate) async fn learns(&self, code: &str) {
-        while !self.remembers(code) {
+        until("it remembers the link", async || {
             assert!(self.visit(code).await.is_some());
-        }
+            self.remembers(code)
+        })
+        .await;
+    }
+
+    /// Waits until visitors are sent there.
+    pub(crate) async fn leads_to(&self, code: &str, url: &str) {
+        until("the change is seen", async || self.visit(code).await.as_deref() == Some(url)).await;
     }
 
     /// Whether it remembers anything of a code that it may serve.
@@ -149,12 +154,4 @@ impl Node {
 
 pub(crate) fn location(record: &[u8]) -> String {
     Target::unpack(record).expect("a record").location.to_owned()
-}
-
-/// Waits for something to become true.
-pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
-    let mut look = tokio::time::interval(Duration::from_millis(1));
-    while !is_so() {
-        look.tick().await;
-    }
 }

@@ -1,6 +1,6 @@
 //! A real store that can be held up, and what is needed to make and change links.
 
-use curtail_cache::{Layer, Lifetimes, SharedCache, Sources};
+use curtail_cache::{Lifetimes, SharedCache, Sources};
 use curtail_model::{
     Alphabet, Change, Code, CodeScheme, Destination, Field, Link, LinkId, NewLink, RedirectStatus, Timestamp,
 };
@@ -89,7 +89,6 @@ impl Links for Gated {
 pub(crate) struct House {
     pub(crate) store: Arc<Gated>,
     pub(crate) cache: Arc<SharedCache>,
-    pub(crate) layers: Arc<[Arc<dyn Layer>]>,
     _folder: TempDir,
 }
 
@@ -97,8 +96,8 @@ impl House {
     pub(crate) fn sources(&self) -> Sources {
         Sources {
             links: self.store.clone(),
-            layers: self.layers.clone(),
-            second: None,
+            cache: self.cache.clone(),
+            redis: None,
             store_budget: Sources::EMBEDDED_BUDGET,
         }
     }
@@ -107,8 +106,7 @@ impl House {
 pub(crate) fn house(passes: usize) -> House {
     let (store, folder) = gated(passes);
     let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
-    let layers: Arc<[Arc<dyn Layer>]> = Arc::new([cache.clone() as Arc<dyn Layer>]);
-    House { store, cache, layers, _folder: folder }
+    House { store, cache, _folder: folder }
 }
 
 /// A store that lets so many questions pass.

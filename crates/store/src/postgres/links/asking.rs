@@ -194,7 +194,7 @@ impl Before {
         match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
             Some(Decision::Redirect { .. }) => true,
             Some(Decision::Spend { .. }) => matches!(self.left.get(&link.id), Some(Spent::Granted { .. })),
-            Some(Decision::AskPassword { .. } | Decision::Gone { .. }) | None => false,
+            Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
         }
     }
 }

@@ -201,7 +201,7 @@ fn leads_on(book: &LinkBook, link: &Link, now: Timestamp) -> Result<bool, StoreE
         Some(Decision::Spend { .. }) => {
             matches!(allowance::peek(&book.connection, &book.codes, link.id)?, Spent::Granted { .. })
         }
-        Some(Decision::AskPassword { .. } | Decision::Gone { .. }) | None => false,
+        Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Limits of clicks hold exactly, however many ask at once and whatever dies.
 
 use crate::support::http::Client;
+use crate::support::run::{Ending, until};
 use crate::support::server::Server;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,15 +71,14 @@ fn kills_do_not_give_a_limited_link_more_clicks_than_it_has() {
     for _ in 0..3 {
         let stop = AtomicBool::new(false);
         server = std::thread::scope(|scope| {
+            let _ending = Ending(&stop);
             let askers: Vec<_> = (0..8)
                 .map(|_| {
                     let (address, given, stop) = (server.address, &given, &stop);
                     scope.spawn(move || ask_until_killed(address, given, stop))
                 })
                 .collect();
-            while given.load(Ordering::Relaxed) < 300 {
-                std::thread::yield_now();
-            }
+            until("enough is given", Duration::from_secs(60), || given.load(Ordering::Relaxed) >= 300);
             let next = server.kill_and_restart();
             stop.store(true, Ordering::Relaxed);
             askers.into_iter().for_each(|asker| asker.join().unwrap());

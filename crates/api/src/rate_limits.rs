@@ -5,25 +5,23 @@
 //! `RateLimit-Policy` and `RateLimit` as draft-ietf-httpapi-ratelimit-headers-10 has them (`q` requests in `w` seconds;
 //! `r` remain, all are back in `t` seconds), and by `Retry-After` when they must wait.
 
+use curtail_runtime::attempts::{Attempts, Limit};
+use curtail_runtime::network::customer_of;
 use curtail_runtime::rates::Rates;
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Attempts with bad keys that an address may make in one [`WINDOW`].
-const FAILURES_MAX: u32 = 100;
+/// Attempts with bad keys that an address may make.
+pub(crate) const FAILURES: Limit = Limit { attempts: 100, window: Duration::from_secs(10) };
 
-/// How long failed attempts are counted together.
-pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-
-/// Keys and addresses that are remembered at once; those that have long been quiet go first.
+/// Keys that are remembered at once; those that have long been quiet go first.
 const REMEMBERED_MAX: usize = 65_536;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -35,14 +33,7 @@ type Limiter = RateLimiter<u64, DefaultKeyedStateStore<u64>, DefaultClock, State
 pub(crate) struct RateLimits {
     requests: Option<(NonZeroU32, Limiter)>,
     shared: Option<Arc<dyn Rates>>,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
-}
-
-/// The failed attempts of one address in one window.
-#[derive(Clone, Copy)]
-struct Failures {
-    since: Instant,
-    count: u32,
+    failures: Attempts<IpAddr>,
 }
 
 /// What a request has cost its key.
@@ -64,7 +55,7 @@ impl RateLimits {
             requests: requests
                 .map(|rate| (rate, RateLimiter::hashmap(Quota::per_second(rate)).with_middleware())),
             shared,
-            failures: Mutex::default(),
+            failures: Attempts::new(FAILURES),
         }
     }
 
@@ -89,26 +80,13 @@ impl RateLimits {
 
     /// Notes an attempt with a bad key.
     pub(crate) fn has_failed(&self, peer: IpAddr) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= REMEMBERED_MAX {
-            failures.retain(|_, failed| failed.since.elapsed() < WINDOW);
-        }
-        if failures.len() >= REMEMBERED_MAX {
-            failures.clear();
-        }
-        let fresh = Failures { since: Instant::now(), count: 0 };
-        let failed = failures.entry(network(peer)).or_insert(fresh);
-        if failed.since.elapsed() >= WINDOW {
-            *failed = fresh;
-        }
-        failed.count = failed.count.saturating_add(1);
+        // One that comes on top has been refused before, or is a stranger's while too many are remembered.
+        let _ = self.failures.attempt(customer_of(peer), Instant::now());
     }
 
     /// Whether an address has made too many attempts with bad keys.
     pub(crate) fn has_failed_often(&self, peer: IpAddr) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = failures.get(&network(peer));
-        failed.is_some_and(|failed| failed.count >= FAILURES_MAX && failed.since.elapsed() < WINDOW)
+        self.failures.are_used_up(&customer_of(peer), Instant::now())
     }
 }
 
@@ -123,16 +101,5 @@ impl RequestSpent {
         if !self.allowed {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-    }
-}
-
-/// IPv6 addresses are given out by the /64: each of them is one visitor's to choose from.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(v4) => v4.into(),
-            None => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        },
     }
 }

@@ -1,6 +1,6 @@
 //! What stands before the store: nothing, or with `cache.strategy = "write-behind"` a journal of new links.
 
-use super::{Second, Store};
+use super::{Fleet, Store};
 use crate::config::Settings;
 use anyhow::bail;
 use curtail_cache::write_behind::Config;
@@ -14,20 +14,20 @@ const FOLDER: &str = "new-links";
 
 /// The store as the process sees it.
 #[derive(Clone)]
-pub(crate) struct Behind {
+pub(crate) struct JournaledLinks {
     pub(crate) links: Arc<dyn Links>,
     pub(crate) journal: Option<WriteBehind>,
 }
 
-impl Behind {
+impl JournaledLinks {
     /// Opens the journal where the strategy wants one. What an earlier process left in it is brought to the store whatever
     /// the strategy is now.
     pub(crate) async fn open(
         settings: &Settings,
         folder: &Path,
         store: &Store,
-        second: &Second,
-    ) -> anyhow::Result<Behind> {
+        fleet: &Fleet,
+    ) -> anyhow::Result<JournaledLinks> {
         let folder = folder.join(FOLDER);
         let links = store.links.clone();
         let Some((deferred, codes)) = store.deferred.clone() else {
@@ -38,7 +38,7 @@ impl Behind {
                     folder.display()
                 );
             }
-            return Ok(Behind { links, journal: None });
+            return Ok(JournaledLinks { links, journal: None });
         };
         let config =
             Config { folder, budget: settings.cache.write_behind_bytes, secret: store.secret, codes };
@@ -47,10 +47,10 @@ impl Behind {
             if written > 0 {
                 tracing::info!(written, "links that an earlier process had acknowledged are written");
             }
-            return Ok(Behind { links, journal: None });
+            return Ok(JournaledLinks { links, journal: None });
         }
-        let journal = WriteBehind::open(config, links, deferred, second.others()).await?;
-        Ok(Behind { links: Arc::new(journal.clone()), journal: Some(journal) })
+        let journal = WriteBehind::open(config, links, deferred, fleet.peers()).await?;
+        Ok(JournaledLinks { links: Arc::new(journal.clone()), journal: Some(journal) })
     }
 
     /// Brings what waits to the store, as far as there is time.

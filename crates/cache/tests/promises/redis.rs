@@ -1,7 +1,8 @@
 //! What one process has learnt, the next one knows: L2, on a single Redis and on a cluster.
 
-use crate::support::node::{Node, Site, until};
+use crate::support::node::{Node, Site};
 use crate::support::services::nodes;
+use crate::support::until::until;
 use curtail_cache::Strategy;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,11 +79,11 @@ async fn who_waits_for_one_that_died_asks_the_store_itself() {
         let dying = dying.clone();
         tokio::spawn(async move { dying.visit("orphaned").await })
     };
-    until(|| site.asked() == 1).await;
+    until("the store is asked", async || site.asked() == 1).await;
     asks.abort();
     // The question of the first hangs on; the second does not wait for it longer than for the store.
     let visit = tokio::spawn(async move { waiting.visit("orphaned").await });
-    until(|| site.store.asked.load(Ordering::SeqCst) == 2).await;
+    until("the store is asked again", async || site.store.asked.load(Ordering::SeqCst) == 2).await;
     site.store.gate.add_permits(2);
     assert!(visit.await.unwrap().is_some());
 }
@@ -92,13 +93,10 @@ async fn that_there_is_no_link_is_known_to_all_and_forgotten_when_there_is_one()
     let site = Site::new(nodes("CURTAIL_TEST_REDIS"), Strategy::CacheAside);
     let (one, other) = (site.lonely_node().await, site.lonely_node().await);
     assert_eq!(one.visit("later").await, None);
-    until(|| one.redis.statistics().misses > 0).await;
+    until("Redis has answered", async || one.redis.statistics().misses > 0).await;
     assert_eq!(other.visit("later").await, None);
     one.make("later").await;
     assert!(one.visit("later").await.is_some(), "who made it sees it at once");
-    let mut third = site.lonely_node().await;
     // Redis believes it for a second.
-    while third.visit("later").await.is_none() {
-        third = site.lonely_node().await;
-    }
+    until("the others find it", async || site.lonely_node().await.visit("later").await.is_some()).await;
 }

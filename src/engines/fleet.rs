@@ -5,25 +5,25 @@ use super::Store;
 use crate::clock::now;
 use crate::config::Settings;
 use curtail_cache::redis::{self, Leaderboards, PubSub, Redis, RedisRates};
-use curtail_cache::{Bus, Others, SharedCache};
+use curtail_cache::{Bus, Peers, SharedCache};
 use curtail_runtime::rates::Rates;
 use curtail_store::{Leaders, Notifications};
 use std::sync::Arc;
 
 /// What this process shares with others; one that is alone has none of it.
 #[derive(Clone)]
-pub(crate) struct Second {
+pub(crate) struct Fleet {
     pub(crate) redis: Option<Arc<Redis>>,
     pub(crate) bus: Option<Arc<Bus>>,
 }
 
-impl Second {
+impl Fleet {
     /// Connects. A Redis that does not answer is waited for in the background: redirects do without it.
     pub(crate) async fn open(
         settings: &Settings,
         store: &Store,
         cache: &Arc<SharedCache>,
-    ) -> anyhow::Result<Second> {
+    ) -> anyhow::Result<Fleet> {
         let mut ways: Vec<Arc<dyn Notifications>> = store.notifications.iter().cloned().collect();
         let redis = match redis_config(settings, &store.secret) {
             None => None,
@@ -35,12 +35,12 @@ impl Second {
         let strategy = settings.cache.strategy;
         let told = strategy.announces() && !ways.is_empty();
         let bus = told.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
-        Ok(Second { redis, bus })
+        Ok(Fleet { redis, bus })
     }
 
     /// How changes made here reach the others.
-    pub(crate) fn others(&self) -> Others {
-        Others { bus: self.bus.clone(), second: self.redis.clone() }
+    pub(crate) fn peers(&self) -> Peers {
+        Peers { bus: self.bus.clone(), redis: self.redis.clone() }
     }
 
     /// Rates that hold over all processes.

@@ -6,16 +6,17 @@
 //! own cache, tells Redis and sends; the message arrives, or is lost and the next beat shows the hole. Each interleaving
 //! of these steps is played on a code of its own. At its end nothing old may be left that anybody would believe.
 
-mod behind;
+mod write_behind;
 
 use crate::bus::hearing::{Hearing, Verdict};
 use crate::bus::message::{Change, Message, Said};
 use crate::entry::Lifetimes;
-use crate::redis::{Asked, Config, Redis, Second};
+use crate::records::packed;
+use crate::redis::{Asked, Config, Lookup, Redis};
 use crate::services::nodes;
-use crate::shared_cache::{Held, Layer, SharedCache};
+use crate::shared_cache::{Held, SharedCache};
 use crate::strategy::Strategy;
-use curtail_model::{Code, Link, LinkId, RedirectStatus, Target, Timestamp};
+use curtail_model::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -69,25 +70,7 @@ struct Read {
 }
 
 fn record(version: u64) -> Vec<u8> {
-    Target::pack(&Link {
-        id: LinkId::new(1).unwrap(),
-        code: Code::known("code"),
-        url: format!("https://example.com/{version}"),
-        title: None,
-        notes: None,
-        tags: Vec::new(),
-        created_at: START,
-        updated_at: START,
-        version,
-        starts_at: None,
-        expires_at: None,
-        max_clicks: None,
-        redirect_status: RedirectStatus::Found,
-        forward_query: false,
-        password_hash: None,
-        archived: false,
-        expired_url: None,
-    })
+    packed(1, version, &format!("https://example.com/{version}"))
 }
 
 impl World {
@@ -128,8 +111,8 @@ impl World {
                 read.newest = self.cache_of(reader).has_just_changed(&self.code, self.now);
             }
             1 if !read.newest => {
-                let second = self.redis.look(&self.code, Asked::Hearing, false, Duration::ZERO).await;
-                if let Second::Link { record, .. } = second {
+                let lookup = self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await;
+                if let Lookup::Link { record, .. } = lookup {
                     read.in_redis = Some(record);
                 }
             }
@@ -197,11 +180,11 @@ impl World {
                 return Some(format!("{name} still serves what was"));
             }
         }
-        match self.redis.look(&self.code, Asked::Hearing, false, Duration::ZERO).await {
-            Second::Link { record: found, .. } if found != record(2) => {
+        match self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await {
+            Lookup::Link { record: found, .. } if found != record(2) => {
                 Some("Redis still has what was".into())
             }
-            Second::Away => Some("Redis did not answer".into()),
+            Lookup::Away => Some("Redis did not answer".into()),
             _ => None,
         }
     }

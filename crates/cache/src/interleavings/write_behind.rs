@@ -3,8 +3,8 @@
 //! link being brought.
 
 use super::{LIFETIMES, START, open, record, shuffled};
-use crate::redis::{Asked, Redis, Second};
-use crate::shared_cache::{Held, Layer, SharedCache};
+use crate::redis::{Asked, Lookup, Redis};
+use crate::shared_cache::{Held, SharedCache};
 use crate::strategy::Strategy;
 use curtail_model::{LinkId, Timestamp};
 use std::sync::Arc;
@@ -161,9 +161,9 @@ impl World {
                 read.after_acknowledgement = self.acknowledged;
             }
             1 if !read.newest => {
-                let second = self.redis.look(&self.code, Asked::Hearing, false, Duration::ZERO).await;
-                read.done = matches!(second, Second::Link { .. } | Second::Nothing);
-                if let Second::Link { record: found, .. } = second {
+                let lookup = self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await;
+                read.done = matches!(lookup, Lookup::Link { .. } | Lookup::Nothing);
+                if let Lookup::Link { record: found, .. } = lookup {
                     read.found = if found == record(2) { 2 } else { 1 };
                 }
             }
@@ -219,9 +219,9 @@ impl World {
                 return Some("a node still serves what was");
             }
         }
-        match self.redis.look(&self.code, Asked::Hearing, false, Duration::ZERO).await {
-            Second::Link { record: found, .. } if found != record(newest) => Some("Redis still has what was"),
-            Second::Away => Some("Redis did not answer"),
+        match self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await {
+            Lookup::Link { record: found, .. } if found != record(newest) => Some("Redis still has what was"),
+            Lookup::Away => Some("Redis did not answer"),
             _ => self.wrong,
         }
     }

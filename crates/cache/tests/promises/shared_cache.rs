@@ -1,7 +1,8 @@
-//! What every layer of the cache promises, and what the layers promise together.
+//! What the cache of a process promises, and what it promises together with those of the cores.
 
-use curtail_cache::{CoreCache, Held, Layer, Lifetimes, Lookup, SharedCache};
-use curtail_model::{Code, Link, LinkId, RedirectStatus, Target, Timestamp};
+use crate::support::records::packed;
+use curtail_cache::{CoreCache, Held, Lifetimes, Lookup, SharedCache};
+use curtail_model::Timestamp;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,63 +10,37 @@ use std::sync::Arc;
 const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-fn packed(number: u64, version: u64, url: &str) -> Vec<u8> {
-    Target::pack(&Link {
-        id: LinkId::new(number).unwrap(),
-        code: Code::known(format!("c{number:05}")),
-        url: url.into(),
-        title: None,
-        notes: None,
-        tags: Vec::new(),
-        created_at: NOW,
-        updated_at: NOW,
-        version,
-        starts_at: None,
-        expires_at: None,
-        max_clicks: None,
-        redirect_status: RedirectStatus::Found,
-        forward_query: false,
-        password_hash: None,
-        archived: false,
-        expired_url: None,
-    })
-}
-
-/// The suite: called for each kind of layer.
-fn a_layer_keeps_its_promises(layer: &dyn Layer) {
+#[test]
+fn what_is_older_is_refused_and_reading_extends_no_life() {
+    let cache = SharedCache::new(16 << 20, LIFETIMES);
     let mut record = Vec::new();
     let late = |seconds: i64| NOW.plus_millis(seconds * Timestamp::SECOND);
-    assert_eq!(layer.get("a", NOW, &mut record), Held::Unknown);
+    assert_eq!(cache.get("a", NOW, &mut record), Held::Unknown);
 
-    assert!(layer.put("a", &packed(1, 5, "https://example.com/5"), NOW));
-    assert!(!layer.put("a", &packed(1, 4, "https://example.com/4"), NOW), "an older version is refused");
-    assert!(!layer.put_nothing("a", 0, NOW), "a store that was read before the link was made is refused");
-    assert!(matches!(layer.get("a", NOW, &mut record), Held::Link { .. }));
+    assert!(cache.put("a", &packed(1, 5, "https://example.com/5"), NOW));
+    assert!(!cache.put("a", &packed(1, 4, "https://example.com/4"), NOW), "an older version is refused");
+    assert!(!cache.put_nothing("a", 0, NOW), "a store that was read before the link was made is refused");
+    assert!(matches!(cache.get("a", NOW, &mut record), Held::Link { .. }));
     assert_eq!(record, packed(1, 5, "https://example.com/5"));
 
-    assert!(layer.put("a", &packed(1, 6, "https://example.com/6"), NOW), "a newer version replaces");
-    assert!(layer.put_nothing("a", 7, NOW), "a removal replaces");
-    assert_eq!(layer.get("a", NOW, &mut record), Held::Nothing);
+    assert!(cache.put("a", &packed(1, 6, "https://example.com/6"), NOW), "a newer version replaces");
+    assert!(cache.put_nothing("a", 7, NOW), "a removal replaces");
+    assert_eq!(cache.get("a", NOW, &mut record), Held::Nothing);
     assert!(
-        !layer.put("a", &packed(1, 6, "https://example.com/6"), NOW),
+        !cache.put("a", &packed(1, 6, "https://example.com/6"), NOW),
         "a fill that was overtaken is refused"
     );
-    assert!(layer.put("a", &packed(9, 8, "https://example.com/8"), NOW), "the code may be given anew");
+    assert!(cache.put("a", &packed(9, 8, "https://example.com/8"), NOW), "the code may be given anew");
 
     for second in 0..200 {
-        let held = layer.get("a", late(second), &mut record);
+        let held = cache.get("a", late(second), &mut record);
         assert!(
             second < 100 || held == Held::StaleLink,
             "reading at {second} s must not extend a life of 100 s"
         );
     }
-    assert!(layer.put_nothing("b", 0, NOW));
-    assert_eq!(layer.get("b", late(10), &mut record), Held::Unknown, "absence is believed for 10 s");
-}
-
-#[test]
-fn the_shared_cache_is_a_layer() {
-    a_layer_keeps_its_promises(&SharedCache::new(16 << 20, LIFETIMES));
+    assert!(cache.put_nothing("b", 0, NOW));
+    assert_eq!(cache.get("b", late(10), &mut record), Held::Unknown, "absence is believed for 10 s");
 }
 
 #[test]

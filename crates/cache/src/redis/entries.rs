@@ -22,7 +22,7 @@ const FILL_LEASE: Duration = Duration::from_millis(50);
 
 /// What L2 says of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Second {
+pub(crate) enum Lookup {
     /// Its packed record; and whether it should be asked for anew, because it ends soon.
     Link { record: Vec<u8>, refresh: bool },
     /// There is no link.
@@ -51,7 +51,13 @@ pub(crate) enum Asked {
 impl Redis {
     /// What is known of a code. With `lease`, whoever finds nothing is the one to ask the store. `store_takes` is how long
     /// that took of late.
-    pub(crate) async fn look(&self, code: &str, asked: Asked, lease: bool, store_takes: Duration) -> Second {
+    pub(crate) async fn look_up(
+        &self,
+        code: &str,
+        asked: Asked,
+        lease: bool,
+        store_takes: Duration,
+    ) -> Lookup {
         let key = self.keys.entry(code);
         let token = if lease { self.token() } else { Vec::new() };
         let age_max = match asked {
@@ -68,19 +74,19 @@ impl Redis {
         let found = self.ask(|connection| async move {
             self.get.run::<Vec<::redis::Value>>(&connection, &key, &arguments).await
         });
-        let second = match found.await {
-            Ok(found) => read(found, store_takes, chance()).unwrap_or(Second::Doubtful),
-            Err(Away) => return Second::Away,
+        let lookup = match found.await {
+            Ok(found) => read(found, store_takes, chance()).unwrap_or(Lookup::Doubtful),
+            Err(Away) => return Lookup::Away,
         };
-        let count = match second {
-            Second::Link { .. } | Second::Nothing => &self.counts.hits,
+        let count = match lookup {
+            Lookup::Link { .. } | Lookup::Nothing => &self.counts.hits,
             _ => &self.counts.misses,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        if let Second::Link { refresh: true, .. } = second {
+        if let Lookup::Link { refresh: true, .. } = lookup {
             self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
         }
-        second
+        lookup
     }
 
     /// Remembers what the store said when it was asked at `asked`.
@@ -178,24 +184,24 @@ impl Redis {
 }
 
 /// Reads what `get.lua` answers.
-fn read(found: Vec<::redis::Value>, store_takes: Duration, chance: f64) -> Option<Second> {
+fn read(found: Vec<::redis::Value>, store_takes: Duration, chance: f64) -> Option<Lookup> {
     let mut found = found.into_iter();
     let ::redis::Value::Int(kind) = found.next()? else { return None };
     Some(match kind {
-        0 | 1 => Second::Unknown,
-        2 => Second::Wait,
+        0 | 1 => Lookup::Unknown,
+        2 => Lookup::Wait,
         4 => {
             let (value, left) = (found.next()?, found.next()?);
             let (::redis::Value::BulkString(bytes), ::redis::Value::Int(left)) = (value, left) else {
                 return None;
             };
             match Value::read(bytes)? {
-                Value::Link(record) => Second::Link { record, refresh: is_early(left, store_takes, chance) },
-                Value::Nothing => Second::Nothing,
-                Value::Changed { version } => Second::Changed { version },
+                Value::Link(record) => Lookup::Link { record, refresh: is_early(left, store_takes, chance) },
+                Value::Nothing => Lookup::Nothing,
+                Value::Changed { version } => Lookup::Changed { version },
             }
         }
-        _ => Second::Doubtful,
+        _ => Lookup::Doubtful,
     })
 }
 

@@ -1,0 +1,75 @@
+//! What stands behind the listeners of a process that serves: opened in this order, closed in the reverse one.
+
+use crate::clock::now;
+use crate::config::Settings;
+use crate::engines::{Fleet, JournaledLinks, Pipelines, Recording, Store};
+use curtail_cache::{CoherentLinks, Lifetimes, Resolver, SharedCache, Sources};
+use curtail_clicks::recorder::Recorder;
+use curtail_redirect::{Guesses, Shared};
+use curtail_runtime::password::Passwords;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct Backend {
+    pub(super) store: Store,
+    pub(super) pipelines: Pipelines,
+    pub(super) cache: Arc<SharedCache>,
+    pub(super) fleet: Fleet,
+    pub(super) links: JournaledLinks,
+}
+
+impl Backend {
+    /// Opens all of it; and what each core records clicks with.
+    pub(super) async fn open(settings: &Settings, folder: &Path) -> anyhow::Result<(Backend, Vec<Recorder>)> {
+        let store = Store::open(settings, folder).await?;
+        let Recording { recorders, pipelines } = Recording::start(settings, folder, &store).await?;
+        let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
+        let fleet = Fleet::open(settings, &store, &cache).await?;
+        let links = JournaledLinks::open(settings, folder, &store, &fleet).await?;
+        Ok((Backend { store, pipelines, cache, fleet, links }, recorders))
+    }
+
+    /// What redirects of all cores share.
+    pub(super) fn redirects(&self, settings: &Settings, passwords: &Passwords) -> Arc<Shared> {
+        let sources = Sources {
+            links: self.links.links.clone(),
+            cache: self.cache.clone(),
+            redis: self.fleet.redis.clone(),
+            store_budget: self.store.budget,
+        };
+        Arc::new(Shared {
+            resolver: Resolver::new(sources),
+            links: self.links.links.clone(),
+            guesses: Guesses::new(passwords.clone()),
+            not_found_url: settings.redirect.not_found_url.clone(),
+        })
+    }
+
+    /// Links as the API changes them: all caches hear of it.
+    pub(super) fn coherent_links(&self) -> CoherentLinks {
+        CoherentLinks::new(self.links.links.clone(), self.cache.clone(), now).with_peers(self.fleet.peers())
+    }
+
+    /// Brings new links to the store, leaves the bus, counts or ships what was recorded, closes the store.
+    pub(super) async fn close(self, settings: &Settings) {
+        self.links.close(settings).await;
+        self.fleet.leave().await;
+        let (grace, pipelines) = (settings.shutdown.grace, self.pipelines);
+        let drained = tokio::task::spawn_blocking(move || pipelines.drain(grace)).await;
+        self.store.close().await;
+        match drained {
+            Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
+            Err(_) => {
+                tracing::warn!(
+                    "stopped; clicks that are left in the journal are counted after the next start"
+                );
+            }
+        }
+    }
+}
+
+fn lifetimes(settings: &Settings) -> Lifetimes {
+    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    Lifetimes { link: seconds(settings.cache.ttl), nothing: seconds(settings.cache.negative_ttl) }
+}
