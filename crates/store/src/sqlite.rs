@@ -222,7 +222,13 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
 }
 
 /// Whether [`open`] could open what is in a folder, as far as that can be told beside a server and without changing anything.
-pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result<(), OpenError> {
+/// Answers what only the store knows, if there is one yet.
+pub fn check(
+    directory: &Path,
+    scheme: CodeScheme,
+    alphabet: Alphabet,
+) -> Result<Option<[u8; 16]>, OpenError> {
+    let mut secret = None;
     for file in [&LINKS, &CLICKS] {
         let Some(connection) = file.open_to_look(directory)? else { continue };
         match file.check_version(directory, &connection) {
@@ -231,10 +237,10 @@ pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result
             checked => checked?,
         }
         if file.name == LINKS.name {
-            identity::known(&connection, directory, scheme, alphabet)?;
+            secret = identity::known(&connection, directory, scheme, alphabet)?.map(|identity| identity.key);
         }
     }
-    Ok(())
+    Ok(secret)
 }
 
 impl Sqlite {
