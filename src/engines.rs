@@ -13,7 +13,7 @@ mod log;
 mod second;
 mod store;
 
-pub(crate) use behind::Behind;
+pub(crate) use behind::{Behind, left_behind};
 pub(crate) use log::{Pipelines, Recording, kafka_config, retention};
 pub(crate) use second::{Second, redis_config};
 pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};
