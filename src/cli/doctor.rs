@@ -66,17 +66,13 @@ fn understood(rows: &[Row]) -> Finding {
 
 /// All checks, side by side, in the order in which they are shown.
 async fn look(settings: &Settings) -> Vec<Finding> {
-    // How many partitions the topic must have, the database knows; and which keys in Redis are ours, whatever the store is in.
+    // How many partitions the topic must have, and which keys in Redis are ours, the database knows.
     let (tell, told) = tokio::sync::oneshot::channel::<Positions>();
     let (tell_secret, secret) = tokio::sync::oneshot::channel::<Secret>();
-    let (of_folder, of_database) = match settings.database.url {
-        None => (Some(tell_secret), None),
-        Some(_) => (None, Some(tell_secret)),
-    };
     let (machine, addresses, postgres, redis, kafka) = tokio::join!(
-        in_time("machine", machine::look(settings, of_folder)),
+        in_time("machine", machine::look(settings)),
         in_time("addresses", addresses::look(settings)),
-        in_time("PostgreSQL", postgres::look(settings, tell, of_database)),
+        in_time("PostgreSQL", postgres::look(settings, tell, tell_secret)),
         in_time("Redis", redis::look(settings, secret)),
         in_time("Kafka", kafka::look(settings, told)),
     );

@@ -5,7 +5,7 @@ use crate::support::services::{database, topic};
 use curtail_cache::redis::Config;
 use curtail_model::{Alphabet, CodeScheme};
 use curtail_servers::service;
-use curtail_store::{postgres, sqlite};
+use curtail_store::postgres;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
@@ -261,33 +261,23 @@ fn set_in_redis(key: &str, value: &str) {
 }
 
 #[test]
-fn a_redis_with_another_layout_under_the_keys_of_this_store_is_named_wherever_the_store_is() {
+fn a_redis_with_another_layout_under_the_keys_of_this_store_is_named() {
     let url = database(&format!("doctor_layout_{:x}", random_seed()));
-    for url in [None, Some(url)] {
-        let data = tempdir().unwrap();
-        let place =
-            ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
-        let mut environment = vec![("CURTAIL_REDIS_URL", service("CURTAIL_TEST_REDIS"))];
-        environment.extend(url.clone().map(|url| ("CURTAIL_DATABASE_URL", url)));
-        let mut command = curtail();
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-        Server::launch(command, data.path(), Vec::new()).terminate();
-        assert_eq!(doctor(&environment, &place).0, 0);
+    let data = tempdir().unwrap();
+    let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let environment =
+        vec![("CURTAIL_REDIS_URL", service("CURTAIL_TEST_REDIS")), ("CURTAIL_DATABASE_URL", url.clone())];
+    let mut command = curtail();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Server::launch(command, data.path(), Vec::new()).terminate();
+    assert_eq!(doctor(&environment, &place).0, 0);
 
-        let (scheme, alphabet) = (CodeScheme::Permuted, Alphabet::Base62);
-        let secret = match url {
-            None => sqlite::check(data.path(), scheme, alphabet).unwrap(),
-            Some(url) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let found =
-                    runtime.block_on(postgres::examine(postgres::Settings::of(url, scheme, alphabet)));
-                found.primary.unwrap().secret
-            }
-        };
-        let prefix = Config::prefix_of(&secret.unwrap());
-        set_in_redis(&format!("{prefix}!layout"), "99");
-        assert_found(&doctor(&environment, &place).1, "Redis", "wrong", &["99", &prefix]);
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = postgres::Settings::of(url, CodeScheme::Permuted, Alphabet::Base62);
+    let primary = runtime.block_on(postgres::examine(settings)).primary.unwrap();
+    let prefix = Config::prefix_of(&primary.secret.unwrap());
+    set_in_redis(&format!("{prefix}!layout"), "99");
+    assert_found(&doctor(&environment, &place).1, "Redis", "wrong", &["99", &prefix]);
 }
 
 #[test]

@@ -222,13 +222,7 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
 }
 
 /// Whether [`open`] could open what is in a folder, as far as that can be told beside a server and without changing anything.
-/// Answers what only the store knows, if there is one yet.
-pub fn check(
-    directory: &Path,
-    scheme: CodeScheme,
-    alphabet: Alphabet,
-) -> Result<Option<[u8; 16]>, OpenError> {
-    let mut secret = None;
+pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result<(), OpenError> {
     for file in [&LINKS, &CLICKS] {
         let Some(connection) = file.open_to_look(directory)? else { continue };
         match file.check_version(directory, &connection) {
@@ -237,10 +231,10 @@ pub fn check(
             checked => checked?,
         }
         if file.name == LINKS.name {
-            secret = identity::known(&connection, directory, scheme, alphabet)?.map(|identity| identity.key);
+            identity::known(&connection, directory, scheme, alphabet)?;
         }
     }
-    Ok(secret)
+    Ok(())
 }
 
 impl Sqlite {

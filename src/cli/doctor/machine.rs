@@ -1,6 +1,5 @@
 //! The machine: the data folder, its room, the clock, the limit of open files, the geo database.
 
-use super::Secret;
 use super::finding::Finding;
 use crate::clock::now;
 use crate::config::{Role, Settings};
@@ -16,7 +15,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
-use tokio::sync::oneshot;
 
 /// With less room than this a server is about to refuse links and drop clicks.
 const ROOM_MIN: u64 = 64 << 20;
@@ -25,18 +23,14 @@ const TIME_MIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Files of the folder may be as much newer than the clock says, in milliseconds: it may be set a little at any time.
 const AHEAD_MAX: i64 = Timestamp::MINUTE;
 
-/// Looks, and tells what only the store in the data folder knows, if it is there.
-pub(super) async fn look(settings: &Settings, tell_secret: Option<oneshot::Sender<Secret>>) -> Vec<Finding> {
+pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     let settings = settings.clone();
     // A disk that hangs holds up a thread of its own.
     let looked = tokio::task::spawn_blocking(move || {
         let data = &settings.server.data;
         let mut findings = data_folder(data);
         if settings.database.url.is_none() && data.is_dir() {
-            let (found, secret) = store(&settings);
-            findings.extend(found);
-            // Whoever wants to know may have given up.
-            let _ = tell_secret.zip(secret).map(|(tell, secret)| tell.send(secret));
+            findings.extend(store(&settings));
         }
         findings.extend(new_links(&settings));
         findings.push(room(&settings));
@@ -88,22 +82,14 @@ fn data_folder(path: &Path) -> Vec<Finding> {
     findings
 }
 
-/// The store on SQLite, and what only it knows.
-fn store(settings: &Settings) -> (Vec<Finding>, Option<Secret>) {
+/// The store on SQLite.
+fn store(settings: &Settings) -> Vec<Finding> {
     let data = &settings.server.data;
-    let mut found: Vec<Finding> =
-        check_not_moved(data).err().map(|error| Finding::refused("store", &error)).into_iter().collect();
-    let secret = match sqlite::check(data, settings.codes.scheme, settings.codes.alphabet) {
-        Ok(secret) => secret,
-        Err(error) => {
-            found.push(Finding::refused("store", &error));
-            None
-        }
-    };
-    if found.is_empty() {
-        found.push(Finding::ok("store", "SQLite in the data folder"));
-    }
-    (found, secret)
+    let moved = check_not_moved(data).err().map(|error| Finding::refused("store", &error));
+    let opened = sqlite::check(data, settings.codes.scheme, settings.codes.alphabet);
+    let opened = opened.err().map(|error| Finding::refused("store", &error));
+    let found: Vec<Finding> = moved.into_iter().chain(opened).collect();
+    if found.is_empty() { vec![Finding::ok("store", "SQLite in the data folder")] } else { found }
 }
 
 /// What is left of links that were written behind, where that is not done any more.

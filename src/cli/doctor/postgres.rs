@@ -17,7 +17,7 @@ const APART_MAX: i64 = 1_000;
 pub(super) async fn look(
     settings: &Settings,
     tell: oneshot::Sender<Positions>,
-    tell_secret: Option<oneshot::Sender<Secret>>,
+    tell_secret: oneshot::Sender<Secret>,
 ) -> Vec<Finding> {
     let Some(url) = &settings.database.url else { return Vec::new() };
     let found = postgres::examine(engines::postgres_settings(settings, url)).await;
@@ -26,7 +26,7 @@ pub(super) async fn look(
             let findings = primary(&found, settings);
             // Whoever wants to know may have an answer already.
             let _ = tell.send(found.positions);
-            let _ = tell_secret.zip(found.secret).map(|(tell, secret)| tell.send(secret));
+            let _ = found.secret.map(|secret| tell_secret.send(secret));
             findings
         }
         Err(error) => vec![Finding::refused("PostgreSQL", &error)],
