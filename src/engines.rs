@@ -14,7 +14,7 @@ mod log;
 mod store;
 
 pub(crate) use fleet::{Fleet, redis_config};
-pub(crate) use journaled_links::JournaledLinks;
+pub(crate) use journaled_links::{JournaledLinks, left_behind};
 #[cfg(feature = "kafka")]
 pub(crate) use log::kafka_config;
 pub(crate) use log::{Pipelines, Recording, retention};

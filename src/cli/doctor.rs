@@ -23,6 +23,9 @@ use std::time::Duration;
 /// How long a check may take, whatever it waits for. Connections are given up earlier, with what is wrong with them.
 const CHECK_MAX: Duration = Duration::from_secs(12);
 
+/// What only a store knows.
+type Secret = [u8; 16];
+
 /// What `curtail doctor` is told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -75,13 +78,14 @@ mod kafka {
 
 /// All checks, side by side, in the order in which they are shown.
 async fn look(settings: &Settings) -> Vec<Finding> {
-    // How many partitions the topic must have, the database knows.
+    // How many partitions the topic must have, and which keys in Redis are ours, the database knows.
     let (tell, told) = tokio::sync::oneshot::channel::<Positions>();
+    let (tell_secret, secret) = tokio::sync::oneshot::channel::<Secret>();
     let (machine, addresses, postgres, redis, kafka) = tokio::join!(
         in_time("machine", machine::look(settings)),
         in_time("addresses", addresses::look(settings)),
-        in_time("PostgreSQL", postgres::look(settings, tell)),
-        in_time("Redis", redis::look(settings)),
+        in_time("PostgreSQL", postgres::look(settings, tell, tell_secret)),
+        in_time("Redis", redis::look(settings, secret)),
         in_time("Kafka", kafka::look(settings, told)),
     );
     [machine, addresses, postgres, redis, kafka].into_iter().flatten().collect()

@@ -12,15 +12,20 @@ use crate::config::{Mistake, Mistakes, Settings};
 use crate::data_folder::{self, DataFolder};
 use crate::engines;
 use anyhow::{Context, anyhow, bail};
+use curtail_model::LinkId;
 use curtail_store::postgres::Importer;
 use curtail_store::sqlite::Exporter;
 use curtail_store::transfer::{self, Moved, Pieces};
 use ends::Ends;
 use rustix::fs::{FlockOperation, flock};
 use shown::{Shown, grouped, plain_time};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Damaged links that are named; of more, how many there are.
+const NAMED_MAX: usize = 100;
 
 /// What `curtail migrate-store` is told.
 #[derive(clap::Args)]
@@ -86,7 +91,11 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
     }
     output::print(&said(&moved, is_last, began.elapsed(), &ends.from, to.name()))?;
     to.close();
-    Ok(())
+    match moved.damaged.len() {
+        0 => Ok(()),
+        1 => bail!("one damaged link was set aside; all others have moved"),
+        damaged => bail!("{damaged} damaged links were set aside; all others have moved"),
+    }
 }
 
 /// Keeps a second migration of the same store out. The lock ends with the process, however it ends.
@@ -98,9 +107,31 @@ fn only_one(folder: &Path) -> anyhow::Result<File> {
     Ok(open)
 }
 
+/// The links that were set aside, with what to do about them.
+fn set_aside(damaged: &BTreeSet<LinkId>, is_last: bool) -> String {
+    if damaged.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        String::from("Damaged in links.db, and set aside (what an earlier pass sent of them stays there):\n");
+    for id in damaged.iter().take(NAMED_MAX) {
+        text.push_str(&format!("  link {id}\n"));
+    }
+    if damaged.len() > NAMED_MAX {
+        text.push_str(&format!("  and {} more\n", grouped((damaged.len() - NAMED_MAX) as u64)));
+    }
+    text.push_str(if is_last {
+        "To have them there, make them anew there; a backup of links.db may tell what they were.\n"
+    } else {
+        "Before the last pass: remove each on the server (DELETE /api/v1/links/ID) and make it anew, or restore a backup of \
+         links.db.\n"
+    });
+    text
+}
+
 /// What came of a pass, and what is to be done next.
 fn said(moved: &Moved, is_last: bool, took: Duration, from: &Path, to: &str) -> String {
-    let Moved { links, links_sent, retired, keys, rows, mended, .. } = moved;
+    let Moved { links, links_sent, retired, keys, rows, mended, damaged, .. } = moved;
     let [links, links_sent, retired, keys, rows] =
         [links, links_sent, retired, keys, rows].map(|number| grouped(*number));
     let mended = match mended {
@@ -126,5 +157,5 @@ fn said(moved: &Moved, is_last: bool, took: Duration, from: &Path, to: &str) -> 
              3. start the server with database.url and the same data folder\n"
         )
     };
-    format!("{what}{next}")
+    format!("{what}{}{next}", set_aside(damaged, is_last))
 }

@@ -28,16 +28,10 @@ impl JournaledLinks {
         store: &Store,
         fleet: &Fleet,
     ) -> anyhow::Result<JournaledLinks> {
+        left_behind(settings, folder)?;
         let folder = folder.join(FOLDER);
         let links = store.links.clone();
         let Some((deferred, codes)) = store.deferred.clone() else {
-            if WriteBehind::left_any(&folder) {
-                bail!(
-                    "links that were acknowledged wait in {} for PostgreSQL: start with the database.url of then, so that it \
-                     gets them; or move the folder away, which gives them up",
-                    folder.display()
-                );
-            }
             return Ok(JournaledLinks { links, journal: None });
         };
         let config =
@@ -59,4 +53,19 @@ impl JournaledLinks {
             journal.close(settings.shutdown.grace).await;
         }
     }
+}
+
+/// Whether an earlier process left links in a data folder that it had acknowledged. Without the store that they are for, that is
+/// an error.
+pub(crate) fn left_behind(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
+    let folder = folder.join(FOLDER);
+    let is_left = WriteBehind::left_any(&folder);
+    if is_left && settings.database.url.is_none() {
+        bail!(
+            "links that were acknowledged wait in {} for PostgreSQL: start with the database.url of then, so that it gets \
+             them; or move the folder away, which gives them up",
+            folder.display()
+        );
+    }
+    Ok(is_left)
 }

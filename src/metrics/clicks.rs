@@ -22,6 +22,12 @@ impl Clicks {
     fn clicks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.0.status();
         counter(encoder, "clicks_produced", "Clicks that were to be recorded.", status.produced)?;
+        counter(
+            encoder,
+            "clicks_recovered",
+            "Clicks that earlier processes left in the journal, as far as it has been read.",
+            status.recovered,
+        )?;
         counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
         counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
         counter(
@@ -90,6 +96,12 @@ impl Clicks {
             "journal_unsynced",
             "Clicks that the disk has not confirmed: what a power cut may lose.",
             status.unsynced_bytes,
+        )?;
+        counter(
+            encoder,
+            "journal_files_damaged",
+            "Files beside the journal's segments (node, salt) that were damaged and made anew.",
+            status.files_damaged,
         )?;
         counter(
             encoder,

@@ -2,10 +2,14 @@
 
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::{database, topic};
+use curtail_cache::redis::Config;
+use curtail_model::{Alphabet, CodeScheme};
 use curtail_servers::service;
+use curtail_store::postgres;
 use serde_json::Value;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
@@ -242,4 +246,72 @@ fn what_is_wrong_with_the_machine_and_the_settings_is_named_with_what_to_do() {
     assert!(code == 1 && lines[at + 1].trim_start().starts_with("do: stop that one"), "{out}");
     assert!(lines.last().unwrap().contains("1 wrong"), "{out}");
     assert!(!Path::new(data.path()).join("lock").exists(), "it left something in the data folder");
+}
+
+/// Sets a key in the Redis that tests are given.
+fn set_in_redis(key: &str, value: &str) {
+    let url = service("CURTAIL_TEST_REDIS");
+    let mut redis = TcpStream::connect(url.trim_start_matches("redis://").trim_end_matches('/')).unwrap();
+    let words = ["SET", key, value, "EX", "600"];
+    let command: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    redis.write_all(format!("*{}\r\n{command}", words.len()).as_bytes()).unwrap();
+    let mut answer = [0; 5];
+    redis.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"+OK\r\n");
+}
+
+#[test]
+fn a_redis_with_another_layout_under_the_keys_of_this_store_is_named() {
+    let url = database(&format!("doctor_layout_{:x}", random_seed()));
+    let data = tempdir().unwrap();
+    let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let environment =
+        vec![("CURTAIL_REDIS_URL", service("CURTAIL_TEST_REDIS")), ("CURTAIL_DATABASE_URL", url.clone())];
+    let mut command = curtail();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Server::launch(command, data.path(), Vec::new()).terminate();
+    assert_eq!(doctor(&environment, &place).0, 0);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = postgres::Settings::of(url, CodeScheme::Permuted, Alphabet::Base62);
+    let primary = runtime.block_on(postgres::examine(settings)).primary.unwrap();
+    let prefix = Config::prefix_of(&primary.secret.unwrap());
+    set_in_redis(&format!("{prefix}!layout"), "99");
+    assert_found(&doctor(&environment, &place).1, "Redis", "wrong", &["99", &prefix]);
+}
+
+#[test]
+fn the_way_past_a_pooler_is_asked_whether_it_leads_to_the_same_database() {
+    let data = tempdir().unwrap();
+    let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let [url, other] =
+        ["direct", "other"].map(|name| database(&format!("doctor_{name}_{:x}", random_seed())));
+    for url in [&url, &other] {
+        let mut command = curtail();
+        command.env("CURTAIL_DATABASE_URL", url);
+        Server::launch(command, tempdir().unwrap().path(), Vec::new()).terminate();
+    }
+    let dead = url.replace("127.0.0.1:15432", "127.0.0.1:1");
+    for (direct, verdict, words) in [
+        (&url, "ok", ["the same database", ""]),
+        (&other, "wrong", ["is another database", "database.direct_url without the pooler"]),
+        (&dead, "wrong", ["database.direct_url", "cannot be reached"]),
+    ] {
+        let environment =
+            vec![("CURTAIL_DATABASE_URL", url.clone()), ("CURTAIL_DATABASE_DIRECT_URL", direct.clone())];
+        assert_found(&doctor(&environment, &place).1, "direct_url", verdict, &words);
+    }
+}
+
+#[test]
+fn links_that_were_written_behind_and_are_not_written_yet_are_told_of() {
+    let data = tempdir().unwrap();
+    fs::create_dir(data.path().join("new-links")).unwrap();
+    fs::write(data.path().join("new-links/1.links"), "").unwrap();
+    let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let (_, found) = doctor(&Vec::new(), &place);
+    assert_found(&found, "new links", "wrong", &["wait in", "database.url of then"]);
+    let environment = vec![("CURTAIL_DATABASE_URL", database(&format!("doctor_left_{:x}", random_seed())))];
+    let (_, found) = doctor(&environment, &place);
+    assert_found(&found, "new links", "warning", &["not write-behind any more", "Start the server once"]);
 }

@@ -6,6 +6,7 @@ use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::database;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -295,4 +296,42 @@ fn a_move_that_cannot_be_is_refused_with_all_that_is_wrong_and_what_to_do() {
     assert!(!said.contains("curtail:curtail@"), "a password is shown: {said}");
     // Nothing of it keeps the store from being served where it is.
     Server::start(data.path(), &[]).terminate();
+}
+
+/// Changes one byte of a text, wherever it stands in a file.
+fn spoil(path: &Path, text: &str) {
+    let mut bytes = fs::read(path).unwrap();
+    let places: Vec<usize> = bytes
+        .windows(text.len())
+        .enumerate()
+        .filter(|(_, found)| *found == text.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty(), "{text} is not in {}", path.display());
+    places.into_iter().for_each(|at| bytes[at + text.len() - 1] ^= 1);
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_link_is_set_aside_by_name_and_keeps_no_other_from_moving() {
+    let data = tempdir().unwrap();
+    let data = data.path();
+    let server = Server::start(data, &[]);
+    let links: Vec<Value> =
+        (0..5).map(|n| server.link(&json!({ "url": format!("https://example.com/number-{n}") }))).collect();
+    assert!(server.terminate().success());
+    spoil(&data.join("links.db"), "https://example.com/number-3");
+    let url = database(&format!("damaged_{:x}", random_seed()));
+    let (code, out, said) = run(migrate(data, &url));
+    let id = links[3]["id"].as_str().unwrap();
+    assert!(code == 1 && said.contains("one damaged link was set aside"), "{said}");
+    assert!(
+        out.contains("4 links") && out.contains(&format!("link {id}\n")) && out.contains("make them anew"),
+        "{out}"
+    );
+    let server = on_postgres(data, &url);
+    for (number, link) in links.iter().enumerate() {
+        let answer = server.client().get(&format!("/{}", link["code"].as_str().unwrap()));
+        assert_eq!(answer.status, if number == 3 { 404 } else { 302 });
+    }
 }

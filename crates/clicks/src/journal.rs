@@ -123,13 +123,16 @@ pub fn open(
     let node = node::number(&config.dir).map_err(|source| io_error(&config.dir, source))?;
     let mut left = folder::list(&config.dir)?;
     let mut passed = shipped::read(&config.dir);
+    // How far a stream was shipped may be noted late, how far it was counted never is.
+    let counted_here: Vec<u64> =
+        consumed.iter().map(|(stream, _)| *stream).filter(|stream| !passed.contains_key(stream)).collect();
     for &(stream, position) in consumed {
         let passed = passed.entry(stream).or_default();
         *passed = (*passed).max(position);
     }
 
     // Streams of this process first, then those that only earlier ones, or other nodes, had.
-    let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node, core)).collect();
+    let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node.number, core)).collect();
     let own = numbers.len();
     let others: Vec<u64> = left.keys().copied().filter(|number| !numbers.contains(number)).collect();
     numbers.extend(others);
@@ -153,12 +156,13 @@ pub fn open(
             continue;
         }
         sequences.push(last.max(sequence_of(position)).max(first_sequence(now)) + 1);
-        let stream = Arc::new(Stream::new(number, position));
+        let stream = Arc::new(Stream::new(number, position, counted_here.contains(&number)));
         shared.backlog_bytes.fetch_add(waiting.iter().map(|file| file.length).sum(), Ordering::Relaxed);
         old.extend(waiting.iter().map(|file| (Arc::clone(&stream), file.clone())));
         cursors.push((Arc::clone(&stream), waiting));
         shared.streams.push(stream);
     }
+    shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));
     shared.bytes = AtomicU64::new(old.iter().map(|(_, file)| file.length).sum());
 
     let shared = Arc::new(shared);

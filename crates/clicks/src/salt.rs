@@ -35,6 +35,8 @@ pub(crate) struct Salt {
 pub(crate) struct Salts {
     file: File,
     days: Mutex<Days>,
+    /// Whether the file was damaged when it was opened, so that today's salt is another one than before.
+    was_damaged: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,15 +73,29 @@ impl Salts {
         let mut bytes = Vec::with_capacity(FILE_BYTES);
         file.by_ref().take(FILE_BYTES as u64).read_to_end(&mut bytes)?;
         let kept = Days::decode(&bytes);
+        // Whoever makes it is killed before it has written anything at worst.
+        let was_damaged = kept.is_none() && !bytes.is_empty();
+        if was_damaged {
+            tracing::warn!(
+                path = %path.display(),
+                "the salt of the day is damaged, and another one is made: visitors who come back today are counted as new \
+                 ones once more; clicks are counted as ever"
+            );
+        }
         let days = match kept {
             Some(days) => days.on(day_of(now))?,
             None => Days::fresh(day_of(now))?,
         };
-        let salts = Salts { file, days: Mutex::new(days) };
+        let salts = Salts { file, days: Mutex::new(days), was_damaged };
         if kept != Some(days) {
             salts.write(&days)?;
         }
         Ok(salts)
+    }
+
+    /// Whether the file was damaged when it was opened: then today's salt is another one than before.
+    pub fn was_damaged(&self) -> bool {
+        self.was_damaged
     }
 
     /// Makes sure that the salts are those of this day and the next. The keeper calls it all the time.
@@ -215,15 +231,18 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_gives_fresh_salts() {
+    fn a_damaged_file_gives_fresh_salts_and_says_that_it_was_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("salt");
-        let before = Salts::open(&path, noon(20_000)).unwrap().of_day(20_000);
+        let made = Salts::open(&path, noon(20_000)).unwrap();
+        let before = made.of_day(20_000);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[20] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        let after = Salts::open(&path, noon(20_000)).unwrap().of_day(20_000);
-        assert!(before != after);
+        let anew = Salts::open(&path, noon(20_000)).unwrap();
+        assert!(before != anew.of_day(20_000));
+        let again = Salts::open(&path, noon(20_000)).unwrap();
+        assert_eq!([made, anew, again].map(|salts| salts.was_damaged()), [false, true, false]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/missing.rs"]
+mod missing;
 #[path = "journal/node.rs"]
 mod node;
 #[path = "journal/recovery.rs"]

@@ -38,7 +38,8 @@ pub trait Links: Send + Sync {
     ) -> Answer<'_, Result<Link, UpdateRefused>>;
 
     /// Removes a link, if it still has the version in `only_if` (where given), and answers what was removed with the
-    /// version of the removal. A generated code is never given again; a custom code is free to be chosen anew.
+    /// version of the removal. A generated code is never given again; a custom code is free to be chosen anew, by a link with
+    /// another id: clicks of the removed link that are counted later are none of the new one's.
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>>;
 
     /// A page of links.

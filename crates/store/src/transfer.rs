@@ -38,6 +38,26 @@ pub struct LinkRecord {
     pub used: Option<u64>,
 }
 
+/// Some links in order of their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinksPiece {
+    /// Those that can be read.
+    pub records: Vec<LinkRecord>,
+    /// The ids of those whose row, or the number of clicks that they have given, is damaged.
+    pub damaged: Vec<LinkId>,
+    /// The last id of either; nothing when there are no more.
+    pub last: Option<LinkId>,
+}
+
+/// What is left of a removed link whose code was the one that its id stands for. The id is never given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Retired {
+    /// Its id.
+    pub id: LinkId,
+    /// Whether nobody chose its code. Then nobody ever may; else it is free for a link with another id.
+    pub generated: bool,
+}
+
 /// An API key, with its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {

@@ -4,7 +4,9 @@ use super::finding::Finding;
 use crate::clock::now;
 use crate::config::{Role, Settings};
 use crate::data_folder::{self, check_not_moved};
+use crate::engines;
 use crate::roles;
+use curtail_cache::Strategy;
 use curtail_clicks::geo::Geo;
 use curtail_model::Timestamp;
 use curtail_store::sqlite;
@@ -30,6 +32,7 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
         if settings.database.url.is_none() && data.is_dir() {
             findings.extend(store(&settings));
         }
+        findings.extend(new_links(&settings));
         findings.push(room(&settings));
         findings.push(clock(data));
         findings.push(open_files(&settings));
@@ -87,6 +90,23 @@ fn store(settings: &Settings) -> Vec<Finding> {
     let opened = opened.err().map(|error| Finding::refused("store", &error));
     let found: Vec<Finding> = moved.into_iter().chain(opened).collect();
     if found.is_empty() { vec![Finding::ok("store", "SQLite in the data folder")] } else { found }
+}
+
+/// What is left of links that were written behind, where that is not done any more.
+fn new_links(settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "new links";
+    if settings.cache.strategy == Strategy::WriteBehind {
+        return None;
+    }
+    match engines::left_behind(settings, &settings.server.data) {
+        Ok(false) => None,
+        Ok(true) => Some(Finding::warning(
+            CHECK,
+            "links that were acknowledged wait in the data folder, and cache.strategy is not write-behind any more",
+            "Start the server once: it brings them to PostgreSQL before it serves",
+        )),
+        Err(error) => Some(Finding::refused(CHECK, &error)),
+    }
 }
 
 fn room(settings: &Settings) -> Finding {

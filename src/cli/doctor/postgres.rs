@@ -1,5 +1,6 @@
 //! PostgreSQL: the primary and its replicas.
 
+use super::Secret;
 use super::finding::Finding;
 use crate::clock::now;
 use crate::config::Settings;
@@ -12,8 +13,12 @@ use tokio::sync::oneshot;
 /// How far clocks may be apart, in milliseconds.
 const APART_MAX: i64 = 1_000;
 
-/// Looks at all servers, and tells up to where clicks have been counted.
-pub(super) async fn look(settings: &Settings, tell: oneshot::Sender<Positions>) -> Vec<Finding> {
+/// Looks at all servers, and tells up to where clicks have been counted and what only the store knows.
+pub(super) async fn look(
+    settings: &Settings,
+    tell: oneshot::Sender<Positions>,
+    tell_secret: oneshot::Sender<Secret>,
+) -> Vec<Finding> {
     let Some(url) = &settings.database.url else { return Vec::new() };
     let found = postgres::examine(engines::postgres_settings(settings, url)).await;
     let mut findings = match found.primary {
@@ -21,10 +26,12 @@ pub(super) async fn look(settings: &Settings, tell: oneshot::Sender<Positions>) 
             let findings = primary(&found, settings);
             // Whoever wants to know may have an answer already.
             let _ = tell.send(found.positions);
+            let _ = found.secret.map(|secret| tell_secret.send(secret));
             findings
         }
         Err(error) => vec![Finding::refused("PostgreSQL", &error)],
     };
+    findings.extend(found.direct.map(direct));
     findings.extend(found.replicas.into_iter().map(replica));
     findings
 }
@@ -96,6 +103,15 @@ fn pooler(found: &Primary, settings: &Settings) -> Option<Finding> {
             "database.prepared is false, and there seems to be no pooler: every statement is planned anew",
             "Set database.prepared to true, unless there is one in transaction mode",
         )),
+    }
+}
+
+/// The way past a pooler.
+fn direct(found: Result<String, OpenError>) -> Finding {
+    const CHECK: &str = "direct_url";
+    match found {
+        Ok(server) => Finding::ok(CHECK, format!("{server} is the same database, past what stands between")),
+        Err(error) => Finding::refused(CHECK, &error),
     }
 }
 

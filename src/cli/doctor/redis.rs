@@ -1,15 +1,22 @@
 //! Redis: each server of it, and whether what is there is ours.
 
+use super::Secret;
 use super::finding::Finding;
 use crate::config::Settings;
 use crate::engines;
 use curtail_cache::redis::{self, Node, OpenError};
+use tokio::sync::oneshot;
 
 const CHECK: &str = "Redis";
 
-pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
-    // Which keys are ours, only the store knows. What is asked here is whether keys can be read at all; a start asks for the rest.
-    let Some(config) = engines::redis_config(settings, &[0; 16]) else { return Vec::new() };
+/// Looks, under the keys of the store once it is told which those are.
+pub(super) async fn look(settings: &Settings, secret: oneshot::Receiver<Secret>) -> Vec<Finding> {
+    if settings.redis.urls.is_empty() {
+        return Vec::new();
+    }
+    // Where no store is yet, or none can be read, no keys are ours: then all that is asked is whether keys can be read at all.
+    let secret = secret.await.unwrap_or_default();
+    let Some(config) = engines::redis_config(settings, &secret) else { return Vec::new() };
     let found = redis::examine(&config).await;
     let is_cluster = config.nodes.len() > 1;
     let all_answer = found.nodes.iter().all(Result::is_ok);

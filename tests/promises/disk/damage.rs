@@ -113,6 +113,10 @@ fn a_destination_with_a_flipped_byte_is_not_followed() {
     server.eventually(Duration::from_secs(2), |server| {
         server.logged().iter().any(|line| line.contains("ERROR")).then_some(())
     });
+    // What nobody can read can be removed, and then is as any removed link.
+    assert_eq!(server.api("DELETE", &path_of(&links[123]), None).status, 204);
+    assert_eq!(server.api("GET", &path_of(&links[123]), None).status, 404);
+    assert_eq!(client.get(&format!("/{}", links[123]["code"].as_str().unwrap())).status, 404);
 }
 
 #[test]

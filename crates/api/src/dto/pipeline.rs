@@ -18,6 +18,9 @@ pub(crate) struct PipelineJson {
     /// Clicks that were to be recorded: those that were kept, and those that were dropped.
     #[schema(example = 120_400)]
     produced: u64,
+    /// Clicks that earlier processes left in the journal, as far as it has been read (`lag.backlog_bytes` are still to be). Where
+    /// part is `alone`, at any moment: produced + recovered = counted + dropped + damaged + lag.clicks.
+    recovered: u64,
     /// Clicks that the log between nodes has acknowledged.
     shipped: u64,
     /// Clicks in the stats; those that earlier processes left count here too.
@@ -79,6 +82,7 @@ impl From<&Status> for PipelineJson {
             part: status.part.as_str(),
             healthy: status.last_error.is_none(),
             produced: status.produced,
+            recovered: status.recovered,
             shipped: status.shipped,
             counted: status.counted,
             repeated: status.repeated,

@@ -44,6 +44,12 @@ pub(crate) struct Decoder {
     pub(crate) damage: Vec<Damage>,
     /// How many clicks its process had recorded in the stream where reading is.
     pub(crate) clicks: u64,
+    /// Whether that is known to the last, and not only its lowest bits.
+    knows_clicks: bool,
+    /// The length of a segment.
+    length: u64,
+    /// Segments right before this one that are neither here nor counted, unless its process had not begun before it.
+    missing: u64,
     seed: u32,
     offset: usize,
     /// Clicks before this offset have been counted by an earlier process.
@@ -71,6 +77,9 @@ impl Decoder {
             epoch: header.epoch,
             damage: Vec::new(),
             clicks: 0,
+            knows_clicks: false,
+            length: header.length,
+            missing: 0,
             seed: header.seed(),
             offset: HEADER_BYTES,
             counted: offset_of(counted) as usize,
@@ -81,10 +90,17 @@ impl Decoder {
         }
     }
 
-    /// Goes on where the previous segment of the same stream and epoch ended, so that what is missing between them shows.
-    pub(crate) fn follow(&mut self, previous: &Decoder) {
-        self.expected = previous.expected;
-        self.gap = previous.gap;
+    /// Goes on where the previous segment of the same stream and epoch ended, so that what is missing between them shows:
+    /// clicks, and so many segments.
+    pub(crate) fn follow(&mut self, previous: &Decoder, missing: u64) {
+        (self.expected, self.gap) = (previous.expected, previous.gap);
+        (self.clicks, self.knows_clicks) = (previous.clicks, previous.knows_clicks);
+        self.missing = missing;
+    }
+
+    /// So many segments before it are neither here nor counted, if its process wrote any.
+    pub(crate) fn misses(&mut self, segments: u64) {
+        self.missing = segments;
     }
 
     /// Everything before it has been read.
@@ -117,13 +133,10 @@ impl Decoder {
             self.offset += length;
             match record {
                 Record::Text { id, bytes: text } => self.define(id, start, text.len()),
-                Record::Begin { clicks } => {
-                    self.account(clicks as u16);
-                    self.clicks = clicks;
-                }
+                Record::Begin { clicks } if self.missing > 0 => self.begin_behind_missing(clicks),
+                Record::Begin { clicks } => self.account_all(clicks),
                 Record::Seal { clicks } => {
-                    self.account(clicks as u16);
-                    self.clicks = clicks;
+                    self.account_all(clicks);
                     self.is_finished = true;
                 }
                 Record::Click(click) => {
@@ -181,16 +194,52 @@ impl Decoder {
     #[inline]
     fn account(&mut self, ordinal: u16) {
         let expected = self.expected.replace(ordinal);
-        if self.gap.is_none() && expected.is_none_or(|expected| expected == ordinal) {
+        self.settle(expected.map(|expected| ordinal.wrapping_sub(expected).into()));
+    }
+
+    /// The same where the record has the whole number, which ordinals begin anew in after 65,536 clicks.
+    fn account_all(&mut self, clicks: u64) {
+        let expected = self.expected.replace(clicks as u16);
+        let of_ordinals = expected.map(|expected| u64::from((clicks as u16).wrapping_sub(expected)));
+        let lost = if self.knows_clicks { Some(clicks.saturating_sub(self.clicks)) } else { of_ordinals };
+        (self.clicks, self.knows_clicks) = (clicks, true);
+        self.settle(lost);
+    }
+
+    /// The first record behind segments that are not there tells how many clicks they held: all before it that have not been
+    /// read, or where the first ones of its process may have been counted before, as many as fit, at most.
+    #[cold]
+    fn begin_behind_missing(&mut self, clicks: u64) {
+        let gap = self.gap.take().map_or(0, |gap| gap.bytes);
+        let room = std::mem::take(&mut self.missing).saturating_mul(self.length).saturating_add(gap);
+        let lost = if self.knows_clicks {
+            clicks.saturating_sub(self.clicks)
+        } else {
+            clicks.min(room / CLICK_BYTES as u64)
+        };
+        self.expected = Some(clicks as u16);
+        (self.clicks, self.knows_clicks) = (clicks, true);
+        if lost > 0 {
+            self.damage.push(Damage {
+                stream: self.key.stream,
+                position: position_of(self.key.sequence, 0),
+                bytes: lost * CLICK_BYTES as u64,
+                clicks: lost,
+                kind: DamageKind::Missing,
+            });
+        }
+    }
+
+    /// So many clicks are missing before the record that was read, where that can be told.
+    #[inline]
+    fn settle(&mut self, lost: Option<u64>) {
+        if self.gap.is_none() && lost.is_none_or(|lost| lost == 0) {
             return;
         }
         let at = position_of(self.key.sequence, self.offset as u64);
         let Gap { position, bytes } = self.gap.take().unwrap_or(Gap { position: at, bytes: 0 });
-        let clicks = match expected {
-            Some(expected) => ordinal.wrapping_sub(expected).into(),
-            // Not even the first record of the segment could be read: as many as fit, at most.
-            None => bytes / CLICK_BYTES as u64,
-        };
+        // Where not even the first record of the segment could be read: as many as fit, at most.
+        let clicks = lost.unwrap_or(bytes / CLICK_BYTES as u64);
         // What lies before the consumed position was counted before it was damaged, or reported then.
         if self.offset > self.counted {
             self.lost(position, bytes, clicks);

@@ -26,17 +26,47 @@ const NEW_FILE: &str = "node.new";
 /// Tells one start of a machine from all others.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
+/// What tells this node from all others.
+pub(super) struct Node {
+    pub(super) number: u64,
+    /// Whether the file was damaged, so that the number it had is not known any more.
+    pub(super) was_damaged: bool,
+}
+
+/// What the file says.
+enum Kept {
+    Nothing,
+    Number(u64),
+    /// A number of another place, which is another node's.
+    Elsewhere,
+    Damaged,
+}
+
 /// The number of the node that this folder makes. It is on the disk when this returns, except when that is full: then
 /// the next start draws another one.
-pub(super) fn number(folder: &Path) -> io::Result<u64> {
+pub(super) fn number(folder: &Path) -> io::Result<Node> {
     let place = place_of(folder)?;
-    if let Some(number) = fs::read(folder.join(FILE)).ok().and_then(|bytes| read(&bytes, place)) {
-        return Ok(number);
+    let kept = match fs::read(folder.join(FILE)) {
+        Ok(bytes) => read(&bytes, place),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::Nothing,
+        Err(_) => Kept::Damaged,
+    };
+    if let Kept::Number(number) = kept {
+        return Ok(Node { number, was_damaged: false });
+    }
+    let was_damaged = matches!(kept, Kept::Damaged);
+    if was_damaged {
+        let path = folder.join(FILE);
+        tracing::warn!(
+            path = %path.display(),
+            "the number of this node is damaged, and another one is drawn: clicks that wait under the old one are still \
+             counted, once; the store keeps rows of both"
+        );
     }
     let number = draw()?;
     match write(folder, number, place) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(number),
-        written => written.map(|()| number),
+        Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
+        _ => Ok(Node { number, was_damaged }),
     }
 }
 
@@ -73,53 +103,68 @@ fn write(folder: &Path, number: u64, place: u128) -> io::Result<()> {
 }
 
 /// The number, if it was drawn in this place.
-fn read(bytes: &[u8], place: u128) -> Option<u64> {
-    let bytes: &[u8; FILE_BYTES] = bytes.try_into().ok()?;
+fn read(bytes: &[u8], place: u128) -> Kept {
+    let Ok(bytes) = <&[u8; FILE_BYTES]>::try_from(bytes) else { return Kept::Damaged };
     if !bytes.starts_with(MAGIC) || crc32c(&bytes[..60]).to_le_bytes() != bytes[60..] {
-        return None;
+        return Kept::Damaged;
     }
-    let drawn_in = u128::from_le_bytes(*bytes[16..].first_chunk()?);
-    (drawn_in == place).then_some(u64::from_le_bytes(*bytes[8..].first_chunk()?))
+    let (Some(number), Some(drawn_in)) = (bytes[8..].first_chunk(), bytes[16..].first_chunk()) else {
+        return Kept::Damaged;
+    };
+    if u128::from_le_bytes(*drawn_in) == place {
+        Kept::Number(u64::from_le_bytes(*number))
+    } else {
+        Kept::Elsewhere
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The number of a folder whose file is missing, of another place or whole.
+    fn drawn_in(folder: &Path) -> u64 {
+        let node = number(folder).unwrap();
+        assert!(!node.was_damaged);
+        node.number
+    }
+
     #[test]
     fn a_node_keeps_its_number_and_a_copy_of_it_gets_another() {
         let folder = tempfile::tempdir().unwrap();
         let (original, copy) = (folder.path().join("original"), folder.path().join("copy"));
         fs::create_dir(&original).unwrap();
-        let drawn = number(&original).unwrap();
-        assert_eq!(number(&original).unwrap(), drawn);
+        let drawn = drawn_in(&original);
+        assert_eq!(drawn_in(&original), drawn);
         assert!((1..1 << NODE_BITS).contains(&drawn));
 
         fs::create_dir(&copy).unwrap();
         fs::copy(original.join(FILE), copy.join(FILE)).unwrap();
-        let of_copy = number(&copy).unwrap();
+        let of_copy = drawn_in(&copy);
         assert_ne!(of_copy, drawn);
-        assert_eq!((number(&copy).unwrap(), number(&original).unwrap()), (of_copy, drawn));
+        assert_eq!((drawn_in(&copy), drawn_in(&original)), (of_copy, drawn));
     }
 
     #[test]
     fn another_start_of_the_machine_draws_anew() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 77, place_of(folder.path()).unwrap() ^ 1).unwrap();
-        assert_ne!(number(folder.path()).unwrap(), 77);
+        assert_ne!(drawn_in(folder.path()), 77);
     }
 
     #[test]
-    fn a_damaged_file_draws_anew() {
+    fn a_damaged_file_draws_anew_and_says_that_it_was_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let drawn = number(folder.path()).unwrap();
+        let drawn = drawn_in(folder.path());
         let path = folder.path().join(FILE);
         let whole = fs::read(&path).unwrap();
         for at in 0..FILE_BYTES {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            assert_ne!(number(folder.path()).unwrap(), drawn, "byte {at}");
+            let anew = number(folder.path()).unwrap();
+            assert!(anew.was_damaged && anew.number != drawn, "byte {at}");
+            assert_eq!(drawn_in(folder.path()), anew.number, "byte {at}");
         }
     }
 }

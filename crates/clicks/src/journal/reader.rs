@@ -99,6 +99,9 @@ pub enum DamageKind {
     Header,
     /// A whole segment that cannot be read, or the end of one.
     Segment,
+    /// Segments that are not there any more and have not been counted. Where not all of a process's segments before them were
+    /// read, the clicks are as many as they can have held.
+    Missing,
     /// Records that the log between nodes had forgotten before they were counted.
     Expired,
 }

@@ -16,6 +16,10 @@ pub(crate) struct Stream {
     pub(crate) consumed: AtomicU64,
     /// Clicks of this process that the reader has passed.
     pub(crate) read: AtomicU64,
+    /// Clicks of earlier processes that the reader has passed, those that it could not read included.
+    pub(crate) recovered: AtomicU64,
+    /// Whether `consumed` began at what the store has counted: then nothing is missing but what has been lost.
+    pub(crate) is_counted_here: bool,
     /// Why there is no segment, if there is none: index into [`DropReason::ALL`], or more for no reason at all.
     shortage: AtomicU8,
 }
@@ -31,9 +35,10 @@ pub(crate) struct Recorded {
 const NO_SHORTAGE: u8 = u8::MAX;
 
 impl Stream {
-    pub(crate) fn new(number: u64, consumed: u64) -> Stream {
+    pub(crate) fn new(number: u64, consumed: u64, is_counted_here: bool) -> Stream {
         Stream {
             number,
+            is_counted_here,
             consumed: AtomicU64::new(consumed),
             shortage: AtomicU8::new(NO_SHORTAGE),
             ..Stream::default()
@@ -59,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) sync_failures: AtomicU64,
+    pub(crate) files_damaged: AtomicU64,
     pub(crate) unsynced_bytes: AtomicU64,
     pub(crate) waiting_bytes: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
@@ -77,14 +83,20 @@ pub struct Counts {
     pub kept: u64,
     /// Clicks that were dropped, in the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
-    /// Of the kept ones, how many the reader has not passed yet.
+    /// Of the kept ones, how many the reader has passed,
+    pub read: u64,
+    /// and how many it has not.
     pub waiting: u64,
+    /// Clicks of earlier processes that the reader has passed, those that it could not read included.
+    pub recovered: u64,
     /// Bytes of earlier processes' segments that the reader has not begun to read.
     pub backlog_bytes: u64,
     /// Disk that all segments take.
     pub bytes: u64,
     /// Group syncs that the system refused.
     pub sync_failures: u64,
+    /// Small files beside the segments (`node`, `salt`) that were damaged and made anew.
+    pub files_damaged: u64,
     /// Bytes of this process that the disk has not confirmed, by the keeper's last look: what a power cut may lose.
     pub unsynced_bytes: u64,
     /// Bytes of this process that have not been counted, by the keeper's last look.
@@ -100,6 +112,7 @@ impl Meter {
             backlog_bytes: self.0.backlog_bytes.load(Ordering::Relaxed),
             bytes: self.0.bytes.load(Ordering::Relaxed),
             sync_failures: self.0.sync_failures.load(Ordering::Relaxed),
+            files_damaged: self.0.files_damaged.load(Ordering::Relaxed),
             unsynced_bytes: self.0.unsynced_bytes.load(Ordering::Relaxed),
             waiting_bytes: self.0.waiting_bytes.load(Ordering::Relaxed),
             last_error: self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -107,9 +120,12 @@ impl Meter {
         };
         for stream in &self.0.streams {
             let read = stream.read.load(Ordering::Acquire);
-            let kept = stream.recorded.kept.load(Ordering::Relaxed);
+            // The reader may be a click ahead of what its recorder says.
+            let kept = stream.recorded.kept.load(Ordering::Relaxed).max(read);
             counts.kept += kept;
-            counts.waiting += kept.saturating_sub(read);
+            counts.read += read;
+            counts.waiting += kept - read;
+            counts.recovered += stream.recovered.load(Ordering::Acquire);
             for (sum, dropped) in counts.dropped.iter_mut().zip(&stream.recorded.dropped) {
                 *sum += dropped.load(Ordering::Relaxed);
             }

@@ -4,6 +4,7 @@ use super::breath::Breath;
 use super::courtesy::Courtesy;
 use super::status::Shared;
 use crate::aggregator;
+use crate::journal::Meter;
 use crate::log::{Clicks, Log, Unavailable};
 use curtail_runtime::retry::Backoff;
 use curtail_store::rollups::{Batch, Committed, Merge, Positions};
@@ -31,8 +32,9 @@ pub(super) struct Counting {
     shared: Arc<Shared>,
     commit_interval: Duration,
     batch_clicks_max: usize,
-    /// Nothing where nobody redirects beside.
+    /// Nothing where nobody redirects beside; nor is anything recorded there then.
     courtesy: Option<Courtesy>,
+    meter: Option<Meter>,
     breath: Arc<Breath>,
     merge: Merge,
     executor: Runtime,
@@ -71,6 +73,7 @@ impl Counting {
             shared,
             commit_interval,
             batch_clicks_max: batch_clicks_max.max(1),
+            meter: courtesy.as_ref().map(Courtesy::meter),
             courtesy,
             breath,
             merge,
@@ -147,7 +150,7 @@ impl Counting {
             let room = self.batch_clicks_max - self.clicks.clicks.len();
             let limit = room.min(READ_CLICKS);
             self.breath.take();
-            match self.log.read(limit, &mut self.clicks) {
+            match self.read_some(limit) {
                 Ok(read) if read == limit => {}
                 read => {
                     outcome = read.map(|_| ());
@@ -155,7 +158,12 @@ impl Counting {
                 }
             }
         }
-        self.shared.folding.store(self.clicks.clicks.len() as u64, Ordering::Relaxed);
+        outcome
+    }
+
+    /// Reads up to `limit` clicks, which then are here or lost, and do not wait in the log any more.
+    fn read_some(&mut self, limit: usize) -> Result<usize, Unavailable> {
+        let read = self.log.read(limit, &mut self.clicks);
         for damage in self.log.take_damage() {
             self.shared.damaged.fetch_add(damage.clicks, Ordering::Relaxed);
             tracing::error!(
@@ -163,7 +171,14 @@ impl Counting {
                 kind = ?damage.kind, "a part of the log cannot be read; its clicks are lost"
             );
         }
-        outcome
+        let read = read?;
+        self.shared.folding.store(self.clicks.clicks.len() as u64, Ordering::Relaxed);
+        self.settle();
+        Ok(read)
+    }
+
+    fn settle(&self) {
+        self.shared.settle(&self.meter.as_ref().map(Meter::counts).unwrap_or_default());
     }
 
     /// Says when the log becomes unreadable, and when it is readable again.
@@ -213,10 +228,10 @@ impl Counting {
 
     fn committed(&mut self, positions: &Positions) {
         self.log.committed(positions);
-        // In this order: whoever sees them counted does not see them waiting too.
         self.shared.folding.store(0, Ordering::Relaxed);
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.counted.fetch_add(self.clicks.clicks.len() as u64, Ordering::Release);
+        self.shared.counted.fetch_add(self.clicks.clicks.len() as u64, Ordering::Relaxed);
+        self.settle();
         self.shared.set_oldest(self.log.oldest_waiting());
         self.clicks.clear();
         self.store_is_well();
@@ -225,7 +240,7 @@ impl Counting {
     /// Others count what was read here. It is dropped, and what of it they have not counted comes again.
     fn fenced(&mut self) {
         self.shared.commits_fenced.fetch_add(1, Ordering::Relaxed);
-        self.shared.folding.store(0, Ordering::Relaxed);
+        // They are in nobody's hands until the log is read again, and stay where they were seen last.
         self.clicks.clear();
         self.log.fenced();
         self.store_is_well();

@@ -29,6 +29,11 @@ impl Courtesy {
         Courtesy { meter, waiting_clicks_max, cores, looked: Instant::now(), used: used(), waits_since: None }
     }
 
+    /// What it looks at.
+    pub(super) fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+
     /// Whether counting should wait once more. To be asked regularly: it judges the time since it was last asked.
     pub(super) fn should_wait(&mut self) -> bool {
         let (now, used) = (Instant::now(), used());

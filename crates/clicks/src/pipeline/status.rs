@@ -17,6 +17,10 @@ pub struct Status {
     pub part: Part,
     /// Clicks that recorders were given.
     pub produced: u64,
+    /// Clicks that earlier processes left, as far as the journal has been read. At any moment, where the process counts what it
+    /// records, `produced + recovered = counted + dropped + damaged + lag_clicks`; what of them waits unread is
+    /// `backlog_bytes` long and on neither side.
+    pub recovered: u64,
     /// Clicks that brokers have acknowledged.
     pub shipped: u64,
     /// Clicks in committed rollups; those that earlier processes left count here too.
@@ -47,6 +51,8 @@ pub struct Status {
     pub unsynced_bytes: u64,
     /// Times that the system refused to sync the journal.
     pub sync_failures: u64,
+    /// Small files of the journal (`node`, `salt`) that were damaged and made anew.
+    pub files_damaged: u64,
     /// Partitions that this worker counts.
     pub partitions: u64,
     /// Commits that were made.
@@ -86,6 +92,21 @@ impl Part {
     }
 }
 
+/// Where the clicks are that the counting thread has taken from the journal: each in one place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Accounts {
+    /// Of this process,
+    read: u64,
+    /// of earlier ones:
+    recovered: u64,
+    /// so many are in memory,
+    folding: u64,
+    /// in committed rollups,
+    counted: u64,
+    /// and lost.
+    damaged: u64,
+}
+
 /// What the threads write and [`Status`] reads.
 #[derive(Default)]
 pub(super) struct Shared {
@@ -102,6 +123,7 @@ pub(super) struct Shared {
     pub(super) forgotten: AtomicU64,
     /// When the oldest uncounted click happened, in milliseconds; 0 for none.
     oldest: AtomicI64,
+    accounts: Mutex<Accounts>,
     last_error: Mutex<Option<String>>,
     stop: Mutex<Option<Instant>>,
 }
@@ -115,17 +137,21 @@ impl Shared {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let oldest = self.oldest.load(Ordering::Relaxed);
         let age = if oldest == 0 { 0 } else { now().millis() - oldest };
+        let accounts = self.accounts(journal);
         Status {
             part: self.part,
             produced: journal.produced,
+            recovered: accounts.recovered,
             shipped: read(&self.tally.shipped),
-            counted: self.counted.load(Ordering::Acquire),
+            counted: accounts.counted,
             repeated: read(&self.tally.repeated),
             dropped: std::array::from_fn(|reason| (DropReason::ALL[reason], journal.dropped[reason])),
             poison: self.tally.poison(),
-            damaged: read(&self.damaged),
+            damaged: accounts.damaged,
             rollups_damaged: read(&self.rollups_damaged),
-            lag_clicks: journal.waiting + read(&self.folding) + read(&self.tally.waiting),
+            lag_clicks: journal.kept.saturating_sub(accounts.read)
+                + accounts.folding
+                + read(&self.tally.waiting),
             lag_ms: age.max(0) as u64,
             log_waiting: None,
             backlog_bytes: journal.backlog_bytes,
@@ -133,6 +159,7 @@ impl Shared {
             journal_bytes: journal.bytes,
             unsynced_bytes: journal.unsynced_bytes,
             sync_failures: journal.sync_failures,
+            files_damaged: journal.files_damaged,
             partitions: read(&self.tally.partitions),
             commits: read(&self.commits),
             commits_failed: read(&self.commits_failed),
@@ -140,6 +167,30 @@ impl Shared {
             broker_errors: self.tally.broker_errors(),
             forgotten: read(&self.forgotten),
             last_error: self.error().or_else(|| self.tally.trouble()).or_else(|| journal.last_error.clone()),
+        }
+    }
+
+    /// Shows where the clicks are now, all at once: whoever looks sees none twice, and none on its way.
+    pub(super) fn settle(&self, journal: &Counts) {
+        let accounts = self.accounts_now(journal);
+        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
+    }
+
+    fn accounts_now(&self, journal: &Counts) -> Accounts {
+        Accounts {
+            read: journal.read,
+            recovered: journal.recovered,
+            folding: self.folding.load(Ordering::Relaxed),
+            counted: self.counted.load(Ordering::Relaxed),
+            damaged: self.damaged.load(Ordering::Relaxed),
+        }
+    }
+
+    fn accounts(&self, journal: &Counts) -> Accounts {
+        match self.part {
+            Part::Alone | Part::Worker => *self.accounts.lock().unwrap_or_else(PoisonError::into_inner),
+            // What is on its way to brokers is in nobody's hands for a moment.
+            Part::Node => self.accounts_now(journal),
         }
     }
 

@@ -12,6 +12,7 @@ use curtail_store::Rollups;
 use curtail_store::rollups::{Grain, Subject};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) fn settings() -> Config {
@@ -141,6 +142,59 @@ fn draining_ends_by_its_deadline_though_the_store_is_away() {
     let (recorders, pipeline) = start(folder.path(), &store, settings());
     drop(recorders);
     assert_eq!((pipeline.drain(SOON).counted, counted(&store)), (100, 100));
+}
+
+/// What the process was given and what it found, against what became of it.
+fn both_sides(status: &Status) -> (u64, u64) {
+    let dropped: u64 = status.dropped.iter().map(|(_, clicks)| clicks).sum();
+    (status.produced + status.recovered, status.counted + dropped + status.damaged + status.lag_clicks)
+}
+
+#[test]
+fn every_click_is_counted_dropped_damaged_or_waits_at_any_moment_after_a_restart_too() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    store.set_mood(Mood::Away);
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    record_all(&mut recorders, 0..3_000);
+    drop(recorders);
+    let status = pipeline.drain(Duration::ZERO);
+    let (given, became) = both_sides(&status);
+    assert_eq!((status.lag_clicks, given), (3_000, became));
+    let mut segments: Vec<_> =
+        walk(folder.path()).into_iter().filter(|path| path.extension().is_some_and(|e| e == "seg")).collect();
+    segments.sort();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
+    bytes[20_000..20_004].iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&segments[0], bytes).unwrap();
+
+    // While the store comes and goes and two recorders work, somebody looks all the time.
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    let watch = pipeline.watch();
+    let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let looker = std::thread::spawn({
+        let (stop, looks) = (Arc::clone(&stop), Arc::clone(&looks));
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                let status = watch.status();
+                let (given, became) = both_sides(&status);
+                assert_eq!(given, became, "{status:?}");
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    for (round, mood) in [Mood::Well, Mood::AnswersLost, Mood::Away, Mood::Well].into_iter().enumerate() {
+        store.set_mood(mood);
+        let (from, seen) = (3_000 + 5_000 * round as u64, looks.load(Ordering::Relaxed));
+        record_all(&mut recorders, from..from + 5_000);
+        until(&pipeline, |_| looks.load(Ordering::Relaxed) > seen + 100 || looker.is_finished());
+    }
+    let status = until(&pipeline, |status| status.lag_clicks == 0 || looker.is_finished());
+    stop.store(true, Ordering::Relaxed);
+    looker.join().unwrap();
+    assert_eq!((status.recovered, status.counted + status.damaged), (3_000, 23_000), "{status:?}");
+    assert!((1..100).contains(&status.damaged), "{status:?}");
+    drop(recorders);
+    pipeline.drain(SOON);
 }
 
 #[test]

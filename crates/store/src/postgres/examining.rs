@@ -10,7 +10,7 @@ use super::row::column;
 use super::{OpenError, Settings, identity, migrations, opening};
 use crate::rollups::Positions;
 use curtail_model::Timestamp;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,6 +31,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(6);
 pub struct Examination {
     /// The one that changes are written to.
     pub primary: Result<Primary, OpenError>,
+    /// Its name past whatever stands between, where the settings name a way past that.
+    pub direct: Option<Result<String, OpenError>>,
     /// Those that only read, in the order of the settings.
     pub replicas: Vec<Result<Replica, OpenError>>,
 }
@@ -56,6 +58,8 @@ pub struct Primary {
     pub keeps_settings: bool,
     /// Up to where the streams of the log have been counted.
     pub positions: Positions,
+    /// What only the store knows; nothing where none has been made yet.
+    pub secret: Option<[u8; 16]>,
 }
 
 /// A server that only reads.
@@ -88,12 +92,19 @@ pub async fn examine(settings: Settings) -> Examination {
             Err(error) => vec![Err(error)],
         }
     };
-    let (primary, replicas) = join(primary, replicas).await;
+    let direct = async {
+        match Address::direct(&settings).transpose()? {
+            Ok(address) => Some(in_time(&address, look_past(&address, &settings)).await),
+            Err(error) => Some(Err(error)),
+        }
+    };
+    let (primary, direct, replicas) = join3(primary, direct, replicas).await;
+    let direct = direct.map(|looked| same(looked?, primary.as_ref().ok()));
     let replicas = replicas
         .into_iter()
         .map(|looked| looked.map(|looked| beside(looked, primary.as_ref().ok())))
         .collect();
-    Examination { primary: primary.map(|looked| looked.found), replicas }
+    Examination { primary: primary.map(|looked| looked.found), direct, replicas }
 }
 
 /// What was seen of a server, and what tells whose copy it is and how old.
@@ -146,6 +157,7 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
     } else {
         (None, Positions::new(), None)
     };
+    let secret = key.as_deref().and_then(|key| key.try_into().ok());
     let ports = address.config.get_ports();
     let port = value::<Option<i32>>(row, 5)?.and_then(|port| u16::try_from(port).ok());
     let timeout: String = value(row, 6)?;
@@ -159,9 +171,29 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
         is_behind_another_port: port.is_some_and(|port| !ports.contains(&port)),
         keeps_settings: !settings.prepared || timeout == settings.statement_timeout.as_millis().to_string(),
         positions,
+        secret,
     };
     session.end::<_, Failure>(Ok(()))?;
     Ok(Looked { found, key, beat_at })
+}
+
+/// What is at the address that leads past a pooler.
+async fn look_past(address: &Address, settings: &Settings) -> Result<Looked<String>, OpenError> {
+    let session = connect(address, settings).await?;
+    let is_made = migrations::version(&session).await? > 0;
+    let key = if is_made { identity::key(&session).await? } else { None };
+    session.end::<_, Failure>(Ok(()))?;
+    Ok(Looked { found: address.name.clone(), key, beat_at: None })
+}
+
+/// The name of what is past a pooler, unless it is another database than the primary.
+fn same(direct: Looked<String>, primary: Option<&Looked<Primary>>) -> Result<String, OpenError> {
+    match primary {
+        Some(primary) if primary.key != direct.key => {
+            Err(OpenError::Elsewhere { direct: direct.found, server: primary.found.server.clone() })
+        }
+        _ => Ok(direct.found),
+    }
 }
 
 async fn look_at_replica(address: &Address, settings: &Settings) -> Result<Looked<Replica>, OpenError> {

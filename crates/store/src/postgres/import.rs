@@ -13,10 +13,12 @@ use super::identity::Identity;
 use super::row::{column, id_column, link_id, text};
 use super::{OpenError, Settings, keys, opening};
 use crate::rollups::Positions;
-use crate::transfer::{Checksums, Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
+use crate::transfer::{
+    Checksums, Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey, Retired,
+};
 use crate::{Idempotency, StoreError, packed};
 use curtail_model::{Bucket, Codes, LinkId, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -72,10 +74,10 @@ impl Importer {
             .await
     }
 
-    /// Takes ids of removed links.
-    pub async fn retired(&self, ids: Vec<LinkId>) -> Result<(), StoreError> {
+    /// Takes what is left of removed links.
+    pub async fn retired(&self, retired: Vec<Retired>) -> Result<(), StoreError> {
         let codes = self.codes.clone();
-        self.run(move |session: Arc<Session>| async move { links::retire(&session, &ids, &codes).await })
+        self.run(move |session: Arc<Session>| async move { links::retire(&session, &retired, &codes).await })
             .await
     }
 
@@ -170,14 +172,19 @@ impl Importer {
         .await
     }
 
-    /// What all links that are here come to. Says now and then how many it has read.
-    pub async fn checksums(&self, mut tell: impl FnMut(u64)) -> Result<Checksums, StoreError> {
+    /// What all links that are here come to, without these. Says now and then how many it has read.
+    pub async fn checksums(
+        &self,
+        without: &BTreeSet<LinkId>,
+        mut tell: impl FnMut(u64),
+    ) -> Result<Checksums, StoreError> {
+        let without = Arc::new(without.clone());
         let mut sums = Checksums::default();
         let (mut after, mut read) = (None, 0);
         loop {
-            let codes = self.codes.clone();
+            let (codes, without) = (self.codes.clone(), Arc::clone(&without));
             let part = self.run(move |session: Arc<Session>| async move {
-                links::checksums(&session, sums, after, &codes).await
+                links::checksums(&session, sums, after, &codes, &without).await
             });
             let (added, last, count) = part.await?;
             (sums, after, read) = (added, last, read + count);

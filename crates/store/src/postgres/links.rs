@@ -4,6 +4,7 @@ pub(super) mod acknowledged;
 mod allowance;
 mod asking;
 mod change;
+mod choosing;
 mod create;
 pub(super) mod insert;
 mod list;

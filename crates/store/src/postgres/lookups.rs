@@ -13,7 +13,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_postgres::types::ToSql;
 
-static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+static FIND: Sql =
+    sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY, TEXT_ARRAY);
 static REPLAYED: Sql = sql!("replayed");
 
 /// Questions of one statement: more would make the first of them wait for the last.
@@ -27,6 +28,8 @@ pub(super) enum Key {
     Id(LinkId),
     /// A chosen code that looks like no generated one.
     Code(String),
+    /// A code that names this id. Another link has the code if it was chosen anew after the one with the id had gone.
+    Shaped(LinkId, String),
 }
 
 /// What a server knows.
@@ -54,7 +57,18 @@ struct Question {
 impl Key {
     /// What the link with this code is looked up by: a code with the shape of a generated one names its id.
     pub(super) fn of_code(codes: &Codes, code: &str) -> Key {
-        codes.decode(code.as_bytes()).map_or_else(|| Key::Code(row::text(code).into_owned()), Key::Id)
+        match codes.decode(code.as_bytes()) {
+            Some(id) => Key::Shaped(id, code.to_owned()),
+            None => Key::Code(row::text(code).into_owned()),
+        }
+    }
+
+    /// The code that names an id, if it was asked for by that.
+    fn shaped(&self) -> Option<&str> {
+        match self {
+            Key::Shaped(_, code) => Some(code),
+            Key::Id(_) | Key::Code(_) => None,
+        }
     }
 }
 
@@ -120,14 +134,15 @@ async fn ask(
     group: &[Question],
     codes: &Codes,
 ) -> Result<Vec<Result<Found, StoreError>>, Failure> {
-    let (mut buckets, mut ids, mut id_numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut buckets, mut ids, mut id_numbers, mut shaped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut code_buckets, mut chosen, mut code_numbers) = (Vec::new(), Vec::new(), Vec::new());
     for (number, question) in (0_i64..).zip(group) {
         match &question.key {
-            Key::Id(id) => {
+            Key::Id(id) | Key::Shaped(id, _) => {
                 buckets.push(bucket_column(*id));
                 ids.push(id_column(*id));
                 id_numbers.push(number);
+                shaped.push(question.key.shaped());
             }
             Key::Code(code) => {
                 code_buckets.push(codes.bucket_of(0, code.as_bytes()).number().cast_signed());
@@ -137,8 +152,8 @@ async fn ask(
         }
     }
     let find = session.ready(&FIND).await?;
-    let parameters: [&(dyn ToSql + Sync); 6] =
-        [&buckets, &ids, &id_numbers, &code_buckets, &chosen, &code_numbers];
+    let parameters: [&(dyn ToSql + Sync); 7] =
+        [&buckets, &ids, &id_numbers, &code_buckets, &chosen, &code_numbers, &shaped];
     let find = session.send(&find, &parameters);
     let newest_seen = group.iter().map(|question| question.seen).max().unwrap_or_default();
     let (replayed, rows) = if newest_seen == Seen::ANYTHING {

@@ -8,7 +8,9 @@ use super::links::book::Counters;
 use super::rollups::positions;
 use super::row;
 use crate::rollups::Positions;
-use crate::transfer::{Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, RememberedKey};
+use crate::transfer::{
+    Clicks, ClicksKey, ClicksRow, Given, KeyRecord, LinkRecord, LinksPiece, RememberedKey, Retired,
+};
 use crate::{ApiKey, Idempotency, StoreError};
 use curtail_model::{Alphabet, CodeScheme, Codes, LinkId, Timestamp};
 use rusqlite::Connection;
@@ -67,26 +69,35 @@ impl Exporter {
     }
 
     /// Up to `limit` links after an id, by id.
-    pub fn links(&self, after: Option<LinkId>, limit: usize) -> Result<Vec<LinkRecord>, StoreError> {
+    pub fn links(&self, after: Option<LinkId>, limit: usize) -> Result<LinksPiece, StoreError> {
         let mut statement = self.links.prepare_cached(include_str!("sql/export_links.sql"))?;
         let after = after.map_or(-1, row::id_column);
-        let rows = statement.query_map((after, limit as i64), |found| {
-            Ok((row::link(found, &self.codes)?, found.get::<_, bool>(18)?))
-        })?;
-        let mut records = Vec::new();
-        for found in rows {
-            let (link, generated) = found?;
-            let used = allowance::used(&self.links, link.id)?;
-            records.push(LinkRecord { link, generated, used });
+        let mut rows = statement.query((after, limit as i64))?;
+        let mut piece = LinksPiece::default();
+        while let Some(found) = rows.next()? {
+            let id = row::link_id(found, 0)?;
+            piece.last = Some(id);
+            match self.record(found, id) {
+                Ok(record) => piece.records.push(record),
+                Err(StoreError::Damaged(_)) => piece.damaged.push(id),
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(records)
+        Ok(piece)
     }
 
-    /// Up to `limit` ids of removed links after an id, by id.
-    pub fn retired(&self, after: Option<LinkId>, limit: usize) -> Result<Vec<LinkId>, StoreError> {
+    fn record(&self, found: &rusqlite::Row<'_>, id: LinkId) -> Result<LinkRecord, StoreError> {
+        let (link, generated) = (row::link(found, &self.codes)?, found.get(18)?);
+        Ok(LinkRecord { link, generated, used: allowance::used(&self.links, id)? })
+    }
+
+    /// What is left of up to `limit` removed links after an id, by id.
+    pub fn retired(&self, after: Option<LinkId>, limit: usize) -> Result<Vec<Retired>, StoreError> {
         let mut statement = self.links.prepare_cached(include_str!("sql/export_retired.sql"))?;
         let after = after.map_or(-1, row::id_column);
-        let rows = statement.query_map((after, limit as i64), |found| row::link_id(found, 0))?;
+        let rows = statement.query_map((after, limit as i64), |found| {
+            Ok(Retired { id: row::link_id(found, 0)?, generated: found.get(1)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -5,6 +5,7 @@ pub(super) mod allowance;
 pub(super) mod book;
 mod change;
 mod create;
+pub(super) mod finding;
 mod insert;
 mod list;
 mod rows;
@@ -42,7 +43,7 @@ impl Links for SqliteLinks {
 
     fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
         let codes = self.codes.clone();
-        self.lookups.read(move |connection| book::get(connection, &codes, id))
+        self.lookups.read(move |connection| finding::get(connection, &codes, id))
     }
 
     fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
@@ -92,15 +93,7 @@ impl SqliteLinks {
         view: impl FnOnce(Link) -> T + Send + 'static,
     ) -> Answer<'static, Option<T>> {
         let (codes, code) = (self.codes.clone(), code.to_owned());
-        self.lookups.read(move |connection| {
-            let Some(id) = book::id_of(connection, &codes, &code)? else { return Ok(None) };
-            let link = book::get(connection, &codes, id)?;
-            // The way from a custom code to its link may lead astray by a changed byte as well.
-            if let Some(link) = link.as_ref().filter(|link| link.code.as_str() != code) {
-                return Err(StoreError::Damaged(format!("the code {code:?} leads to the link {}", link.id)));
-            }
-            Ok(link.map(view))
-        })
+        self.lookups.read(move |connection| Ok(finding::find(connection, &codes, &code)?.map(view)))
     }
 }
 

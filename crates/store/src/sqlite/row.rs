@@ -16,7 +16,7 @@ const CHECKSUM: usize = 17;
 /// Reads a link from the columns that `link_get.sql` and its siblings select. A row with a byte that has changed on the
 /// disk is an error: SQLite would not notice, and somebody would be sent to a wrong place.
 pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
-    if row.get::<_, i64>(CHECKSUM)? != checksum_of(row)? {
+    if !is_as_written(row)? {
         return Err(wrong(CHECKSUM, Type::Integer, "the row is not as it was written"));
     }
     let id = link_id(row, 0)?;
@@ -49,9 +49,35 @@ pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
     })
 }
 
-/// The checksum of a row: of its id, times, version, flags, status and limit (flags as 0 and 1), and of its url, title,
-/// notes, tags, password hash and page for later. Its code is checked by whoever asked for it.
-pub(super) fn checksum(numbers: [Option<i64>; 10], texts: [Option<&str>; 6]) -> i64 {
+/// What can still be told of a link whose row is damaged, for who removes it: its id, the code that it had and its tags. What
+/// cannot be read is as if it had never been set.
+pub(super) fn remains(row: &Row<'_>, id: LinkId, codes: &Codes) -> Link {
+    let code = row.get(1).ok().flatten().or_else(|| codes.encode(id)).unwrap_or_default();
+    let time = |column: usize| Timestamp::from_millis(row.get(column).unwrap_or_default());
+    Link {
+        id,
+        code: Code::known(code),
+        url: row.get(2).unwrap_or_default(),
+        created_at: time(3),
+        updated_at: time(4),
+        version: row.get::<_, i64>(5).unwrap_or_default().cast_unsigned(),
+        archived: row.get(6).unwrap_or_default(),
+        redirect_status: RedirectStatus::Found,
+        forward_query: false,
+        starts_at: None,
+        expires_at: None,
+        max_clicks: None,
+        title: None,
+        notes: None,
+        tags: words(row, 14).unwrap_or_default(),
+        password_hash: None,
+        expired_url: None,
+    }
+}
+
+/// The checksum of a row: of its id, times, version, flags, status and limit (flags as 0 and 1), of its url, title, notes,
+/// tags, password hash and page for later, and of its code where that is not the one that the id stands for.
+pub(super) fn checksum(numbers: [Option<i64>; 10], texts: [Option<&str>; 6], code: Option<&str>) -> i64 {
     let mut hash = Xxh3Default::new();
     for number in numbers {
         hash.update(&[u8::from(number.is_some())]);
@@ -62,10 +88,11 @@ pub(super) fn checksum(numbers: [Option<i64>; 10], texts: [Option<&str>; 6]) -> 
         hash.update(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
         hash.update(text.unwrap_or_default().as_bytes());
     }
+    hash.update(code.unwrap_or_default().as_bytes());
     hash.digest().cast_signed()
 }
 
-fn checksum_of(row: &Row<'_>) -> Result<i64> {
+fn is_as_written(row: &Row<'_>) -> Result<bool> {
     let mut numbers = [None; NUMBERS.len()];
     for (number, column) in numbers.iter_mut().zip(NUMBERS) {
         *number = row.get(column)?;
@@ -74,7 +101,9 @@ fn checksum_of(row: &Row<'_>) -> Result<i64> {
     for (text, column) in texts.iter_mut().zip(TEXTS) {
         *text = row.get_ref(column)?.as_str_or_null()?;
     }
-    Ok(checksum(numbers, texts))
+    let (found, code): (i64, _) = (row.get(CHECKSUM)?, row.get_ref(1)?.as_str_or_null()?);
+    // Rows of versions that wrote nothing of the code into it are believed until they change.
+    Ok(found == checksum(numbers, texts, code) || (code.is_some() && found == checksum(numbers, texts, None)))
 }
 
 /// An id in a column.

@@ -12,7 +12,8 @@ mod indexer;
 use super::OpenError;
 use super::file::{LINKS, SEARCH};
 use super::identity::Identity;
-use super::links::book::{self, LinkBook};
+use super::links::book::LinkBook;
+use super::links::finding;
 use super::readers::Readers;
 use super::row;
 use super::writer::Writer;
@@ -145,7 +146,7 @@ impl Source {
                 .collect::<Result<_, _>>()?;
             for &(id, _) in &found {
                 links.extend(
-                    book::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
+                    finding::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
                 );
             }
             match found.last() {

@@ -1,6 +1,6 @@
 //! Checksums of all links of a store, one for each bucket, by which two stores tell where they differ.
 
-use super::LinkRecord;
+use super::{LinkRecord, Retired};
 use crate::packed;
 use curtail_model::{Bucket, LinkId, Timestamp};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -45,9 +45,9 @@ impl Checksums {
         self.put(link.id, &numbers, &texts);
     }
 
-    /// Adds the id of a link that was removed, whose code is never given again.
-    pub fn add_retired(&mut self, id: LinkId) {
-        self.put(id, &[None], &[]);
+    /// Adds what is left of a link that was removed.
+    pub fn add_retired(&mut self, retired: Retired) {
+        self.put(retired.id, &[(!retired.generated).then_some(0)], &[]);
     }
 
     /// The buckets in which the other store has something else.
@@ -76,7 +76,7 @@ impl Checksums {
 
 #[cfg(test)]
 mod tests {
-    use super::super::LinkRecord;
+    use super::super::{LinkRecord, Retired};
     use super::Checksums;
     use curtail_model::{Code, Link, LinkId, RedirectStatus, Timestamp};
 
@@ -117,8 +117,12 @@ mod tests {
             let differing = sums.differing(&all(&[other, two.clone()]));
             assert_eq!(differing.iter().map(|bucket| bucket.number()).collect::<Vec<_>>(), [5]);
         }
-        let mut retired = all(&[one, two]);
-        retired.add_retired(LinkId::new(7).unwrap());
-        assert_eq!(sums.differing(&retired)[0].number(), 7);
+        let retired = |generated| {
+            let mut sums = all(&[one.clone(), two.clone()]);
+            sums.add_retired(Retired { id: LinkId::new(7).unwrap(), generated });
+            sums
+        };
+        assert_eq!(sums.differing(&retired(true))[0].number(), 7);
+        assert_eq!(retired(true).differing(&retired(false))[0].number(), 7);
     }
 }

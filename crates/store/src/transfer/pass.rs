@@ -8,7 +8,7 @@ use crate::postgres::Importer;
 use crate::sqlite::Exporter;
 use curtail_model::{Bucket, LinkId};
 use futures_util::future::join;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How much goes over at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ impl Pieces {
 
 /// Ids of buckets that differ which are held in memory at once.
 const IDS_HELD_MAX: u64 = 4 << 20;
+/// Damaged links that are set aside.
+const DAMAGED_MAX: usize = 10_000;
 
 /// Why a pass ended early. Whatever it is, the next pass goes on from there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,13 +40,18 @@ pub enum MoveError {
     /// The store that it moves to does not take it.
     #[error("the database does not take what moves there: {0}")]
     To(StoreError),
+    /// So much of it is damaged that there is nothing to be gained by moving the rest.
+    #[error(
+        "more than {DAMAGED_MAX} of its links are damaged: restore links.db from a backup, and move that"
+    )]
+    Damaged,
     /// Both sides differ after all has been moved.
     #[error("{0} differ after they were moved: somebody else writes to the database. Find out who does")]
     Differs(&'static str),
 }
 
 /// What a store has that was moved, and what a pass had to send.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Links that there are.
     pub links: u64,
@@ -60,6 +67,8 @@ pub struct Moved {
     pub rows_sent: u64,
     /// Buckets that had to be moved again.
     pub mended: u64,
+    /// Links that were set aside because they are damaged. What an earlier pass sent of them when they were whole stays there.
+    pub damaged: BTreeSet<LinkId>,
 }
 
 /// Makes the store `to` what `from` was at one moment, and compares both.
@@ -102,10 +111,14 @@ impl Pass<'_> {
         let mut sums = Checksums::default();
         let mut piece = from.links(None, self.pieces.links).map_err(MoveError::From)?;
         self.told(Step::Links, 0, of, resumed);
-        while let Some(last) = piece.last().map(|record| record.link.id) {
-            piece.iter().for_each(|record| sums.add(record));
-            self.moved.links += piece.len() as u64;
-            let lacking: Vec<_> = piece.into_iter().filter(|record| reached.lacks(record)).collect();
+        while let Some(last) = piece.last {
+            self.moved.damaged.extend(piece.damaged);
+            if self.moved.damaged.len() > DAMAGED_MAX {
+                return Err(MoveError::Damaged);
+            }
+            piece.records.iter().for_each(|record| sums.add(record));
+            self.moved.links += piece.records.len() as u64;
+            let lacking: Vec<_> = piece.records.into_iter().filter(|record| reached.lacks(record)).collect();
             self.moved.links_sent += lacking.len() as u64;
             let advances = Some(last) > reached.after;
             let next = Reached { after: Some(last).max(reached.after), ..reached };
@@ -133,8 +146,8 @@ impl Pass<'_> {
         loop {
             let piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
             let Some(last) = piece.last() else { return Ok(()) };
-            after = Some(*last);
-            piece.iter().for_each(|id| sums.add_retired(*id));
+            after = Some(last.id);
+            piece.iter().for_each(|retired| sums.add_retired(*retired));
             self.moved.retired += piece.len() as u64;
             self.to.retired(piece).await.map_err(MoveError::To)?;
             self.told(Step::Retired, self.moved.retired, of, false);
@@ -213,7 +226,7 @@ impl Pass<'_> {
         let mut told =
             |done| tell(Progress { step: Step::CheckLinks, done, of: of.max(done), resumed: false });
         told(0);
-        self.to.checksums(told).await.map_err(MoveError::To)
+        self.to.checksums(&self.moved.damaged, told).await.map_err(MoveError::To)
     }
 
     /// Moves buckets again, and removes what is there and not here.
@@ -243,11 +256,13 @@ impl Pass<'_> {
         let mut after = None;
         loop {
             let mut piece = self.from.links(after, self.pieces.links).map_err(MoveError::From)?;
-            let Some(last) = piece.last() else { return Ok(()) };
-            after = Some(last.link.id);
-            piece.retain(|record| note(ids, record.link.id));
-            if !piece.is_empty() {
-                self.to.links(piece).await.map_err(MoveError::To)?;
+            let Some(last) = piece.last else { return Ok(()) };
+            after = Some(last);
+            // What is there of a damaged one is kept.
+            piece.damaged.iter().for_each(|id| _ = note(ids, *id));
+            piece.records.retain(|record| note(ids, record.link.id));
+            if !piece.records.is_empty() {
+                self.to.links(piece.records).await.map_err(MoveError::To)?;
             }
         }
     }
@@ -258,8 +273,8 @@ impl Pass<'_> {
         loop {
             let mut piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
             let Some(last) = piece.last() else { return Ok(()) };
-            after = Some(*last);
-            piece.retain(|id| note(ids, *id));
+            after = Some(last.id);
+            piece.retain(|retired| note(ids, retired.id));
             if !piece.is_empty() {
                 self.to.retired(piece).await.map_err(MoveError::To)?;
             }

@@ -12,12 +12,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Changes rows behind the engine's back.
-fn change(directory: &Path, file: &str, sql: &str) {
+pub(crate) fn change(directory: &Path, file: &str, sql: &str) {
     let connection = Connection::open(directory.join(file)).unwrap();
     assert!(connection.execute(sql, ()).unwrap() > 0, "{sql}");
 }
 
-fn is_damage<T>(answer: &Result<T, StoreError>) -> bool {
+pub(crate) fn is_damage<T>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::Damaged(_)))
 }
 

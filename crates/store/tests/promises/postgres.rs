@@ -8,6 +8,7 @@ mod opening;
 mod replicas;
 mod tampering;
 mod transfer;
+mod transfer_of_few;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

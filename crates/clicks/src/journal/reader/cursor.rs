@@ -31,8 +31,19 @@ pub(super) struct Cursor {
     handed: u64,
     /// The segments that were entered and have not been counted to their end.
     entered: VecDeque<Entered>,
-    /// Clicks of this process that were read and not counted: how many before which position.
-    unsettled: VecDeque<(u64, u64)>,
+    /// Clicks that were read and not counted.
+    unsettled: VecDeque<Unsettled>,
+}
+
+/// Clicks that were read and not counted.
+#[derive(Clone, Copy, Debug)]
+struct Unsettled {
+    /// They end here.
+    before: u64,
+    /// Of this process.
+    live: u64,
+    /// Of earlier ones.
+    old: u64,
 }
 
 /// How to come back to a segment.
@@ -95,11 +106,22 @@ impl Cursor {
             if handed > 0 {
                 self.handed = self.position;
             }
-            damage.append(&mut decoder.damage);
-            if matches!(source, Source::Live(_)) {
-                let before = self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
-                self.unsettled.push_back((self.position, decoder.clicks.saturating_sub(before)));
+            let mut unsettled = Unsettled { before: self.position, live: 0, old: 0 };
+            match source {
+                Source::Live(_) => {
+                    let before = self.stream.read.fetch_max(decoder.clicks, Ordering::Release);
+                    unsettled.live = decoder.clicks.saturating_sub(before);
+                }
+                Source::Old(_) => {
+                    unsettled.old = handed as u64;
+                    let passed = unsettled.old + lost_with(&decoder.damage);
+                    self.stream.recovered.fetch_add(passed, Ordering::Release);
+                }
             }
+            if unsettled.live + unsettled.old > 0 {
+                self.unsettled.push_back(unsettled);
+            }
+            damage.append(&mut decoder.damage);
             if !ends {
                 break;
             }
@@ -119,7 +141,7 @@ impl Cursor {
         // Between the last click and the end of its segment there is nothing that could be lost.
         let position = if position >= self.handed { position.max(self.position) } else { position };
         let consumed = self.stream.consumed.fetch_max(position, Ordering::Release).max(position);
-        while self.unsettled.pop_front_if(|(before, _)| *before <= consumed).is_some() {}
+        while self.unsettled.pop_front_if(|unsettled| unsettled.before <= consumed).is_some() {}
         while self.entered.pop_front_if(|entered| entered.sequence() < sequence_of(consumed)).is_some() {}
     }
 
@@ -130,8 +152,10 @@ impl Cursor {
         // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way to the next.
         let _current = self.current.take();
         self.previous = None;
-        let unsettled = self.unsettled.drain(..).map(|(_, clicks)| clicks).sum();
-        self.stream.read.fetch_sub(unsettled, Ordering::Release);
+        for Unsettled { live, old, .. } in self.unsettled.drain(..) {
+            self.stream.read.fetch_sub(live, Ordering::Release);
+            self.stream.recovered.fetch_sub(old, Ordering::Release);
+        }
         while let Some(entered) = self.entered.pop_back() {
             match entered {
                 Entered::Old(segment) => {
@@ -228,12 +252,19 @@ impl Cursor {
     }
 
     fn enter(&mut self, source: Source, mut decoder: Decoder, damage: &mut Vec<Damage>) {
-        if let Some(mut previous) = self.previous.take() {
-            if previous.epoch == decoder.epoch {
-                decoder.follow(&previous);
-            } else {
-                previous.end_epoch();
-                damage.append(&mut previous.damage);
+        let passed_over = decoder.key.sequence.saturating_sub(sequence_of(self.position));
+        match self.previous.take() {
+            Some(previous) if previous.epoch == decoder.epoch => decoder.follow(&previous, passed_over),
+            previous => {
+                if let Some(mut previous) = previous {
+                    previous.end_epoch();
+                    self.stream.recovered.fetch_add(lost_with(&previous.damage), Ordering::Release);
+                    damage.append(&mut previous.damage);
+                }
+                // Between two processes sequences leap: whether something is missing there, the first record tells.
+                if self.stream.is_counted_here {
+                    decoder.misses(passed_over);
+                }
             }
         }
         self.current = Some((source, decoder));
@@ -256,6 +287,11 @@ impl Cursor {
             self.committed(self.position);
         }
     }
+}
+
+/// The clicks that went with damage.
+fn lost_with(damage: &[Damage]) -> u64 {
+    damage.iter().map(|damage| damage.clicks).sum()
 }
 
 impl Source {

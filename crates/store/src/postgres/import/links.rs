@@ -5,10 +5,11 @@ use crate::postgres::connections::{Session, Sql, sql};
 use crate::postgres::failure::Failure;
 use crate::postgres::row::{self, bucket_column, column, id_column, link_id, text};
 use crate::postgres::words;
-use crate::transfer::{Checksums, LinkRecord};
+use crate::transfer::{Checksums, LinkRecord, Retired};
 use curtail_model::destination::normal;
 use curtail_model::{Codes, Link, LinkId, Timestamp};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 static LINKS: Sql = sql!(
@@ -35,11 +36,12 @@ static LINKS: Sql = sql!(
     BOOL_ARRAY,
     INT8_ARRAY
 );
-static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+static FIND: Sql =
+    sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY, TEXT_ARRAY);
 static TAGS: Sql = sql!("import_tags", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static CLEAR_TAGS: Sql = sql!("import_tags_clear", TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static REPLACED: Sql = sql!("import_replaced", INT8_ARRAY, TEXT_ARRAY);
-static RETIRED: Sql = sql!("import_retired", INT8_ARRAY);
+static RETIRED: Sql = sql!("import_retired", INT8_ARRAY, BOOL_ARRAY);
 static REMOVE: Sql = sql!("import_remove", INT8_ARRAY);
 static EXPORT: Sql = sql!("export_links", INT2, INT8, INT8);
 
@@ -54,7 +56,7 @@ pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes
     let ids: Vec<LinkId> = records.iter().map(|record| record.link.id).collect();
     clear_tags(session, &ids, codes).await?;
     let links = || records.iter().map(|record| &record.link);
-    let own_code = |link: &Link| codes.decode(link.code.as_str().as_bytes()).is_none();
+    let own_code = |link: &Link| codes.decode(link.code.as_str().as_bytes()) != Some(link.id);
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let chosen: Vec<Option<&str>> =
         links().map(|link| own_code(link).then_some(link.code.as_str())).collect();
@@ -111,11 +113,13 @@ pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes
     Ok(())
 }
 
-/// Takes ids of removed links.
-pub(super) async fn retire(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<(), Failure> {
-    clear_tags(session, ids, codes).await?;
-    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
-    session.query(&RETIRED, &[&columns]).await.map(drop)
+/// Takes what is left of removed links.
+pub(super) async fn retire(session: &Session, retired: &[Retired], codes: &Codes) -> Result<(), Failure> {
+    let ids: Vec<LinkId> = retired.iter().map(|retired| retired.id).collect();
+    clear_tags(session, &ids, codes).await?;
+    let columns: Vec<i64> = ids.into_iter().map(id_column).collect();
+    let generated: Vec<bool> = retired.iter().map(|retired| retired.generated).collect();
+    session.query(&RETIRED, &[&columns, &generated]).await.map(drop)
 }
 
 /// Removes links, and what is left of removed ones.
@@ -133,8 +137,9 @@ async fn clear_tags(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<
     let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
-    let rows =
-        session.query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers]).await?;
+    let rows = session
+        .query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers, &no_codes])
+        .await?;
     let stored: Vec<Link> = rows.iter().map(|row| row::link(row, 1, codes)).collect::<Result<_, _>>()?;
     let (tags, archived, created_at, ids) = entries(&stored);
     if !tags.is_empty() {
@@ -157,13 +162,14 @@ fn entries(links: &[Link]) -> Entries<'_> {
     entries
 }
 
-/// Adds some links, and ids of removed ones, to what those before them come to. Answers that, the last of them if there may be
+/// Adds some links, and ids of removed ones, to what those before them come to, but for some of them. Answers that, the last of them if there may be
 /// more, and how many they were.
 pub(super) async fn checksums(
     session: &Session,
     mut sums: Checksums,
     after: Option<LinkId>,
     codes: &Codes,
+    without: &BTreeSet<LinkId>,
 ) -> Result<(Checksums, Option<LinkId>, u64), Failure> {
     let (bucket, id) = after.map_or((0, -1), |after| (bucket_column(after), id_column(after)));
     let rows = session.query(&EXPORT, &[&bucket, &id, &LINKS_AT_ONCE]).await?;
@@ -171,8 +177,11 @@ pub(super) async fn checksums(
     for row in &rows {
         let id = link_id(column(row, 0)?)?;
         last = Some(id);
+        if without.contains(&id) {
+            continue;
+        }
         if column::<bool>(row, 18)? {
-            sums.add_retired(id);
+            sums.add_retired(Retired { id, generated: column(row, 17)? });
             continue;
         }
         let used: Option<i64> = column(row, 19)?;

@@ -22,7 +22,8 @@ static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
 static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY);
 static PRUNE: Sql = sql!("idempotency_prune", INT8, INT8);
 static SAME_URL: Sql = sql!("links_same_url", INT8_ARRAY);
-static FIND: Sql = sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY);
+static FIND: Sql =
+    sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY, TEXT_ARRAY);
 
 /// Links of one transaction. Each may hold two locks, of which a server has some thousands for all its sessions.
 pub(super) const LINKS_AT_ONCE: usize = 128;
@@ -206,8 +207,9 @@ async fn find(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<HashMa
     let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
-    let rows =
-        session.query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers]).await?;
+    let rows = session
+        .query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers, &no_codes])
+        .await?;
     let link = |row| row::link(row, 1, codes).map(|link| (link.id, link));
     Ok(rows.iter().map(link).collect::<Result<_, _>>()?)
 }
@@ -222,6 +224,8 @@ async fn insert(
 ) -> Result<(), Failure> {
     let without_code = turn.iter().filter(|&&place| creates[place].link.code.is_none()).count();
     let mut generated = maker.ids.generated(session, without_code).await?.into_iter();
+    let codes: Vec<&Code> = turn.iter().filter_map(|&place| creates[place].link.code.as_ref()).collect();
+    let mut chosen = maker.ids_of(session, &codes).await?.into_iter();
     let mut wanted: Vec<(usize, LinkId, Code, bool, bool)> = Vec::with_capacity(turn.len());
     for &place in turn {
         match &creates[place].link.code {
@@ -229,7 +233,7 @@ async fn insert(
                 Some((id, code)) => wanted.push((place, id, Code::known(code), false, true)),
                 None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
             },
-            Some(code) => match maker.id_of(session, code).await? {
+            Some(code) => match chosen.next().flatten() {
                 Some((id, is_shaped)) => wanted.push((place, id, code.clone(), !is_shaped, false)),
                 None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
             },

@@ -157,10 +157,9 @@ async fn delete(session: &Session, mut link: Link, codes: &Codes) -> Result<Link
     untag(session, &link).await?;
     allowance::forget(session, link.id).await?;
     let (bucket, id) = (bucket_column(link.id), id_column(link.id));
-    let mut rows = session.query(&DELETE, &[&bucket, &id]).await?;
-    if rows.is_empty() && codes.decode(link.code.as_str().as_bytes()).is_some() {
-        rows = session.query(&RETIRE, &[&bucket, &id]).await?;
-    }
+    let names_its_id = codes.decode(link.code.as_str().as_bytes()) == Some(link.id);
+    let statement = if names_its_id { &RETIRE } else { &DELETE };
+    let rows = session.query(statement, &[&bucket, &id]).await?;
     link.version = version_in(&rows)?.ok_or_else(not_there)?;
     Ok(link)
 }

@@ -273,13 +273,8 @@ async fn generated(maker: &Maker, session: &Session, creates: &[&Create]) -> Res
 
 /// Makes links with chosen codes.
 async fn chosen(maker: &Maker, session: &Session, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let mut wanted = Vec::with_capacity(creates.len());
-    for create in creates {
-        wanted.push(match &create.link.code {
-            Some(code) => maker.id_of(session, code).await?,
-            None => None,
-        });
-    }
+    let codes: Vec<&Code> = creates.iter().filter_map(|create| create.link.code.as_ref()).collect();
+    let wanted = maker.ids_of(session, &codes).await?;
     // In one order everywhere: two groups that want the same codes never wait for each other.
     let mut order: Vec<usize> = (0..creates.len()).collect();
     order.sort_by_key(|&place| creates[place].link.code.as_ref().map(Code::as_str));
@@ -315,22 +310,6 @@ async fn chosen(maker: &Maker, session: &Session, creates: &[&Create]) -> Result
         outcomes.insert(place, outcome);
     }
     Ok((0..creates.len()).filter_map(|place| outcomes.remove(&place)).collect())
-}
-
-impl Maker {
-    /// The id for a chosen code, and whether it is the one that the code's shape names. Nothing when numbers are used up.
-    pub(super) async fn id_of(
-        &self,
-        session: &Session,
-        code: &Code,
-    ) -> Result<Option<(LinkId, bool)>, Failure> {
-        let bytes = code.as_str().as_bytes();
-        if let Some(id) = self.codes.decode(bytes) {
-            return Ok(Some((id, true)));
-        }
-        let id = self.ids.custom(session, self.codes.bucket_of(0, bytes)).await?;
-        Ok(id.map(|id| (id, false)))
-    }
 }
 
 impl Outcome {

@@ -1,2 +1,2 @@
--- Removes a link whose code was chosen.
-DELETE FROM links WHERE bucket = $1 AND id = $2 AND NOT generated RETURNING nextval('versions')
+-- Removes a link whose id is not the one that its code names.
+DELETE FROM links WHERE bucket = $1 AND id = $2 RETURNING nextval('versions')

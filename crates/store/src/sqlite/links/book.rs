@@ -1,12 +1,13 @@
 //! What the writer of `links.db` keeps in memory: the counters and what a group of changes has in common.
 
-use super::super::row::{self, id_column};
+use super::super::row::id_column;
 use super::super::search::Feed;
 use super::super::writer::Book;
+use super::finding;
 use super::urls::Urls;
 use crate::StoreError;
 use curtail_model::{Codes, Link, LinkId, Timestamp};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(in super::super) struct LinkBook {
     changes: Vec<ChangedRange>,
     tag_counts: HashMap<String, i64>,
     pub(super) urls: Urls,
+    /// The first id of a removed link that the generator has yet to step over, as far as that is known.
+    pub(super) retired_ahead: Option<LinkId>,
     feed: Arc<Feed>,
 }
 
@@ -73,13 +76,30 @@ impl LinkBook {
             changes: Vec::new(),
             tag_counts: HashMap::new(),
             urls: Urls::default(),
+            retired_ahead: None,
             feed,
         })
     }
 
     /// The link with this id.
     pub(super) fn get(&self, id: LinkId) -> Result<Option<Link>, StoreError> {
-        get(&self.connection, &self.codes, id)
+        finding::get(&self.connection, &self.codes, id)
+    }
+
+    /// Whether a removed link had this id, which the generator has come to. Nearly always known without a question.
+    pub(super) fn is_retired(&mut self, id: LinkId) -> Result<bool, StoreError> {
+        let ahead = match self.retired_ahead {
+            Some(ahead) if ahead >= id => ahead,
+            _ => self.first_retired(id)?,
+        };
+        self.retired_ahead = Some(ahead);
+        Ok(ahead == id)
+    }
+
+    fn first_retired(&self, from: LinkId) -> Result<LinkId, StoreError> {
+        let mut statement = self.connection.prepare_cached(include_str!("../sql/retired_from.sql"))?;
+        let first: Option<i64> = statement.query_row([id_column(from)], |row| row.get(0))?;
+        Ok(first.and_then(|id| LinkId::new(id.cast_unsigned())).unwrap_or(LinkId::MAX))
     }
 
     /// The version that the next change gets.
@@ -129,6 +149,16 @@ impl LinkBook {
     /// Takes a link from the lists of its tags.
     pub(super) fn untag(&mut self, link: &Link) -> Result<(), StoreError> {
         self.change_tags(link, include_str!("../sql/link_tag_delete.sql"), -1)
+    }
+
+    /// Takes a link from all lists of tags, whatever its row says. It looks through all of them.
+    pub(super) fn untag_all(&mut self, id: LinkId) -> Result<(), StoreError> {
+        let mut delete = self.connection.prepare(include_str!("../sql/tags_of_link_delete.sql"))?;
+        let tags = delete.query_map([id_column(id)], |row| row.get::<_, String>(0))?;
+        for tag in tags {
+            *self.tag_counts.entry(tag?).or_default() -= 1;
+        }
+        Ok(())
     }
 
     fn change_tags(&mut self, link: &Link, sql: &'static str, count: i64) -> Result<(), StoreError> {
@@ -209,28 +239,6 @@ impl Book for LinkBook {
 
     fn rolled_back(&mut self) {
         self.counters = self.before;
+        self.retired_ahead = None;
     }
-}
-
-/// The link with this id.
-pub(in super::super) fn get(
-    connection: &Connection,
-    codes: &Codes,
-    id: LinkId,
-) -> Result<Option<Link>, StoreError> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/link_get.sql"))?;
-    Ok(statement.query_row([id_column(id)], |row| row::link(row, codes)).optional()?)
-}
-
-/// The id of the link with this code, if there can be one: a code with the shape of a generated one names its id.
-pub(super) fn id_of(
-    connection: &Connection,
-    codes: &Codes,
-    code: &str,
-) -> Result<Option<LinkId>, StoreError> {
-    if let Some(id) = codes.decode(code.as_bytes()) {
-        return Ok(Some(id));
-    }
-    let mut statement = connection.prepare_cached(include_str!("../sql/code_find.sql"))?;
-    Ok(statement.query_row([code], |row| row::link_id(row, 0)).optional()?)
 }

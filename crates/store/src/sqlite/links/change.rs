@@ -3,9 +3,11 @@
 use super::super::row::{self, id_column, words_column};
 use super::allowance;
 use super::book::LinkBook;
+use super::finding;
 use crate::shape;
 use crate::{StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
+use tracing::warn;
 
 /// Changes a link, if it has the expected version.
 pub(super) fn update(
@@ -30,7 +32,8 @@ pub(super) fn update(
         move_url(book, id, fingerprint)?;
     }
     let tags = words_column(&link.tags);
-    let checksum = checksum(&link, tags.as_deref());
+    let names_its_id = book.codes.decode(link.code.as_str().as_bytes()) == Some(id);
+    let checksum = checksum(&link, tags.as_deref(), (!names_its_id).then_some(link.code.as_str()));
     book.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
         id_column(id),
         link.url,
@@ -76,35 +79,47 @@ fn move_url(book: &mut LinkBook, id: LinkId, fingerprint: u64) -> Result<(), Sto
     Ok(())
 }
 
-/// Removes a link, if it has the expected version.
+/// Removes a link, if it has the expected version. One whose row is damaged goes too, if whoever removes it expects none.
 pub(super) fn delete(
     book: &mut LinkBook,
     id: LinkId,
     only_if: Option<u64>,
 ) -> Result<Result<Link, UpdateRefused>, StoreError> {
-    let mut link = match expect(book, id, only_if)? {
-        Ok(link) => link,
-        Err(refused) => return Ok(Err(refused)),
+    let mut link = match expect(book, id, only_if) {
+        Ok(Ok(link)) => link,
+        Ok(Err(refused)) => return Ok(Err(refused)),
+        Err(StoreError::Damaged(what)) if only_if.is_none() => {
+            warn!(id = id.get(), what, "a link is removed whose row is damaged");
+            book.untag_all(id)?;
+            finding::remains(&book.connection, &book.codes, id)?
+        }
+        Err(failure) => return Err(failure),
     };
     book.write_urls()?;
     let connection = &book.connection;
-    // Asked before the row goes: whether a person chose the code decides whether it may be chosen again.
+    // Before the row goes: it tells whether a person chose the code, and so whether it may be chosen again.
     connection.prepare_cached(include_str!("../sql/link_retire.sql"))?.execute([id_column(id)])?;
     connection
         .prepare_cached(include_str!("../sql/link_url_delete.sql"))?
         .execute((id_column(id), None::<i64>))?;
     connection.prepare_cached(include_str!("../sql/link_delete.sql"))?.execute([id_column(id)])?;
     connection.prepare_cached(include_str!("../sql/allowance_delete.sql"))?.execute([id_column(id)])?;
-    if book.codes.decode(link.code.as_str().as_bytes()).is_none() {
-        connection.prepare_cached(include_str!("../sql/code_delete.sql"))?.execute([link.code.as_str()])?;
+    if book.codes.decode(link.code.as_str().as_bytes()) != Some(id) {
+        let code = (link.code.as_str(), id_column(id));
+        let is_free = connection.prepare_cached(include_str!("../sql/code_delete.sql"))?.execute(code)? > 0;
+        if !is_free {
+            // One of the two that tell of each other is damaged: the other is looked for in all of them.
+            connection.execute(include_str!("../sql/codes_of_link_delete.sql"), [id_column(id)])?;
+        }
     }
+    book.retired_ahead = None;
     book.untag(&link)?;
     book.removed(&link);
     link.version = book.counters.version;
     Ok(Ok(link))
 }
 
-fn checksum(link: &Link, tags: Option<&str>) -> i64 {
+fn checksum(link: &Link, tags: Option<&str>, code: Option<&str>) -> i64 {
     let numbers = [
         Some(id_column(link.id)),
         Some(link.created_at.millis()),
@@ -119,7 +134,7 @@ fn checksum(link: &Link, tags: Option<&str>) -> i64 {
     ];
     let texts = [&link.title, &link.notes, &link.password_hash, &link.expired_url].map(Option::as_deref);
     let [title, notes, password_hash, expired_url] = texts;
-    row::checksum(numbers, [Some(&link.url), title, notes, tags, password_hash, expired_url])
+    row::checksum(numbers, [Some(&link.url), title, notes, tags, password_hash, expired_url], code)
 }
 
 fn expect(

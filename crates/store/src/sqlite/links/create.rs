@@ -5,6 +5,7 @@ use super::allowance;
 use super::book::LinkBook;
 use super::insert::{self, LINKS_AT_ONCE, Row};
 use crate::shape;
+use crate::transfer::Retired;
 use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
@@ -68,7 +69,7 @@ fn create_many(
     let mut identities = Vec::with_capacity(links.len());
     while identities.len() < links.len() {
         // Without an identity for each, those that there are go unused: a few of the very last ones.
-        let Some((id, code)) = next_generated(book) else { return create_each(book, links, outcomes) };
+        let Some((id, code)) = next_generated(book)? else { return create_each(book, links, outcomes) };
         identities.push((id, book.next_version(), code));
         book.changed(id);
     }
@@ -221,14 +222,15 @@ fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
     Ok(Ok(link))
 }
 
-/// The next id whose code does not offend or hide a page of our own, unless all are used up.
-fn next_generated(book: &mut LinkBook) -> Option<(LinkId, String)> {
+/// The next id that no removed link had and whose code does not offend or hide a page of our own, unless all are used up.
+fn next_generated(book: &mut LinkBook) -> Result<Option<(LinkId, String)>, StoreError> {
     loop {
-        let id = LinkId::new(book.counters.next_generated)?;
-        let code = book.codes.encode(id)?;
+        let Some(id) = LinkId::new(book.counters.next_generated) else { return Ok(None) };
+        let Some(code) = book.codes.encode(id) else { return Ok(None) };
         book.counters.next_generated += 1;
-        if !is_offensive(&code) && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code)) {
-            return Some((id, code));
+        let is_ours = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code));
+        if !is_ours && !is_offensive(&code) && !book.is_retired(id)? {
+            return Ok(Some((id, code)));
         }
     }
 }
@@ -240,7 +242,7 @@ fn insert_generated(
     version: u64,
     now: Timestamp,
 ) -> Outcome<(LinkId, Code)> {
-    while let Some((id, code)) = next_generated(book) {
+    while let Some((id, code)) = next_generated(book)? {
         if insert::one(book, &Row { id, version, generated: true, code: None, link, now })? {
             return Ok(Ok((id, Code::known(code))));
         }
@@ -256,19 +258,25 @@ fn insert_custom(
     now: Timestamp,
 ) -> Outcome<LinkId> {
     if let Some(id) = book.codes.decode(code.as_str().as_bytes()) {
-        let mut retired = book.connection.prepare_cached(include_str!("../sql/retired_find.sql"))?;
-        let free = !retired.exists([id_column(id)])?;
-        drop(retired);
-        let inserted =
-            free && insert::one(book, &Row { id, version, generated: false, code: None, link, now })?;
-        return Ok(if inserted { Ok(id) } else { Err(Refused::CodeTaken) });
+        match retired(book, id)? {
+            None => {
+                let row = Row { id, version, generated: false, code: None, link, now };
+                return Ok(if insert::one(book, &row)? { Ok(id) } else { Err(Refused::CodeTaken) });
+            }
+            Some(Retired { generated: true, .. }) => return Ok(Err(Refused::CodeTaken)),
+            // The code is free, and its id was another link's.
+            Some(Retired { generated: false, .. }) => {}
+        }
     }
     let bucket = book.codes.bucket_of(0, code.as_str().as_bytes());
     let Some(id) = LinkId::from_parts(book.counters.next_custom, bucket) else {
         return Ok(Err(Refused::CodesUsedUp));
     };
     let row = (code.as_str(), id_column(id));
-    if book.connection.prepare_cached(include_str!("../sql/code_insert.sql"))?.execute(row)? == 0 {
+    // Where the table of codes is damaged, the row of a link tells that it has the code.
+    if book.connection.prepare_cached(include_str!("../sql/code_in_row.sql"))?.exists([code.as_str()])?
+        || book.connection.prepare_cached(include_str!("../sql/code_insert.sql"))?.execute(row)? == 0
+    {
         return Ok(Err(Refused::CodeTaken));
     }
     book.counters.next_custom += 1;
@@ -277,6 +285,12 @@ fn insert_custom(
         return Err(StoreError::Damaged(format!("the id {id} is in use before it was given")));
     }
     Ok(Ok(id))
+}
+
+/// What is left of the removed link that had this id, if there was one.
+fn retired(book: &LinkBook, id: LinkId) -> Result<Option<Retired>, StoreError> {
+    let mut find = book.connection.prepare_cached(include_str!("../sql/retired_find.sql"))?;
+    Ok(find.query_row([id_column(id)], |row| Ok(Retired { id, generated: row.get(0)? })).optional()?)
 }
 
 /// Writes what belongs to a link beside its row.

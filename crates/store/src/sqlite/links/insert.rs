@@ -95,5 +95,5 @@ fn bind(rows: &mut Rows<'_>, row: &Row<'_>, url_part: u64) -> Result<()> {
     rows.bind(expires_at)?;
     rows.bind(max_clicks)?;
     texts.iter().try_for_each(|text| rows.bind(text))?;
-    rows.bind(row::checksum(numbers, [Some(url), title, notes, tags, password_hash, expired_url]))
+    rows.bind(row::checksum(numbers, [Some(url), title, notes, tags, password_hash, expired_url], row.code))
 }

@@ -1,1 +1,1 @@
-SELECT id FROM retired WHERE id > ?1 ORDER BY id LIMIT ?2
+SELECT id, generated FROM retired WHERE id > ?1 ORDER BY id LIMIT ?2

@@ -1,3 +1,3 @@
--- Remembers the id of a generated link that is about to go.
-INSERT INTO retired (id) SELECT id FROM links WHERE id = ?1 AND generated = 1
+-- Remembers the id of a link that is about to go, if its code is the one that the id stands for.
+INSERT INTO retired (id, generated) SELECT id, generated FROM links WHERE id = ?1 AND code IS NULL
 ON CONFLICT DO NOTHING

@@ -1,1 +1,1 @@
-SELECT 1 FROM retired WHERE id = ?1
+SELECT generated FROM retired WHERE id = ?1

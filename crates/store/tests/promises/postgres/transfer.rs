@@ -14,17 +14,17 @@ use curtail_store::{Create, Idempotency, ListQuery, NewApiKey, Refused, Seen, So
 use std::path::Path;
 use std::sync::Arc;
 
-const LIMITED: &str = "limited";
+pub(super) const LIMITED: &str = "limited";
 const KEY: Idempotency = Idempotency { key: [1; 32], request: [2; 32] };
 /// Small, so that there are many.
 const PIECES: Pieces = Pieces { links: 7, keys: 1, rows: 7 };
 
-fn exporter(directory: &Path) -> Exporter {
+pub(super) fn exporter(directory: &Path) -> Exporter {
     Exporter::open(directory, SETTINGS.scheme, SETTINGS.alphabet).unwrap()
 }
 
 /// Some of everything. Answers the links, and the code of one that was removed.
-async fn fill(store: &Sqlite) -> (Vec<Link>, String) {
+pub(super) async fn fill(store: &Sqlite) -> (Vec<Link>, String) {
     let tagged = |n: u64| NewLink {
         tags: vec![format!("tag {}", n % 3)],
         title: Some(format!("title {n}")),
@@ -64,11 +64,11 @@ async fn fill(store: &Sqlite) -> (Vec<Link>, String) {
     (links, removed.code.to_string())
 }
 
-async fn importer(database: &Database, from: &Exporter) -> Importer {
+pub(super) async fn importer(database: &Database, from: &Exporter) -> Importer {
     Importer::open(postgres_settings(database.url()), from.secret()).await.unwrap()
 }
 
-async fn transfer(from: &Exporter, to: &Importer) -> Moved {
+pub(super) async fn transfer(from: &Exporter, to: &Importer) -> Moved {
     pass(from, to, PIECES, &mut |_| {}).await.unwrap()
 }
 

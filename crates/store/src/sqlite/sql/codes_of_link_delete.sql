@@ -1,0 +1,1 @@
+DELETE FROM codes WHERE link_id = ?1

@@ -1,0 +1,1 @@
+SELECT min(id) FROM retired WHERE id >= ?1
