@@ -69,6 +69,27 @@ fn the_shared_cache_is_a_layer() {
 }
 
 #[test]
+fn the_longest_code_is_held_like_any_other() {
+    let codes = [1, 63, 64, 127, 128, 190].map(|characters| "\u{1f680}".repeat(characters));
+    assert_eq!(codes.last().map(String::len), Some(Code::BYTES_MAX));
+    let records = [packed(1, 5, "https://example.com/"), packed(1, 5, &"x".repeat(8_192))];
+    for record in &records {
+        let shared = Arc::new(SharedCache::new(16 << 20, LIFETIMES));
+        let mut core = CoreCache::new(shared.clone());
+        for code in &codes {
+            shared.put(code, record, NOW);
+        }
+        for code in &codes {
+            assert_eq!(core.look_up(code.as_bytes(), NOW), Lookup::Link(record));
+        }
+        for code in &codes {
+            shared.put_nothing(code, 9, NOW);
+            assert_eq!(core.look_up(code.as_bytes(), NOW), Lookup::Nothing);
+        }
+    }
+}
+
+#[test]
 fn a_change_is_seen_by_every_core_at_once() {
     let shared = Arc::new(SharedCache::new(16 << 20, LIFETIMES));
     let mut cores: Vec<CoreCache> = (0..4).map(|_| CoreCache::new(shared.clone())).collect();
