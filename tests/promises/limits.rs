@@ -52,7 +52,9 @@ fn who_looks_ahead_of_a_limited_link_spends_nothing_and_is_not_told_where_it_lea
     for answer in look(&mut client) {
         assert_eq!((answer.status, answer.header("location")), (307, None));
         assert_eq!(answer.header("cache-control"), Some("private, no-store"));
-        assert_eq!((answer.header("content-length"), answer.text().as_str()), (Some("0"), ""));
+        assert!(
+            answer.text().is_empty() && answer.header("content-length").is_none_or(|length| length == "0")
+        );
     }
     let preview = client.get("/once+");
     assert!(preview.status == 200 && preview.text().contains("example.com"), "it says whose it is");

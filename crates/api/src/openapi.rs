@@ -41,12 +41,12 @@ parameter is as one that is not given.
 /// The type of bodies that are lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
-/// How parameters are written that are neither numbers nor words from a list, by their names.
+/// How parameters are written that are neither numbers nor words from a list, by their names. Those of a query may be empty.
 const PATTERNS: [(&[&str], &str); 4] = [
     (&["If-Match", "If-None-Match"], r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*"){0,31})$"#),
     (&["Idempotency-Key"], "^[!-~]{1,255}$"),
-    (&["cursor"], "^[A-Za-z0-9_-]+$"),
-    (&["from", "to"], r"^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?$"),
+    (&["cursor"], "^[A-Za-z0-9_-]*$"),
+    (&["from", "to"], r"^(\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?)?$"),
 ];
 
 #[derive(utoipa::OpenApi)]

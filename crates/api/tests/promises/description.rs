@@ -105,7 +105,9 @@ async fn it_names_its_errors_bodies_and_parameters() {
         for name in path.split(['{', '}']).skip(1).step_by(2) {
             let parameters = operation["parameters"].as_array().unwrap();
             assert!(
-                parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"),
+                parameters.iter().any(|parameter| parameter["name"] == name
+                    && parameter["in"] == "path"
+                    && parameter["required"] == true),
                 "{method} {path}"
             );
         }
