@@ -6,16 +6,13 @@ use super::table::lay_out;
 use crate::clock::now;
 use crate::engines::open_keys;
 use anyhow::{Context, bail};
-use curtail_api::keys::generate_key;
+use curtail_api::keys::{self, generate_key};
 use curtail_model::{Scopes, Timestamp};
 use curtail_store::{ApiKey, Keys, NewApiKey};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Longer names are not names.
-const NAME_BYTES_MAX: usize = 200;
 
 /// What `curtail key` is told.
 #[derive(clap::Args)]
@@ -172,11 +169,7 @@ fn show_time(time: Timestamp) -> String {
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
-    let name = text.trim();
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(format!("write 1 to {NAME_BYTES_MAX} bytes of visible text"));
-    }
-    Ok(name.to_owned())
+    keys::name_of(text).map(str::to_owned).map_err(Into::into)
 }
 
 fn parse_expiry(text: &str) -> Result<Timestamp, String> {
@@ -194,7 +187,7 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
         let start = start.and_then(|start| TimeZone::UTC.to_timestamp(start)).map_err(|_| wrong())?;
         Timestamp::from_millis(start.as_millisecond())
     };
-    if time <= now() { Err("is in the past: such a key would never work".to_owned()) } else { Ok(time) }
+    if time <= now() { Err(keys::EXPIRED.to_owned()) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -204,7 +197,7 @@ mod tests {
     #[test]
     fn a_name_is_visible_text() {
         assert_eq!(parse_name(" grün "), Ok("grün".to_owned()));
-        for wrong in ["", " ", "a\nb", "\u{1b}[2J", &"x".repeat(NAME_BYTES_MAX + 1)] {
+        for wrong in ["", " ", "a\nb", "\u{1b}[2J", &"x".repeat(keys::NAME_CHARACTERS_MAX + 1)] {
             assert!(parse_name(wrong).is_err(), "{wrong:?}");
         }
     }

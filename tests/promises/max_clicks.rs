@@ -33,32 +33,72 @@ fn a_link_with_a_thousand_clicks_gives_a_thousand_redirects_to_64_clients() {
 }
 
 #[test]
-fn a_head_is_told_what_a_get_would_be_is_counted_and_spends_nothing() {
+fn who_looks_ahead_of_a_limited_link_spends_nothing_and_is_not_told_where_it_leads() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let link = server.link(&json!({ "url": "https://example.com/", "code": "once", "max_clicks": 1 }));
+    let body = json!({ "url": "https://example.com/reward", "code": "once", "max_clicks": 1, "redirect_status": 307 });
+    let link = server.link(&body);
     let mut client = server.client();
-    let head = |client: &mut Client| client.request("HEAD", "/once", &[], b"");
-    for _ in 0..5 {
-        let told = head(&mut client);
-        assert_eq!((told.status, told.header("location")), (302, Some("https://example.com/")));
+    // The last of each two is what goes to hyper.
+    let unusual = ("te", "trailers");
+    let ahead = [
+        ("HEAD", vec![]),
+        ("HEAD", vec![unusual]),
+        ("GET", vec![("sec-purpose", "prefetch;prerender")]),
+        ("GET", vec![("purpose", "prefetch"), unusual]),
+    ];
+    let look = |client: &mut Client| {
+        ahead.each_ref().map(|(method, headers)| client.request(method, "/once", headers, b""))
+    };
+    for answer in look(&mut client) {
+        assert_eq!((answer.status, answer.header("location")), (307, None));
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+        assert!(
+            answer.text().is_empty() && answer.header("content-length").is_none_or(|length| length == "0")
+        );
     }
     let preview = client.get("/once+");
-    assert!(preview.status == 200 && preview.text().contains("https://example.com/"), "it has one to give");
-    assert_eq!(client.get("/once").status, 302);
-    let told = head(&mut client);
-    assert_eq!((told.status, told.header("location")), (410, None));
+    assert!(preview.status == 200 && preview.text().contains("example.com"), "it says whose it is");
+    assert!(!preview.text().contains("/reward"), "and what is counted is not given away");
+    let followed = client.get("/once");
+    assert_eq!((followed.status, followed.header("location")), (307, Some("https://example.com/reward")));
+    for answer in look(&mut client) {
+        assert_eq!((answer.status, answer.header("location")), (410, None));
+    }
     let preview = client.get("/once+");
-    assert!(
-        preview.status == 410 && !preview.text().contains("https://example.com/"),
-        "it says that it is used up"
-    );
+    assert!(preview.status == 410 && !preview.text().contains("example.com"), "it says that it is used up");
     let id = link["id"].as_str().unwrap();
     let counted = server.eventually(Duration::from_secs(5), |server| {
         let clicks = server.clicks(id);
-        (clicks["total"].as_u64()? == 6).then_some(clicks)
+        (clicks["total"].as_u64()? == 5).then_some(clicks)
     });
-    assert_eq!(counted["other"], 5, "a HEAD that was told where to go is a click of its own class");
+    assert_eq!(counted["other"], 4, "who looked ahead while it led somewhere is of a class of their own");
+}
+
+#[test]
+fn a_limit_that_changes_counts_what_the_link_has_given_since_it_first_had_one() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link = server.link(&json!({ "url": "https://example.com/", "code": "few", "max_clicks": 2 }));
+    let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    let set = |max_clicks: serde_json::Value| {
+        assert_eq!(server.api("PATCH", &path, Some(&json!({ "max_clicks": max_clicks }))).status, 200);
+    };
+    let mut client = server.client();
+    let mut follow = |expected: &[u16]| {
+        let statuses: Vec<u16> = expected.iter().map(|_| client.get("/few").status).collect();
+        assert_eq!(statuses, expected);
+    };
+    follow(&[302, 302, 410]);
+    set(json!(3));
+    follow(&[302, 410]);
+    set(json!(1));
+    follow(&[410]);
+    set(json!(null));
+    follow(&[302, 302, 302]);
+    // Without a limit nothing was counted: three had been given under one, and one is left.
+    set(json!(4));
+    follow(&[302, 410]);
 }
 
 #[test]

@@ -68,6 +68,16 @@ fn custom_codes_may_be_words_of_any_script_in_several_segments() {
         Some(&json!({ "url": "https://example.com/", "code": "summer" })),
     );
     assert_eq!(taken.status, 409);
+    // The longest of the widest characters: 760 bytes, and three times as many in the path.
+    let longest = "🚀".repeat(190);
+    server.link(&json!({ "url": "https://example.com/longest", "code": longest }));
+    let mut client = server.client();
+    for ending in ["", "", "+"] {
+        let answer = client.get(&format!("/{}{ending}", "%F0%9F%9A%80".repeat(190)));
+        assert_eq!(answer.status, if ending.is_empty() { 302 } else { 200 });
+    }
+    let body = json!({ "url": "https://example.com/", "code": "🚀".repeat(191) });
+    assert_eq!(server.api("POST", "/api/v1/links", Some(&body)).status, 422);
     let reserved =
         server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/", "code": "api/x" })));
     assert_eq!(reserved.status, 422);
@@ -177,6 +187,56 @@ fn a_preview_shows_the_destination_without_going_there() {
     assert!(!preview.text().contains("<b>A title"), "what people typed is never markup");
     let clicks = server.clicks(link["id"].as_str().unwrap());
     assert_eq!(clicks["total"], 0, "a preview is no click");
+}
+
+#[test]
+fn a_preview_takes_the_query_along_as_the_link_would() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    server.link(&json!({ "url": "https://example.com/?a=1#f", "code": "on", "forward_query": true }));
+    server.link(&json!({ "url": "https://example.com/?a=1#f", "code": "off" }));
+    let query = "utm_source=x&b=%22%3E";
+    let shown = |code: &str| server.client().get(&format!("/{code}+?{query}")).text();
+    let (on, off) = (shown("on"), shown("off"));
+    assert!(on.contains("https://example.com/?a=1&#38;utm_source=x&#38;b=%22%3E#f"), "{on}");
+    assert!(off.contains(">https://example.com/?a=1#f<"), "{off}");
+    for (code, page) in [("on", on), ("off", off)] {
+        let onward = format!("href=\"/{code}?utm_source=x&#38;b=%22%3E\"");
+        assert!(page.contains(&onward), "whoever goes on is counted for the source as well: {page}");
+    }
+    assert!(server.client().get("/on+").text().contains("href=\"/on\""));
+}
+
+#[test]
+fn what_is_no_form_is_refused_for_what_it_is() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let body = json!({ "url": "https://example.com/secret", "code": "locked", "password": "open sesame" });
+    server.link(&body);
+    server.link(&json!({ "url": "https://example.com/", "code": "open" }));
+    let password = b"password=open+sesame";
+    let post = |path: &str, content_type: &str, body: &[u8]| {
+        server.client().request("POST", path, &[("content-type", content_type)], body).status
+    };
+    for (content_type, status) in [
+        ("application/x-www-form-urlencoded", 303),
+        ("Application/X-WWW-Form-URLEncoded; charset=utf-8", 303),
+        ("application/x-www-form-urlencoded-not", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/json", 415),
+    ] {
+        assert_eq!(post("/locked", content_type, password), status, "{content_type}");
+        assert_eq!(post("/open", content_type, password), 405, "{content_type}");
+        assert_eq!(post("/nothing", content_type, password), 404, "{content_type}");
+    }
+    let untyped = server.client().request("POST", "/locked", &[], password);
+    assert_eq!((untyped.status, untyped.header("accept")), (415, Some("application/x-www-form-urlencoded")));
+    assert_eq!(post("/locked", "application/x-www-form-urlencoded", &[b'x'; 5_000]), 413);
+    let mut client = server.client();
+    let broken = "POST /locked HTTP/1.1\r\nHost: sho.rt\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                  Transfer-Encoding: chunked\r\n\r\nzz\r\npassword=x\r\n0\r\n\r\n";
+    client.send(broken.as_bytes()).unwrap();
+    assert_eq!(client.receive(false).unwrap().status, 400);
 }
 
 #[test]

@@ -211,7 +211,8 @@ impl Authenticator {
         let caller = self.keys.find(hash).await?.as_ref().and_then(Caller::of);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, known| known.since.elapsed() < BELIEVED_FOR);
+            // Bad keys first: whoever tries many must not make it forget good ones, which go on where those are refused.
+            remembered.retain(|_, known| known.caller.is_some());
         }
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();

@@ -3,7 +3,7 @@
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use axum::body::{Body, Bytes, HttpBody};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// Reads a whole JSON body, if it is no larger and comes no slower than the settings allow.
@@ -25,15 +25,19 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body, settings: &Settings) -
     }
 }
 
-/// Refuses bodies that say they are something else. Saying nothing is let pass: what is read must be JSON anyway.
+/// Refuses bodies that say they are something else, and says what would be taken (RFC 9110, 15.5.16). Saying nothing is let pass: what is read must be JSON anyway.
 pub(crate) fn expect_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Problem> {
-    let wrong = || {
+    let refused = || {
         Problem::new(Kind::MediaType, format!("Send the body as {}, in UTF-8 and uncompressed.", allowed[0]))
     };
     let encoded = headers.get_all(CONTENT_ENCODING).iter();
     if encoded.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(wrong());
+        return Err(refused().with(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
+    let wrong = || {
+        let accepted = HeaderValue::try_from(allowed.join(", ")).expect("types are visible ASCII");
+        refused().with(ACCEPT, accepted)
+    };
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let mut parts = given.to_str().map_err(|_| wrong())?.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();

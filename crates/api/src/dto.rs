@@ -1,5 +1,6 @@
 //! What answers look like in JSON, and what requests may hold. Domain types know nothing of it.
 
+pub(crate) mod bulk;
 pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod pipeline;

@@ -5,12 +5,34 @@
 //! chose, such as one from a secret store, works the same and need not have this form.
 
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// What all generated keys begin with, so that secret scanners can find one that leaked.
 pub const PREFIX: &str = "ct_";
 
 const RANDOM_LENGTH: usize = 27;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Characters of a key's name.
+pub const NAME_CHARACTERS_MAX: usize = 100;
+
+/// What is wrong with a key that would end before it begins.
+pub const EXPIRED: &str = "must be in the future";
+
+/// The name of a key as it is kept, without spaces around it, or what is wrong with it.
+pub fn name_of(text: &str) -> Result<&str, Cow<'static, str>> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Err("is required: say what the key is for".into());
+    }
+    if name.chars().nth(NAME_CHARACTERS_MAX).is_some() {
+        return Err(format!("must not be longer than {NAME_CHARACTERS_MAX} characters").into());
+    }
+    if name.chars().any(char::is_control) {
+        return Err("must not hold control characters".into());
+    }
+    Ok(name)
+}
 
 /// The system has no random numbers to give.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -41,6 +63,15 @@ pub fn hash_key(key: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_a_name_that_people_can_read() {
+        assert_eq!(name_of(" grün "), Ok("grün"));
+        assert!(name_of(&"ü".repeat(NAME_CHARACTERS_MAX)).is_ok());
+        for wrong in ["", " ", "a\nb", "\u{1b}[2J", &"x".repeat(NAME_CHARACTERS_MAX + 1)] {
+            assert!(name_of(wrong).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn keys_have_one_form_and_never_repeat() {

@@ -1,12 +1,17 @@
 //! The OpenAPI description: what the routes say of themselves, and what is true of all of them.
 
+mod headers;
+
+use crate::dto::bulk::BulkAnswerJson;
+use crate::dto::link::NewLinkBody;
 use axum::body::Bytes;
-use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::content::{Content, ContentBuilder};
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, Parameter};
-use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Schema, Type};
+use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Schema, Type};
 use utoipa::{OpenApi as _, ToSchema};
 
 const DESCRIPTION: &str = "\
@@ -28,21 +33,26 @@ links or make many first.
 **Reading what was written.** Where replicas answer reads they may be a moment behind. The answer to a write carries \
 `X-Consistency-Token` and the same in a cookie; send either with what follows within a minute, and it finds what was written.
 
-**Unknown fields and parameters** are refused, so that a misspelt one is not silently ignored. An empty parameter is as one that \
-is not given.";
+**Unknown fields and parameters** are refused with 422, everywhere, so that a misspelt one is not silently ignored. An empty \
+parameter is as one that is not given.
 
-/// How parameters are written that are neither numbers nor words from a list, by their names.
+**Other methods** than those of a path are answered with 405 and `Allow`; `HEAD` is answered wherever `GET` is, `OPTIONS` everywhere.";
+
+/// The type of bodies that are lines of JSON.
+const LINES: &str = "application/x-ndjson";
+
+/// How parameters are written that are neither numbers nor words from a list, by their names. Those of a query may be empty.
 const PATTERNS: [(&[&str], &str); 4] = [
     (&["If-Match", "If-None-Match"], r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*"){0,31})$"#),
     (&["Idempotency-Key"], "^[!-~]{1,255}$"),
-    (&["cursor"], "^[A-Za-z0-9_-]+$"),
-    (&["from", "to"], r"^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?$"),
+    (&["cursor"], "^[A-Za-z0-9_-]*$"),
+    (&["from", "to"], r"^(\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?)?$"),
 ];
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Curtail", version = "1", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
-    components(schemas(crate::problem::ProblemJson<'_>, crate::problem::Invalid)),
+    components(schemas(crate::problem::ProblemJson<'_>, crate::problem::Invalid, BulkAnswerJson<'_>)),
     tags(
         (name = "links", description = "Short links"),
         (name = "stats", description = "What was counted"),
@@ -64,7 +74,9 @@ pub(crate) fn about() -> OpenApi {
     about.info.description = Some(DESCRIPTION.to_owned());
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.description = Some("An API key, such as `curtail key create` makes.".to_owned());
-    about.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    let components = about.components.get_or_insert_default();
+    components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    components.headers.extend(headers::all());
     about
 }
 
@@ -73,9 +85,20 @@ impl Document {
     pub(crate) fn of(mut api: OpenApi) -> Document {
         let paths = std::mem::take(&mut api.paths.paths);
         for (path, mut item) in paths {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
+            let operations = [
+                (&mut item.get, false),
+                (&mut item.post, true),
+                (&mut item.patch, true),
+                (&mut item.delete, true),
+            ];
+            for (operation, writes) in operations {
+                let Some(operation) = operation else { continue };
+                operation.responses.responses.values_mut().for_each(complete);
                 add_refusals(operation, path.contains('{'));
+                if is_secured(operation) {
+                    headers::add(operation, writes);
+                }
+                say_what_lines_are(operation);
                 operation.parameters.iter_mut().flatten().for_each(narrow);
                 close_body(operation, &mut api.components);
             }
@@ -117,57 +140,69 @@ fn close_body(operation: &Operation, components: &mut Option<Components>) {
     }
 }
 
+/// Whether an operation needs a key.
+fn is_secured(operation: &Operation) -> bool {
+    operation.security.as_ref().is_some_and(|needs| needs.iter().any(|need| *need != Default::default()))
+}
+
+fn complete(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        headers::describe(response);
+    }
+}
+
+/// Says of bodies of lines what each line is. OpenAPI 3.1 has no word for it; this is that of 3.2, as an extension.
+fn say_what_lines_are(operation: &mut Operation) {
+    let asked = operation.request_body.as_mut().and_then(|body| match body {
+        RefOr::T(body) => body.content.get_mut(LINES),
+        RefOr::Ref(_) => None,
+    });
+    let answered = operation.responses.responses.get_mut("200").and_then(|response| match response {
+        RefOr::T(response) => response.content.get_mut(LINES),
+        RefOr::Ref(_) => None,
+    });
+    for (content, name) in [(asked, NewLinkBody::name()), (answered, BulkAnswerJson::name())] {
+        if let Some(RefOr::T(Content { extensions, .. })) = content {
+            let line = serde_json::json!({ "$ref": Ref::from_schema_name(name).ref_location });
+            *extensions = Some(ExtensionsBuilder::new().add("x-itemSchema", line).build());
+        }
+    }
+}
+
 /// Gives every refusal that the route named the form of a problem, and adds those that it shares with others.
 fn add_refusals(operation: &mut Operation, has_id: bool) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(named) = response
             && status.starts_with('4')
         {
-            *named = refusal(status, &named.description);
+            *named = refusal(&named.description);
         }
     }
-    let secured =
-        operation.security.as_ref().is_some_and(|needs| needs.iter().any(|need| *need != Default::default()));
+    let secured = is_secured(operation);
     let mut add = |status: &str, description: &str| {
-        operation
-            .responses
-            .responses
-            .entry(status.to_owned())
-            .or_insert_with(|| refusal(status, description).into());
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| refusal(description).into());
     };
     if has_id {
         add("404", "There is nothing here");
     }
     if operation.request_body.is_some() {
-        add("400", "The request or its JSON cannot be understood");
+        add("400", "The JSON of the body cannot be understood");
         add("408", "The body did not arrive in time");
         add("413", "The body is too large");
         add("415", "The body has an unsupported type");
     }
+    add("422", "Fields, parameters or headers are invalid; all of them are named");
     if secured {
         add("401", "The API key is missing or not valid");
         add("403", "The API key lacks the scope");
-        add("422", "Fields, parameters or headers are invalid; all of them are named");
         add("429", "Too many requests");
         add("500", "Something went wrong inside");
         add("503", "There is too much to do, the store cannot be reached, or the disk is full");
     }
 }
 
-fn refusal(status: &str, description: &str) -> utoipa::openapi::Response {
+fn refusal(description: &str) -> Response {
     let schema = Ref::from_schema_name(crate::problem::ProblemJson::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    let response =
-        ResponseBuilder::new().description(description).content("application/problem+json", content);
-    let text = |description: &str| {
-        HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-            .description(Some(description))
-            .build()
-    };
-    match status {
-        "401" => response.header("WWW-Authenticate", text("How to authenticate (RFC 6750)")).build(),
-        "429" | "503" => response.header("Retry-After", text("Seconds to wait")).build(),
-        _ => response.build(),
-    }
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
 }

@@ -2,6 +2,8 @@
 
 use crate::json::{ERRORS_MAX, shown};
 use crate::problem::{Invalid, Problem};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
@@ -69,6 +71,17 @@ impl<'a> Query<'a> {
     /// Answers with all that is wrong, if anything is.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+}
+
+/// That a request has no parameters, for routes that take none: they too refuse what they would ignore.
+pub(crate) struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoQuery, Problem> {
+        Query::read(parts.uri.query(), &[]).finish().map(|()| NoQuery)
     }
 }
 

@@ -7,8 +7,8 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 2 | length of the packed record; `0xffff` says that there is no link, and 8 bytes of version follow as the record |
-//! | 1 | length of the code |
+//! | 2 | low 14 bits: length of the packed record; all of them set say that there is no link, and 8 bytes of version follow as the record. The other two: the high bits of the length of the code |
+//! | 1 | the low bits of the length of the code |
 //! | 1 | bit 0: whether it was read since it came, or last came round; the others: when in its second it was asked for, in 128ths |
 //! | 4 | expiry in seconds since the epoch |
 //! | n, m | the code, the record |
@@ -16,7 +16,11 @@
 use crate::entry::{Known, Times};
 
 const HEADER: usize = 8;
-const NOTHING: u16 = u16::MAX;
+/// The bits of the first two bytes that are of the record.
+const RECORD_BITS: u32 = 14;
+const NOTHING: u16 = (1 << RECORD_BITS) - 1;
+/// The longest code whose length fits beside that of a record.
+const CODE_BYTES_MAX: usize = 0x3ff;
 const WAS_READ: u8 = 1;
 /// Room for the longest destination. Giving up one segment is what an insertion may have to wait for: microseconds.
 const SEGMENT: usize = 16 * 1024;
@@ -58,7 +62,7 @@ impl Ring {
 
     /// Whether an entry can be kept at all.
     pub(crate) fn fits(code: &[u8], known: &Known<'_>) -> bool {
-        code.len() <= usize::from(u8::MAX) && entry_length(code, known) <= SEGMENT
+        code.len() <= CODE_BYTES_MAX && entry_length(code, known) <= SEGMENT
     }
 
     /// Whether an entry can be appended without giving up the oldest segment. One segment is always kept free, so that
@@ -86,7 +90,8 @@ impl Ring {
         let at = segment.end;
         segment.end += length;
         let entry = &mut segment.bytes[at..at + length];
-        entry[0..2].copy_from_slice(&marker.to_le_bytes());
+        let high = (code.len() >> u8::BITS << RECORD_BITS) as u16;
+        entry[0..2].copy_from_slice(&(marker | high).to_le_bytes());
         entry[2] = code.len() as u8;
         entry[3] = times.fraction << 1;
         entry[4..8].copy_from_slice(&times.expires.to_le_bytes());
@@ -163,8 +168,9 @@ pub(crate) fn for_each_in(bytes: &[u8], end: usize, mut each: impl FnMut(usize, 
 #[inline]
 fn entry_at(segment: &[u8], at: usize) -> (Entry<'_>, usize) {
     let bytes = &segment[at..];
-    let marker = u16::from_le_bytes([bytes[0], bytes[1]]);
-    let code_length = usize::from(bytes[2]);
+    let lengths = u16::from_le_bytes([bytes[0], bytes[1]]);
+    let marker = lengths & NOTHING;
+    let code_length = usize::from(lengths >> RECORD_BITS) << u8::BITS | usize::from(bytes[2]);
     let record_length = if marker == NOTHING { size_of::<u64>() } else { usize::from(marker) };
     let code = &bytes[HEADER..HEADER + code_length];
     let record = &bytes[HEADER + code_length..HEADER + code_length + record_length];

@@ -94,7 +94,7 @@ impl Salts {
     }
 
     /// Whether the file was damaged when it was opened: then today's salt is another one than before.
-    pub fn was_damaged(&self) -> bool {
+    pub(crate) fn was_damaged(&self) -> bool {
         self.was_damaged
     }
 

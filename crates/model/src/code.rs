@@ -1,7 +1,8 @@
 //! The short part of a short link, as people choose it and as it stands in a request path.
 //!
 //! A custom code is letters, digits and marks (of any script), emoji and `- _ . ~`, in one or several segments joined by `/`,
-//! NFC, at most [`Code::LENGTH_MAX`] bytes. Nothing else is ever stored; a path that asks for something else finds nothing.
+//! NFC, at most [`Code::LENGTH_MAX`] characters, which are Unicode's code points. Nothing else is ever stored; a path that asks
+//! for something else finds nothing.
 
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
@@ -35,8 +36,8 @@ pub enum CodeError {
     /// Nothing to look up.
     #[error("must not be empty")]
     Empty,
-    /// More than [`Code::LENGTH_MAX`] bytes of UTF-8.
-    #[error("is longer than {max} bytes of UTF-8", max = Code::LENGTH_MAX)]
+    /// More than [`Code::LENGTH_MAX`] characters.
+    #[error("is longer than {max} characters", max = Code::LENGTH_MAX)]
     TooLong,
     /// A character that URLs or people would trip over.
     #[error(
@@ -58,20 +59,23 @@ pub enum CodeError {
 }
 
 impl Code {
-    /// The longest code, in bytes of UTF-8.
+    /// The longest code, in characters.
     pub const LENGTH_MAX: usize = 190;
+
+    /// The longest code, in bytes of UTF-8.
+    pub const BYTES_MAX: usize = 4 * Code::LENGTH_MAX;
 
     /// Checks a code that somebody chose. The result is in Unicode normalisation form C, so that one look is one code.
     pub fn custom(text: &str) -> Result<Code, CodeError> {
         // Checked before any work is done on it: the text may be as long as a body.
-        if text.len() > 4 * Code::LENGTH_MAX {
+        if text.len() > SPELLED_BYTES_MAX {
             return Err(CodeError::TooLong);
         }
         let text: String = text.nfc().collect();
         if text.is_empty() {
             return Err(CodeError::Empty);
         }
-        if text.len() > Code::LENGTH_MAX {
+        if is_too_long(&text) {
             return Err(CodeError::TooLong);
         }
         if text.ends_with('+') {
@@ -119,7 +123,7 @@ impl fmt::Display for Code {
 pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     let raw = path.strip_prefix(b"/")?;
     // One more for the `+` that asks for the preview; escaped, it is three times as long.
-    if raw.is_empty() || raw.len() > 3 * (Code::LENGTH_MAX + 1) {
+    if raw.is_empty() || raw.len() > 3 * (SPELLED_BYTES_MAX + 1) {
         return None;
     }
     if raw.len() <= Code::LENGTH_MAX && raw.iter().all(|&byte| is_plain(byte)) {
@@ -131,8 +135,15 @@ pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
         return None;
     }
     let normal: String = decoded.nfc().collect();
-    let length = normal.strip_suffix('+').unwrap_or(&normal).len();
-    (length <= Code::LENGTH_MAX).then_some(Cow::Owned(normal))
+    (!is_too_long(normal.strip_suffix('+').unwrap_or(&normal))).then_some(Cow::Owned(normal))
+}
+
+/// The most bytes that the characters of a code are spelled with before they are in normalisation form C: a syllable of Hangul
+/// is one character of three bytes, or three such characters.
+const SPELLED_BYTES_MAX: usize = 9 * Code::LENGTH_MAX;
+
+fn is_too_long(code: &str) -> bool {
+    code.len() > Code::LENGTH_MAX && code.chars().nth(Code::LENGTH_MAX).is_some()
 }
 
 /// Bytes that stand for themselves in a path and that a code may hold, and `+` for the preview.
@@ -239,6 +250,22 @@ mod tests {
         assert_eq!(Code::custom(&"x".repeat(191)), Err(CodeError::TooLong));
         assert!(Code::custom(&"x".repeat(190)).is_ok());
         assert_eq!(Code::custom("API/x"), Err(CodeError::Reserved("API".into())));
+    }
+
+    #[test]
+    fn the_length_of_a_code_is_that_of_its_characters_however_they_are_spelled() {
+        for one in ["x", "\u{e4}", "\u{77ed}", "\u{1f680}", "\u{d55c}"] {
+            let longest = one.repeat(190);
+            let code = Code::custom(&longest).unwrap();
+            assert!(code.as_str() == longest && longest.len() <= Code::BYTES_MAX);
+            assert_eq!(Code::custom(&one.repeat(191)), Err(CodeError::TooLong), "{one}");
+            let decomposed: String = longest.nfd().collect();
+            assert_eq!(Code::custom(&decomposed), Ok(code), "{one}");
+            let path: String = decomposed.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(from_path(format!("/{path}+").as_bytes()), Some(Cow::Owned(format!("{longest}+"))));
+            let path: String = one.repeat(191).bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(from_path(format!("/{path}").as_bytes()), None, "{one}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where a link leads: checked, kept as it was given, and made safe for a `Location` header.
 
+mod escapes;
 mod plain;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode, utf8_percent_encode};
@@ -29,7 +30,7 @@ const UNFIT_IN_QUERY: &AsciiSet = &INVISIBLE.add(b'#');
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     given: Box<str>,
-    /// The WHATWG form, where it is another one.
+    /// The form for comparing, where it is another one.
     normal: Option<Box<str>>,
     fingerprint: u64,
 }
@@ -90,7 +91,7 @@ impl Destination {
             if own_hosts.into_iter().any(|own| is_authority(host, usual, usual, own)) {
                 return Err(DestinationError::Loop);
             }
-            return Ok(Destination { given: given.into(), normal: None, fingerprint: fingerprint(given) });
+            return Ok(Destination::of(given.into(), None));
         }
         // The WHATWG parser silently drops tabs and line breaks and trims spaces: what it would repair is refused.
         if given.chars().any(char::is_control) {
@@ -99,8 +100,8 @@ impl Destination {
         if given.trim() != given {
             return Err(DestinationError::Space);
         }
-        let normal = Url::parse(given).map_err(|error| DestinationError::NotAUrl(error.to_string()))?;
-        let scheme = normal.scheme();
+        let parsed = Url::parse(given).map_err(|error| DestinationError::NotAUrl(error.to_string()))?;
+        let scheme = parsed.scheme();
         let web = matches!(scheme, "http" | "https");
         if !web && (FORBIDDEN.contains(&scheme) || !app_schemes.iter().any(|allowed| allowed == scheme)) {
             return Err(DestinationError::Scheme(scheme.to_owned()));
@@ -120,28 +121,27 @@ impl Destination {
                 return Err(DestinationError::Credentials);
             }
         }
-        if normal.as_str().len() > Self::LENGTH_MAX {
+        if parsed.as_str().len() > Self::LENGTH_MAX {
             return Err(DestinationError::TooLong);
         }
-        if web && own_hosts.into_iter().any(|own| is_authority_of(&normal, own)) {
+        if web && own_hosts.into_iter().any(|own| is_authority_of(&parsed, own)) {
             return Err(DestinationError::Loop);
         }
-        let normal = String::from(normal);
-        let fingerprint = fingerprint(&normal);
-        let normal = (normal != given).then(|| normal.into_boxed_str());
-        Ok(Destination { given: given.into(), normal, fingerprint })
+        Ok(Destination::of(given.into(), Some(parsed.as_str())))
     }
 
     /// A destination that was checked when it was first given.
     pub fn known(given: String) -> Destination {
-        if plain::host_of(&given).is_some() {
-            let fingerprint = fingerprint(&given);
-            return Destination { given: given.into(), normal: None, fingerprint };
-        }
-        let normal = normal(&given);
-        let fingerprint = fingerprint(&normal);
-        let normal = (normal != given).then(|| normal.into_owned().into_boxed_str());
-        Destination { given: given.into(), normal, fingerprint }
+        let parsed = plain::host_of(&given).is_none().then(|| parsed(&given).into_owned());
+        Destination::of(given.into(), parsed.as_deref())
+    }
+
+    /// A destination with its WHATWG form, where that is another one.
+    fn of(given: Box<str>, parsed: Option<&str>) -> Destination {
+        let normal = escapes::normal(parsed.unwrap_or(&given));
+        let fingerprint = xxh3_64(normal.as_bytes());
+        let normal = (*normal != *given).then(|| normal.into_owned().into_boxed_str());
+        Destination { given, normal, fingerprint }
     }
 
     /// The destination as it was given.
@@ -160,7 +160,8 @@ impl Destination {
         self.fingerprint
     }
 
-    /// The WHATWG form: scheme and host in lower case, default port gone, dot segments resolved, IDN in punycode.
+    /// The form for comparing: that of the WHATWG parser (scheme and host in lower case, default port gone, dot segments
+    /// resolved, IDN in punycode) with percent-encoding in one spelling, which that parser leaves as it is.
     pub fn normal(&self) -> &str {
         self.normal.as_deref().unwrap_or(&self.given)
     }
@@ -180,8 +181,16 @@ pub fn location(given: &str) -> Cow<'_, str> {
     }
 }
 
-/// The WHATWG form of a stored destination, for comparing.
+/// The form of a stored destination for comparing: see [`Destination::normal`].
 pub fn normal(given: &str) -> Cow<'_, str> {
+    match parsed(given) {
+        Cow::Borrowed(parsed) => escapes::normal(parsed),
+        Cow::Owned(parsed) => Cow::Owned(escapes::normal(&parsed).into_owned()),
+    }
+}
+
+/// The WHATWG form of a stored destination: where a browser takes it to lead.
+pub fn parsed(given: &str) -> Cow<'_, str> {
     Url::parse(given).map_or(Cow::Borrowed(given), |url| Cow::Owned(url.into()))
 }
 
@@ -206,10 +215,6 @@ pub fn with_query(location: &str, query: &[u8]) -> String {
         joined.push_str(fragment);
     }
     joined
-}
-
-fn fingerprint(normal: &str) -> u64 {
-    xxh3_64(normal.as_bytes())
 }
 
 /// Whether a URL names one of our own hosts. Without a port either means the usual one of the URL's scheme.
@@ -242,6 +247,23 @@ mod tests {
         assert_eq!(one.as_given(), "HTTP://Example.COM:80/a/../b?q=1#f");
         assert_eq!(one.normal(), "http://example.com/b?q=1#f");
         assert_eq!(one.fingerprint(), check("http://example.com/b?q=1#f").unwrap().fingerprint());
+    }
+
+    #[test]
+    fn destinations_that_differ_only_in_how_they_are_escaped_are_equal_and_lead_where_they_were_given() {
+        let one = check("https://example.com/~a/%C3%A4?q=%2F").unwrap();
+        for other in [
+            "https://example.com/%7Ea/%c3%a4?q=%2f",
+            "https://example.com/%7ea/\u{e4}?q=%2F",
+            "HTTPS://EXAMPLE.com:443/x/%2e%2E/~%61/%C3%a4?%71=%2f",
+        ] {
+            let other = check(other).unwrap();
+            assert_eq!((other.normal(), other.fingerprint()), (one.normal(), one.fingerprint()));
+            assert_eq!(normal(other.as_given()), one.normal());
+            assert_eq!(Destination::known(other.as_given().to_owned()), other);
+        }
+        assert_ne!(check("https://example.com/~a/%C3%A4?q=/").unwrap().normal(), one.normal());
+        assert_eq!(location("https://example.com/%7ea"), "https://example.com/%7ea");
     }
 
     #[test]

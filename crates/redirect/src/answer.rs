@@ -14,6 +14,8 @@ pub(crate) const NEVER: &str = "private, no-store";
 pub(crate) enum Answer {
     /// Go there.
     Redirect { status: u16, location: String, cache_control: &'static str },
+    /// It leads somewhere, and where is told to those who go there.
+    Withheld { status: u16 },
     /// Read this.
     Page { status: u16, html: Bytes, retry_after_seconds: Option<u32> },
 }

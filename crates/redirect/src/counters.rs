@@ -11,6 +11,8 @@ pub enum Outcome {
     Cold,
     /// A redirect of a link with a limit, which the store granted.
     Spent,
+    /// A link with a limit, which was asked about without being followed: its destination was not told.
+    Withheld,
     /// A page that asks for a password, for the first time or again.
     Asked,
     /// There is no such link.
@@ -29,10 +31,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes, in the order of the counters.
-    pub const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::Warm,
         Outcome::Cold,
         Outcome::Spent,
+        Outcome::Withheld,
         Outcome::Asked,
         Outcome::Unknown,
         Outcome::Inactive,
@@ -48,6 +51,7 @@ impl Outcome {
             Outcome::Warm => "warm",
             Outcome::Cold => "cold",
             Outcome::Spent => "spent",
+            Outcome::Withheld => "withheld",
             Outcome::Asked => "password_asked",
             Outcome::Unknown => "unknown",
             Outcome::Inactive => "inactive",

@@ -55,12 +55,20 @@ impl Guesses {
         }
         match self.passwords.is_right(hash, password).await {
             Ok(true) => {
-                self.per_visitor.give_back(&(link, customer_of(visitor)));
-                self.per_link.give_back(&link);
+                self.give_back(link, visitor);
                 Verdict::Right
             }
             Ok(false) => Verdict::Wrong,
-            Err(Busy) => Verdict::Busy,
+            Err(Busy) => {
+                // Nothing was looked at, so nothing was learnt.
+                self.give_back(link, visitor);
+                Verdict::Busy
+            }
         }
+    }
+
+    fn give_back(&self, link: LinkId, visitor: IpAddr) {
+        self.per_visitor.give_back(&(link, customer_of(visitor)));
+        self.per_link.give_back(&link);
     }
 }

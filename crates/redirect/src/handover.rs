@@ -1,10 +1,11 @@
 //! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
 //! read but not answered put back in front.
 
+use crate::doubt::Arriving;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
 use crate::unusual;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -34,7 +35,7 @@ pub type Elsewhere = Arc<
 >;
 
 /// Headers that a request may have; more is answered with 431.
-const HEADERS_MAX: usize = 100;
+pub(crate) const HEADERS_MAX: usize = 100;
 
 /// Serves the rest of a connection. `unread` is what was read from it and not answered.
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
@@ -42,16 +43,32 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     let (header_timeout, idle_timeout) = (core.settings.header_timeout, core.settings.idle_timeout);
     let pace = Arc::new(Pace::default());
     let timer = HeadTimer { pace: pace.clone(), header_timeout, idle_timeout };
-    let stream = TokioIo::new(Rewound { unread, stream, patience: header_timeout, stalled: None, pace });
+    let head_bytes_max = core.settings.header_bytes;
+    let patience = header_timeout;
+    let head = Arriving::default();
+    let stream = TokioIo::new(Rewound {
+        unread,
+        stream,
+        patience,
+        stalled: None,
+        pace: pace.clone(),
+        head,
+        head_bytes_max,
+    });
     let service = service_fn(|request: Request<Incoming>| {
-        let core = core.clone();
-        async move { Ok::<_, Infallible>(unusual::answer(request, peer, &core).await) }
+        let (core, is_doubtful) = (core.clone(), pace.is_doubtful());
+        async move {
+            Ok::<_, Infallible>(match is_doubtful {
+                true => unusual::refuse(400, &core),
+                false => unusual::answer(request, peer, &core).await,
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(timer)
         .header_read_timeout(header_timeout)
         .max_headers(HEADERS_MAX)
-        .max_buf_size(core.settings.header_bytes)
+        .max_buf_size(head_bytes_max)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
     let mut shutdown = core.shutdown.clone();
@@ -79,6 +96,9 @@ struct Rewound {
     stalled: Option<Pin<Box<Sleep>>>,
     /// What the timer for the next head should know.
     pace: Arc<Pace>,
+    /// The head that arrives, and how long it may be.
+    head: Arriving,
+    head_bytes_max: usize,
 }
 
 impl Rewound {
@@ -98,9 +118,18 @@ impl Rewound {
         stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
+    /// Notes what has been read.
+    fn has_read(&mut self, arrived: &[u8]) {
+        if self.pace.has_read() {
+            self.head.begin();
+        }
+        if self.head.tells_two_lengths(arrived, self.head_bytes_max) {
+            self.pace.doubts();
+        }
+    }
+
     /// Notes that the client is there, and lets a write that waits wait anew.
     fn has_sent(&mut self) {
-        self.pace.has_read();
         let patience = self.patience;
         if let Some(stalled) = &mut self.stalled {
             stalled.as_mut().reset(Instant::now() + patience);
@@ -118,14 +147,15 @@ impl AsyncRead for Rewound {
             let filled = into.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(context, into);
             if into.filled().len() > filled {
+                self.has_read(&into.filled()[filled..]);
                 self.has_sent();
             }
             return read;
         }
-        self.pace.has_read();
         let length = self.unread.len().min(into.remaining());
-        into.put_slice(&self.unread[..length]);
-        self.unread.advance(length);
+        let arrived = self.unread.split_to(length);
+        into.put_slice(&arrived);
+        self.has_read(&arrived);
         Poll::Ready(Ok(()))
     }
 }
@@ -164,7 +194,7 @@ impl AsyncWrite for Rewound {
 
 #[cfg(test)]
 mod tests {
-    use super::Rewound;
+    use super::{Arriving, Rewound};
     use bytes::Bytes;
     use std::io::{ErrorKind, Write};
     use std::net::TcpStream;
@@ -180,8 +210,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let rewound =
-            Rewound { unread: Bytes::new(), stream, patience: PATIENCE, stalled: None, pace: Arc::default() };
+        let rewound = Rewound {
+            unread: Bytes::new(),
+            stream,
+            patience: PATIENCE,
+            stalled: None,
+            pace: Arc::default(),
+            head: Arriving::default(),
+            head_bytes_max: 0,
+        };
         let (mut read, mut write) = tokio::io::split(rewound);
         let answers = tokio::spawn(async move {
             let answer = vec![0; 1 << 20];

@@ -7,6 +7,7 @@ mod answer;
 mod buffers;
 mod connection;
 pub mod counters;
+mod doubt;
 mod guesses;
 mod handover;
 mod head;

@@ -20,6 +20,8 @@ pub(crate) struct Pace {
     begun: AtomicBool,
     /// Whether an answer waits for its client to take it.
     writing: AtomicBool,
+    /// Whether the head that came last tells two lengths.
+    doubtful: AtomicBool,
 }
 
 /// The timer of one connection.
@@ -39,9 +41,19 @@ struct HeadWait {
 }
 
 impl Pace {
-    /// Bytes have come.
-    pub(crate) fn has_read(&self) {
-        self.begun.store(true, Ordering::Relaxed);
+    /// Bytes have come. Says whether they are the first of a head.
+    pub(crate) fn has_read(&self) -> bool {
+        !self.begun.swap(true, Ordering::Relaxed)
+    }
+
+    /// The head that came tells two lengths.
+    pub(crate) fn doubts(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the head that came last tells two lengths.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Relaxed)
     }
 
     /// An answer waits for its client, or does not any more.
@@ -58,6 +70,7 @@ impl Timer for HeadTimer {
     /// Waits for a head. When hyper would have it end does not matter: it is the header timeout from now on.
     fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
         self.pace.begun.store(false, Ordering::Relaxed);
+        self.pace.doubtful.store(false, Ordering::Relaxed);
         let sleep = Box::pin(tokio::time::sleep(self.idle_timeout));
         Box::pin(HeadWait { timer: self.clone(), begun: false, sleep })
     }

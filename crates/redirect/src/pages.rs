@@ -43,12 +43,25 @@ pub const PASSWORD_FIELD: &str = "password";
 pub struct Preview<'a> {
     /// The link's code.
     pub code: &'a str,
-    /// Its destination as stored; nothing where a password protects it.
-    pub destination: Option<&'a str>,
+    /// The query that came with the request, which goes on with whoever continues.
+    pub query: &'a [u8],
+    /// What is told of its destination.
+    pub destination: Shown<'a>,
     /// Its title.
     pub title: Option<&'a str>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What a preview tells of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// All of it.
+    Address(&'a str),
+    /// Who it belongs to: the link has a limit, and the whole address is what it counts.
+    Place(&'a str),
+    /// That a password protects it.
+    Nothing,
 }
 
 #[derive(Template)]
@@ -74,16 +87,16 @@ struct PasswordPage {
 struct PreviewPage<'a> {
     code: &'a str,
     path: String,
-    destination: Option<Shown<'a>>,
+    destination: Option<Destination<'a>>,
     title: Option<&'a str>,
     made_on: String,
 }
 
-/// A destination as people read it: first who it belongs to, then all of it. Both are visible ASCII, so nothing in them
-/// can pass for something else.
-struct Shown<'a> {
+/// A destination as people read it: first who it belongs to, then all of it if that may be told. Both are visible ASCII,
+/// so nothing in them can pass for something else.
+struct Destination<'a> {
     place: &'a str,
-    address: &'a str,
+    address: Option<&'a str>,
 }
 
 /// `200`: what this address is.
@@ -203,12 +216,21 @@ pub fn preview(preview: &Preview<'_>) -> Bytes {
     /// What stands for itself in a path.
     const PATH: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-    let normal = preview.destination.map(destination::normal);
-    let address = normal.as_deref().map(destination::location);
+    let (destination, is_whole) = match preview.destination {
+        Shown::Address(destination) => (Some(destination), true),
+        Shown::Place(destination) => (Some(destination), false),
+        Shown::Nothing => (None, false),
+    };
+    let parsed = destination.map(destination::parsed);
+    let address = parsed.as_deref().map(destination::location);
+    let path = format!("/{}", utf8_percent_encode(preview.code, PATH));
     render(&PreviewPage {
         code: preview.code,
-        path: format!("/{}", utf8_percent_encode(preview.code, PATH)),
-        destination: address.as_deref().map(|address| Shown { place: place(address), address }),
+        path: if preview.query.is_empty() { path } else { destination::with_query(&path, preview.query) },
+        destination: address.as_deref().map(|address| Destination {
+            place: place(address),
+            address: Some(address).filter(|_| is_whole),
+        }),
         title: preview.title,
         // Of `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110), the day.
         made_on: http_date(preview.created_at.seconds()).get(5..16).unwrap_or_default().to_owned(),
@@ -242,7 +264,8 @@ mod tests {
 
     const LINK: Preview<'_> = Preview {
         code: "abc",
-        destination: None,
+        query: b"",
+        destination: Shown::Nothing,
         title: None,
         created_at: Timestamp::from_seconds(784_111_777),
     };
@@ -254,8 +277,11 @@ mod tests {
     fn every_page() -> Vec<Bytes> {
         let inactive_pages = [Inactive::NotStarted, Inactive::Expired, Inactive::UsedUp, Inactive::Archived]
             .map(|why| inactive(why).1);
-        let shown =
-            preview(&Preview { destination: Some("https://example.com/a"), title: Some("A"), ..LINK });
+        let shown = preview(&Preview {
+            destination: Shown::Address("https://example.com/a"),
+            title: Some("A"),
+            ..LINK
+        });
         let mut pages = vec![
             home(),
             not_found(),
@@ -264,7 +290,8 @@ mod tests {
             too_many_attempts(),
             unavailable(),
         ];
-        pages.extend([password(false), password(true), preview(&LINK), shown]);
+        let limited = preview(&Preview { destination: Shown::Place("https://example.com/a"), ..LINK });
+        pages.extend([password(false), password(true), preview(&LINK), shown, limited]);
         pages.extend(inactive_pages);
         pages
     }
@@ -311,14 +338,18 @@ mod tests {
             ("https://example.com?@evil.example/", "example.com"),
             ("mailto:someone@example.com", "mailto"),
         ] {
-            let page = preview(&Preview { destination: Some(given), ..LINK });
+            let page = preview(&Preview { destination: Shown::Address(given), ..LINK });
             assert!(
                 text(&page).contains(&format!("<div class=\"host\">{place}</div>")),
                 "{given}: {}",
                 text(&page)
             );
         }
-        let page = preview(&Preview { code: "größe/a", destination: Some("https://example.com/"), ..LINK });
+        let page = preview(&Preview {
+            code: "größe/a",
+            destination: Shown::Address("https://example.com/"),
+            ..LINK
+        });
         assert!(text(&page).contains("href=\"/gr%C3%B6%C3%9Fe/a\" rel=\"noreferrer nofollow noopener\""));
         assert!(text(&page).contains("06 Nov 1994"));
     }
@@ -335,9 +366,15 @@ mod tests {
             outside in "[<>\"'&a-z/=! ]{0,40}|\\PC{0,40}",
             path in "[<>\"'&a-z ]{0,20}",
         ) {
-            let plain = preview(&Preview { destination: Some("https://x/"), title: Some("t"), ..LINK });
+            let plain = preview(&Preview { query: b"?", destination: Shown::Address("https://x/"), title: Some("t"), ..LINK });
             let url = format!("https://x/{path}?{outside}");
-            let page = preview(&Preview { code: &outside, destination: Some(&url), title: Some(&outside), ..LINK });
+            let page = preview(&Preview {
+                code: &outside,
+                query: outside.as_bytes(),
+                destination: Shown::Address(&url),
+                title: Some(&outside),
+                ..LINK
+            });
             for sign in ['<', '>', '"'] {
                 prop_assert_eq!(text(&page).matches(sign).count(), text(&plain).matches(sign).count());
             }

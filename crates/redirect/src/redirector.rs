@@ -6,7 +6,7 @@
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
 use crate::guesses::{Guesses, Verdict};
-use crate::pages::{self, Preview};
+use crate::pages::{self, Preview, Shown};
 use crate::visit::Visit;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
@@ -14,6 +14,7 @@ use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
 use curtail_runtime::clock;
 use curtail_store::{Links, Seen, Spent, StoreError};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl Redirector {
     pub(crate) async fn answer(&self, visit: &Visit<'_>) -> Answer {
         let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
         if let Some(code) = code.strip_suffix('+') {
-            return self.preview(code).await;
+            return self.preview(code, visit.query).await;
         }
         match self.find(&code).await {
             Found::Record(record, outcome) => match Target::unpack(&record) {
@@ -92,8 +93,8 @@ impl Redirector {
         }
     }
 
-    /// Answers a visitor who sent a password.
-    pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: String) -> Answer {
+    /// Answers a visitor who sent a form, with the password that was in it, or something else than a form.
+    pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: Option<String>) -> Answer {
         let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
         let (record, outcome) = match self.find(&code).await {
             Found::Record(record, outcome) => (record, outcome),
@@ -105,6 +106,10 @@ impl Redirector {
             // It has no password (any more), and a form with one must not travel on to its destination.
             self.counters.count(Outcome::Refused);
             return Answer::page(405, pages::method_not_allowed());
+        };
+        let Some(password) = password else {
+            self.counters.count(Outcome::Refused);
+            return Answer::page(415, pages::bad_request());
         };
         match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
             Verdict::Right => match self.follow(visit, &target, true, outcome).await {
@@ -166,19 +171,22 @@ impl Redirector {
     fn redirect(&self, visit: &Visit<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
         record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
         self.counters.count(outcome);
-        let location = if target.forward_query && !visit.query.is_empty() {
-            destination::with_query(target.location, visit.query)
-        } else {
-            target.location.to_owned()
-        };
-        Answer::redirect(target, location)
+        Answer::redirect(target, onward(target, visit.query).into_owned())
     }
 
-    /// A link with a limit: the store says whether there is one more. `HEAD` is told the same as `GET` and spends nothing.
+    /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a prefetch, spends
+    /// nothing, and is not told where it leads: what only a `GET` finds out may be left out of the answer to `HEAD` (RFC
+    /// 9110, 9.3.2), and of what was prefetched browsers use nothing that is not a success.
     async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
-        let asked = if visit.head { links.peek(target.id) } else { links.spend(target.id) };
+        let looks_ahead = visit.looks_ahead();
+        let asked = if looks_ahead { links.peek(target.id) } else { links.spend(target.id) };
         match within(asked).await {
+            Ok(Spent::Granted { .. }) if looks_ahead => {
+                record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+                self.counters.count(Outcome::Withheld);
+                Answer::Withheld { status: target.status.code() }
+            }
             Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
             Ok(Spent::UsedUp) => self
@@ -220,8 +228,9 @@ impl Redirector {
         Answer::try_again(503, RETRY_AFTER_SECONDS, pages::unavailable())
     }
 
-    /// What a link leads to, shown instead of followed. Whatever hides the destination from visitors hides it here too.
-    async fn preview(&self, code: &str) -> Answer {
+    /// What a link leads to with this query, shown instead of followed. Whatever hides the destination from visitors hides it
+    /// here too; of a limited link, whose destination costs a click, the host is told.
+    async fn preview(&self, code: &str, query: &[u8]) -> Answer {
         self.counters.count(Outcome::Preview);
         let link = match within(self.shared.links.find(code, Seen::ANYTHING)).await {
             Ok(Some(link)) => link,
@@ -231,14 +240,15 @@ impl Redirector {
         let packed = Target::pack(&link);
         let Some(target) = Target::unpack(&packed) else { return self.unavailable() };
         match decide(&target, now(), false) {
-            Decision::Redirect { .. } => preview_page(&link, Some(&link.url)),
+            Decision::Redirect { .. } => preview_page(&link, query, Shown::Address(&onward(&target, query))),
             Decision::Spend { .. } => match within(self.shared.links.peek(link.id)).await {
-                Ok(Spent::Granted { .. } | Spent::Unlimited) => preview_page(&link, Some(&link.url)),
+                Ok(Spent::Granted { .. }) => preview_page(&link, query, Shown::Place(target.location)),
+                Ok(Spent::Unlimited) => preview_page(&link, query, Shown::Address(&onward(&target, query))),
                 Ok(Spent::UsedUp) => self.inactive(Inactive::UsedUp, None),
                 Ok(Spent::Missing) => Answer::page(404, pages::not_found()),
                 Err(error) => self.no_allowance(link.id, &error),
             },
-            Decision::AskPassword { .. } => preview_page(&link, None),
+            Decision::AskPassword { .. } => preview_page(&link, query, Shown::Nothing),
             Decision::Inactive { why, .. } => self.inactive(why, None),
         }
     }
@@ -251,11 +261,20 @@ async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError
     tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
 }
 
-fn preview_page(link: &Link, destination: Option<&str>) -> Answer {
+/// Where a visitor with this query is sent.
+fn onward<'a>(target: &Target<'a>, query: &[u8]) -> Cow<'a, str> {
+    if target.forward_query && !query.is_empty() {
+        destination::with_query(target.location, query).into()
+    } else {
+        target.location.into()
+    }
+}
+
+fn preview_page(link: &Link, query: &[u8], destination: Shown<'_>) -> Answer {
     // Whoever does not know the password is not told what the link is about.
-    let title = link.title.as_deref().filter(|_| destination.is_some());
+    let title = link.title.as_deref().filter(|_| destination != Shown::Nothing);
     let (code, created_at) = (link.code.as_str(), link.created_at);
-    Answer::page(200, pages::preview(&Preview { code, destination, title, created_at }))
+    Answer::page(200, pages::preview(&Preview { code, query, destination, title, created_at }))
 }
 
 enum Found {

@@ -1,7 +1,7 @@
 //! Answers requests that came through hyper: those for links that are not plain, forms with passwords, and, by way of
 //! [`Elsewhere`](crate::Elsewhere), everything that is not a link.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, NEVER};
 use crate::counters::Outcome;
 use crate::handover::Body;
 use crate::head::is_plain_host;
@@ -11,14 +11,17 @@ use crate::visit::Visit;
 use bytes::Bytes;
 use curtail_model::code::RESERVED;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
     TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// The type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A form with a password is short.
 const FORM_BYTES_MAX: usize = 4 * 1024;
@@ -32,7 +35,7 @@ pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
 
 /// Answers any request.
 pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
-    if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_length(request.headers()) {
+    if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
         return refuse(400, core);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
@@ -45,8 +48,9 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     match parts.method {
         Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await),
         Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
-            Ok(password) => respond(&core.redirector.unlock(&visit, password).await),
-            Err(NotAForm::NotPosted) => method_not_allowed(core),
+            Ok(password) => respond(&core.redirector.unlock(&visit, Some(password)).await),
+            Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&visit, None).await),
+            Err(NotAForm::Broken) => refuse(400, core),
             Err(NotAForm::TooLarge) => refuse(413, core),
             Err(NotAForm::TooSlow) => refuse(408, core),
         },
@@ -67,15 +71,13 @@ fn names_one_host(request: &Request<Incoming>) -> bool {
     }
 }
 
-/// Codings other than `chunked` alone, and a length beside it, are read differently by different servers: what follows
-/// such a request may be somebody else's.
-fn has_one_length(headers: &HeaderMap) -> bool {
+/// Codings other than `chunked` alone are read differently by different servers: what follows such a request may be
+/// somebody else's. That there is no length beside it is seen to by [`crate::doubt`], before hyper takes it away.
+fn has_one_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => true,
-        (Some(coding), None) => {
-            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(CONTENT_LENGTH)
-        }
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
         _ => false,
     }
 }
@@ -106,7 +108,8 @@ fn visitor(headers: &HeaderMap, peer: SocketAddr, core: &Core) -> IpAddr {
 }
 
 enum NotAForm {
-    NotPosted,
+    OtherType,
+    Broken,
     TooLarge,
     TooSlow,
 }
@@ -114,16 +117,21 @@ enum NotAForm {
 /// The field `password` of a posted form.
 async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Result<String, NotAForm> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
-        return Err(NotAForm::NotPosted);
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case(FORM) {
+        return Err(NotAForm::OtherType);
     }
     let form = tokio::time::timeout(patience, Limited::new(body, FORM_BYTES_MAX).collect()).await;
-    let form = form.map_err(|_| NotAForm::TooSlow)?.map_err(|_| NotAForm::TooLarge)?.to_bytes();
+    let form = form.map_err(|_| NotAForm::TooSlow)?.map_err(|error| {
+        if error.is::<LengthLimitError>() { NotAForm::TooLarge } else { NotAForm::Broken }
+    })?;
+    let form = form.to_bytes();
     let field = form_urlencoded::parse(&form).find(|(name, _)| name == pages::PASSWORD_FIELD);
     Ok(field.map(|(_, value)| value.into_owned()).unwrap_or_default())
 }
 
-fn refuse(status: u16, core: &Core) -> Response<Body> {
+/// Refuses what cannot be understood.
+pub(crate) fn refuse(status: u16, core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
     let mut response = respond(&Answer::page(status, pages::bad_request()));
     // Where a bad request ends is not to be relied on.
@@ -148,6 +156,10 @@ fn respond(answer: &Answer) -> Response<Body> {
             };
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
         }
+        Answer::Withheld { status } => {
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NEVER));
+        }
         Answer::Page { status, html, retry_after_seconds } => {
             *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
             for (name, value) in pages::HEADERS {
@@ -155,6 +167,9 @@ fn respond(answer: &Answer) -> Response<Body> {
             }
             if response.status() == StatusCode::METHOD_NOT_ALLOWED {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                response.headers_mut().insert(ACCEPT, HeaderValue::from_static(FORM));
             }
             if let Some(seconds) = retry_after_seconds {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));

@@ -50,6 +50,11 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Whether it only looks ahead: nobody is sent on by its answer.
+    pub(crate) fn looks_ahead(&self) -> bool {
+        self.head || self.prefetch
+    }
+
     /// The click that this visit is.
     #[inline]
     pub(crate) fn click(&self, at: Timestamp, clicked: Clicked<'a>) -> RawClick<'a> {

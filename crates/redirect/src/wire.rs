@@ -1,6 +1,6 @@
 //! Writes answers as the bytes of HTTP/1.1, into a buffer that goes out in one write.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, NEVER};
 use crate::pages;
 use http::StatusCode;
 use std::io::Write;
@@ -45,9 +45,13 @@ pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: End
         Answer::Redirect { status, location, cache_control } => {
             redirect(out, *status, location, cache_control, ending);
         }
+        Answer::Withheld { status } => {
+            start(out, *status);
+            write(out, format_args!("cache-control: {NEVER}\r\ncontent-length: 0"));
+            end_of_head(out, ending);
+        }
         Answer::Page { status, html, retry_after_seconds } => {
-            let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
-            write(out, format_args!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("")));
+            start(out, *status);
             for (name, value) in pages::HEADERS {
                 write(out, format_args!("{name}: {value}\r\n"));
             }
@@ -61,6 +65,11 @@ pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: End
             }
         }
     }
+}
+
+fn start(out: &mut Vec<u8>, status: u16) {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    write(out, format_args!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("")));
 }
 
 #[inline]

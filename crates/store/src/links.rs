@@ -28,7 +28,8 @@ pub trait Links: Send + Sync {
     /// The link with this code.
     fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>>;
 
-    /// Changes a link, if it still has the version in `only_if` (where given).
+    /// Changes a link, if it still has the version in `only_if` (where given). What changes nothing leaves its version and
+    /// the time of its last change as they are.
     fn update(
         &self,
         id: LinkId,

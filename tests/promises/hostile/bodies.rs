@@ -241,7 +241,7 @@ fn values_of_other_types_are_refused_field_by_field() {
         "notes": [1, {}, []], "tags": ["a", 1, {}, { "0": "a" }, [1], [null], [[]], [""]],
         "starts_at": [1, "now", "2026-13-01T00:00:00Z", "2026-01-01", "99999-01-01T00:00:00Z", {}],
         "expires_at": [0, -1, "", "0000-00-00T00:00:00Z", []],
-        "max_clicks": ["1", -1, 1.5, 0, 1e30, u64::MAX, true, [], {}],
+        "max_clicks": ["1", -1, 1.5, 0, 1e3, 1.0, 1e30, u64::MAX, true, [], {}],
         "redirect_status": ["302", 200, 300, 303, 304, 99_999, -1, 302.5, true], "forward_query": ["true", 1, 0, [], {}],
         "password": [1, "", [], {}, true], "expired_url": [1, [], {}, ""], "reuse": ["yes", 1, []],
     });

@@ -68,6 +68,30 @@ fn what_follows_a_request_of_doubtful_length_is_not_executed() {
 }
 
 #[test]
+fn a_request_that_tells_its_length_twice_is_not_executed_itself() {
+    let besieged = Besieged::start(&[]);
+    let body = "{\"url\":\"https://example.com/smuggled\"}";
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let start = format!("POST /api/v1/links HTTP/1.1\r\nHost: sho.rt\r\nAuthorization: Bearer {KEY}\r\n");
+    let first = "GET /livez HTTP/1.1\r\nHost: sho.rt\r\n\r\n";
+    for lengths in
+        ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"]
+    {
+        let request = format!("{start}{lengths}\r\n\r\n{chunks}{HIDDEN}");
+        let reply = besieged.send(request.as_bytes());
+        assert_eq!((reply.statuses(), reply.closed), (vec![400], true), "{}", reply.text());
+        // As a proxy sends it: on a connection that was used before.
+        let mut client = besieged.server.client();
+        client.send(first.as_bytes()).unwrap();
+        assert_eq!(client.receive(false).unwrap().status, 200);
+        client.send(request.as_bytes()).unwrap();
+        let refused = client.receive(false).unwrap();
+        assert_eq!((refused.status, refused.header("connection")), (400, Some("close")));
+    }
+    besieged.is_unharmed("lengths that are told twice");
+}
+
+#[test]
 fn a_chunked_request_to_http_1_0_is_refused() {
     let besieged = Besieged::start(&[]);
     let request = format!("POST /canary HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}");

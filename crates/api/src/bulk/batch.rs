@@ -1,15 +1,15 @@
 //! A batch of lines: checked, made durable together, and answered in order.
 
+use crate::dto::bulk::BulkAnswerJson;
 use crate::dto::link::LinkJson;
 use crate::origin::Origin;
-use crate::problem::{Problem, ProblemJson};
+use crate::problem::Problem;
 use crate::service::Service;
 use crate::validate::link::{Rules, WantedLink, wanted_link};
 use axum::body::Bytes;
 use curtail_model::Timestamp;
 use curtail_store::rollups::Totals;
 use curtail_store::{Create, Created, Idempotency, Refused, WhenMade};
-use serde::Serialize;
 use std::sync::Arc;
 
 /// Lines of a batch: a fraction of a millisecond of work.
@@ -37,13 +37,6 @@ pub(super) struct Answers {
     bytes: usize,
     /// What became of the lines without a problem, in order, or what happened to all of them.
     made: Result<Made, Problem>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum AnswerJson<'a> {
-    Made { line: u64, status: u16, link: LinkJson<'a> },
-    Refused { line: u64, status: u16, error: ProblemJson<'a> },
 }
 
 /// What became of links: they, and the clicks of those that are not new, both in order.
@@ -175,7 +168,7 @@ impl Answers {
                         WhenMade::Reused => (200, totals.next().unwrap_or_default()),
                     };
                     let link = LinkJson::new(&made.link, totals, origin);
-                    write(&mut piece, &AnswerJson::Made { line, status, link });
+                    write(&mut piece, &BulkAnswerJson::Made { line, status, link });
                 }
                 Err(problem) => write_problem(&mut piece, line, &problem),
             }
@@ -192,10 +185,10 @@ pub(super) fn last_words(line: u64, problem: &Problem) -> Bytes {
 }
 
 fn write_problem(piece: &mut Vec<u8>, line: u64, problem: &Problem) {
-    write(piece, &AnswerJson::Refused { line, status: problem.status().as_u16(), error: problem.json() });
+    write(piece, &BulkAnswerJson::Refused { line, status: problem.status().as_u16(), error: problem.json() });
 }
 
-fn write(piece: &mut Vec<u8>, answer: &AnswerJson<'_>) {
+fn write(piece: &mut Vec<u8>, answer: &BulkAnswerJson<'_>) {
     serde_json::to_writer(&mut *piece, answer)
         .expect("answers are strings, numbers and lists, which are always JSON");
     piece.push(b'\n');

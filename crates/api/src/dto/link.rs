@@ -174,7 +174,7 @@ pub(crate) struct NewLinkBody {
     /// Where it leads: http, https or an allowed app scheme, at most 8192 bytes.
     #[schema(format = "uri", max_length = 8192)]
     url: String,
-    /// A chosen code: letters and digits of any script and `-_.~`, in segments joined by `/`, at most 190 bytes of UTF-8.
+    /// A chosen code: letters and digits of any script and `-_.~`, in segments joined by `/`, at most 190 characters.
     /// Without one it is generated.
     #[schema(max_length = 190)]
     code: Option<String>,
@@ -193,7 +193,8 @@ pub(crate) struct NewLinkBody {
     /// It does not lead to `url` from this on; after `starts_at`.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// How many redirects it gives in all.
+    /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD` and prefetches spend
+    /// none, and are not told where it leads.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
     #[schema(schema_with = words::redirect_status_or_null)]
@@ -235,6 +236,8 @@ pub(crate) struct LinkChangeBody {
     starts_at: Option<String>,
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// What has been given under any limit of the link counts: a greater one gives the difference, one that is not greater than
+    /// what was given leaves none. null takes the limit off; what is given then does not count for one that is set later.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
     #[schema(schema_with = words::redirect_status_or_null)]

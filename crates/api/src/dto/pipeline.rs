@@ -1,5 +1,6 @@
 //! How far counting is, in JSON.
 
+use super::words;
 use curtail_clicks::pipeline::Status;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,9 +10,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Pipeline)]
 pub(crate) struct PipelineJson {
-    /// What it does with clicks: `alone` counts what it records; `node` hands it to the log between nodes; `worker` counts
-    /// what nodes have handed on.
-    #[schema(example = "alone")]
+    #[schema(schema_with = words::part)]
     part: &'static str,
     /// Whether nothing keeps it from its work just now. What does is in its log.
     healthy: bool,

@@ -1,5 +1,6 @@
 //! Leaders in JSON.
 
+use super::words;
 use crate::time::Time;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,8 +9,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Top)]
 pub(crate) struct TopJson {
-    /// `hour` or `day`, in UTC.
-    #[schema(example = "day")]
+    #[schema(schema_with = words::period)]
     pub(crate) period: &'static str,
     /// The start of the period.
     #[schema(value_type = String, format = DateTime)]

@@ -1,5 +1,7 @@
 //! What may be one of a few words only, as the description says it: the words come from the types that read them.
 
+use crate::problem::Kind;
+use curtail_clicks::pipeline::Part;
 use curtail_clicks::stats::GroupBy;
 use curtail_model::{ClickClass, Dimension, RedirectStatus, Scope};
 use curtail_store::Sort;
@@ -13,6 +15,9 @@ pub(crate) const ALL_CLASSES: &str = "all";
 
 /// The orders of links, the default first.
 pub(crate) const SORTS: [(&str, Sort); 2] = [("-created_at", Sort::Newest), ("created_at", Sort::Oldest)];
+
+/// The periods that leaders are kept for.
+pub(crate) const PERIODS: [Grain; 2] = [Grain::Hour, Grain::Day];
 
 /// The name of what clicks are grouped by.
 pub(crate) const fn group_name(group_by: GroupBy) -> &'static str {
@@ -62,6 +67,26 @@ pub(crate) fn class() -> Object {
 pub(crate) fn sort() -> Object {
     let names = one_of(Type::String, SORTS.map(|(name, _)| name)).default(Some(SORTS[0].0.into()));
     names.description(Some("The newest first (`-created_at`) or the oldest (`created_at`).")).build()
+}
+
+/// The length of a period that leaders are kept for.
+pub(crate) fn period() -> Object {
+    let names = one_of(Type::String, PERIODS.map(Grain::as_str)).default(Some(Grain::Day.as_str().into()));
+    names.description(Some("This hour or this day, in UTC.")).build()
+}
+
+/// The part of the pipeline that a process has.
+pub(crate) fn part() -> Object {
+    let description = "What it does with clicks: `alone` counts what it records; `node` hands it to the log between nodes; \
+                       `worker` counts what nodes have handed on.";
+    one_of(Type::String, [Part::Alone, Part::Node, Part::Worker].map(Part::as_str))
+        .description(Some(description))
+        .build()
+}
+
+/// The name of a kind of problem.
+pub(crate) fn problem_kind() -> Object {
+    one_of(Type::String, Kind::ALL.map(Kind::as_str)).build()
 }
 
 /// What a key may do.

@@ -6,6 +6,7 @@ use crate::dto::link::{LinkChangeBody, LinkJson};
 use crate::origin::Origin;
 use crate::preconditions::{self, IfMatch};
 use crate::problem::{Invalid, Kind, Problem};
+use crate::query::NoQuery;
 use crate::routes::links::{answer_link, totals_of};
 use crate::routes::{PathId, PathLinkId};
 use crate::service::Service;
@@ -25,17 +26,19 @@ const TRIES: usize = 8;
 
 /// Change a link
 ///
-/// What is left out stays; `null` puts a field back to what it is without one. Give the ETag of what you read as If-Match
+/// What is left out stays; `null` puts a field back to what it is without one. What changes nothing leaves `updated_at` and the
+/// ETag as they are. Give the ETag of what you read as If-Match
 /// to not undo what others did meanwhile.
 #[utoipa::path(patch, path = "/api/v1/links/{id}", operation_id = "change_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
     request_body = LinkChangeBody,
-    responses((status = 200, description = "What it is now", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),
+    responses((status = 200, description = "What it is now", body = LinkJson<'_>, headers(("ETag" = String))),
         (status = 412, description = "It has changed since")))]
 pub(crate) async fn change(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     origin: Origin,
     PathId(id): PathLinkId,
     headers: HeaderMap,
@@ -67,6 +70,7 @@ pub(crate) async fn change(
 pub(crate) async fn delete(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     PathId(id): PathLinkId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -6,6 +6,7 @@ use crate::dto::answer;
 use crate::dto::key::{KeyJson, KeysJson, NewKeyBody, NewKeyJson};
 use crate::keys::generate_key;
 use crate::problem::{Kind, Problem};
+use crate::query::NoQuery;
 use crate::routes::PathId;
 use crate::service::Service;
 use crate::time;
@@ -24,7 +25,11 @@ use std::sync::Arc;
 /// Revoked ones too. The keys themselves are not known to anybody but their owners.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "list_keys", tag = "keys", security(("key" = ["keys:admin"])),
     responses((status = 200, description = "All keys", body = KeysJson<'_>)))]
-pub(crate) async fn list(State(service): State<Arc<Service>>, caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    _: NoQuery,
+) -> Result<Response, Problem> {
     caller.may(Scope::KeysAdmin)?;
     let keys = service.keys.list().await?;
     Ok(answer(StatusCode::OK, &KeysJson { keys: keys.iter().map(KeyJson::from).collect() }))
@@ -39,6 +44,7 @@ pub(crate) async fn list(State(service): State<Arc<Service>>, caller: Caller) ->
 pub(crate) async fn create(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -74,6 +80,7 @@ pub(crate) async fn create(
 pub(crate) async fn revoke(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     PathId(id): PathId<u64>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::KeysAdmin)?;

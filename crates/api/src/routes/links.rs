@@ -10,6 +10,7 @@ use crate::idempotency::IdempotencyKey;
 use crate::origin::Origin;
 use crate::preconditions;
 use crate::problem::Problem;
+use crate::query::NoQuery;
 use crate::routes::{PathId, PathLinkId};
 use crate::service::Service;
 use crate::time;
@@ -45,15 +46,14 @@ const BULK_TYPES: &[&str] = &[
     request_body = NewLinkBody,
     responses(
         (status = 201, description = "It is made", body = LinkJson<'_>, headers(
-            ("Location" = String, description = "Where the API has it"),
-            ("ETag" = String, description = "Its version"),
-            ("Idempotent-Replayed" = String, description = "`true` when an earlier request made it"))),
-        (status = 200, description = "`reuse` found it", body = LinkJson<'_>),
+            ("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
+        (status = 200, description = "`reuse` found it", body = LinkJson<'_>, headers(("ETag" = String))),
         (status = 409, description = "Another link has the code"),
         (status = 410, description = "The link that this Idempotency-Key made is gone")))]
 pub(crate) async fn create(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     origin: Origin,
     headers: HeaderMap,
     body: Body,
@@ -101,6 +101,7 @@ pub(crate) async fn create(
 pub(crate) async fn bulk(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     origin: Origin,
     headers: HeaderMap,
     body: Body,
@@ -118,11 +119,12 @@ pub(crate) async fn bulk(
 #[utoipa::path(get, path = "/api/v1/links/{id}", operation_id = "get_link", tag = "links", security(("key" = ["links:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
-    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),
-        (status = 304, description = "It is as it was under If-None-Match")))]
+    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String))),
+        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
 pub(crate) async fn get(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     HasSeen(seen): HasSeen,
     origin: Origin,
     PathId(id): PathLinkId,
@@ -139,11 +141,12 @@ pub(crate) async fn get(
 #[utoipa::path(get, path = "/api/v1/links/by-code/{*code}", operation_id = "find_link_by_code", tag = "links", security(("key" = ["links:read"])),
     params(("code" = String, Path, description = "Its code", example = "spring-sale"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
-    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String, description = "Its version"))),
-        (status = 304, description = "It is as it was under If-None-Match")))]
+    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String))),
+        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
 pub(crate) async fn by_code(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    _: NoQuery,
     HasSeen(seen): HasSeen,
     origin: Origin,
     params: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,

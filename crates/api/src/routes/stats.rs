@@ -13,6 +13,7 @@ use crate::time::{self, Time};
 use crate::validate::stats::{self, wanted_orphans, wanted_stats};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use curtail_clicks::stats::Query as StatsQuery;
 use curtail_model::{ClickClass, Scope};
 use curtail_store::rollups::Subject;
 use http::StatusCode;
@@ -32,10 +33,11 @@ pub(crate) async fn of_link(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::StatsRead)?;
+    let wanted = wanted(&service, Subject::Link(id), query.as_deref())?;
     if service.links.get(id, seen).await?.is_none() {
         return Err(Problem::no_such_link());
     }
-    report(&service, Subject::Link(id), query.as_deref()).await
+    report(&service, &wanted).await
 }
 
 /// Stats of all links together
@@ -48,7 +50,7 @@ pub(crate) async fn of_everything(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     caller.may(Scope::StatsRead)?;
-    report(&service, Subject::Everything, query.as_deref()).await
+    report(&service, &wanted(&service, Subject::Everything, query.as_deref())?).await
 }
 
 /// Requests for what is not a link
@@ -67,10 +69,13 @@ pub(crate) async fn orphans(
     Ok(answer(StatusCode::OK, &orphans_json(wanted.from, wanted.until, &report)))
 }
 
-async fn report(service: &Service, subject: Subject, query: Option<&str>) -> Result<Response, Problem> {
+fn wanted(service: &Service, subject: Subject, query: Option<&str>) -> Result<StatsQuery, Problem> {
     let query = Query::read(query, stats::STATS);
-    let wanted = wanted_stats(query, subject, time::now(), &service.settings.retention)?;
-    let report = service.stats.report(&wanted).await?;
+    wanted_stats(query, subject, time::now(), &service.settings.retention)
+}
+
+async fn report(service: &Service, wanted: &StatsQuery) -> Result<Response, Problem> {
+    let report = service.stats.report(wanted).await?;
     let body = StatsJson {
         from: Time(wanted.from),
         to: Time(wanted.until),

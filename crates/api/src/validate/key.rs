@@ -1,14 +1,13 @@
 //! Checks a key to make.
 
 use super::{Fields, Given};
+use crate::json::shown;
+use crate::keys::{EXPIRED, name_of};
 use crate::problem::Problem;
-use curtail_model::{Scope, Scopes, Timestamp};
+use curtail_model::{Scope, ScopeError, Scopes, Timestamp};
 
 /// The fields of a key to make.
 pub(crate) const NEW: &[&str] = &["name", "scopes", "expires_at"];
-
-/// Characters of a key's name.
-const NAME_CHARACTERS_MAX: usize = 100;
 
 /// A key to make.
 pub(crate) struct WantedKey {
@@ -20,30 +19,29 @@ pub(crate) struct WantedKey {
 /// Reads and checks the body of a key to make.
 pub(crate) fn wanted_key(body: &[u8], now: Timestamp) -> Result<WantedKey, Problem> {
     let mut fields = Fields::read(body, NEW)?;
-    let name = match fields.prose("name", NAME_CHARACTERS_MAX, &[]) {
-        Given::Value(name) if !name.trim().is_empty() => name,
-        Given::Wrong => String::new(),
-        Given::Value(_) | Given::Absent | Given::Null => {
-            fields.refuse("name", "is required: say what the key is for");
-            String::new()
-        }
+    let name = match fields.text("name") {
+        Given::Wrong => None,
+        given => name_of(&given.value().unwrap_or_default())
+            .map(str::to_owned)
+            .map_err(|wrong| fields.refuse("name", wrong))
+            .ok(),
     };
     let scopes = scopes(&mut fields);
     let expires_at = fields.time("expires_at").value();
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
-        fields.refuse("expires_at", "must be in the future");
+        fields.refuse("expires_at", EXPIRED);
     }
     fields.finish()?;
+    let name = name.expect("a key without a name has been refused");
     Ok(WantedKey { name, scopes, expires_at })
 }
 
 fn scopes(fields: &mut Fields<'_>) -> Scopes {
-    const NAMES: &str = "links:read, links:write, stats:read or keys:admin";
     let given = match fields.texts("scopes") {
         Given::Value(given) if !given.is_empty() => given,
         Given::Wrong => return Scopes::default(),
         Given::Value(_) | Given::Absent | Given::Null => {
-            fields.refuse("scopes", format!("is required: at least one of {NAMES}"));
+            fields.refuse("scopes", ScopeError::None.to_string());
             return Scopes::default();
         }
     };
@@ -51,7 +49,7 @@ fn scopes(fields: &mut Fields<'_>) -> Scopes {
     for (place, name) in &given {
         match Scope::from_name(name) {
             Some(scope) => scopes.push(scope),
-            None => fields.refuse(format!("scopes[{place}]"), format!("must be {NAMES}")),
+            None => fields.refuse(format!("scopes[{place}]"), ScopeError::Unknown(shown(name)).to_string()),
         }
     }
     scopes.into_iter().collect()

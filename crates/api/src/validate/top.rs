@@ -1,5 +1,6 @@
 //! Checks a question about leaders.
 
+use crate::dto::words;
 use crate::problem::Problem;
 use crate::query::Query;
 use curtail_store::leaders::LEADERS_MAX;
@@ -17,8 +18,7 @@ const LEADERS: usize = 10;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_top reads")]
 pub(crate) struct TopParams {
-    /// `hour` or `day` (the default): the one that is now, in UTC.
-    #[param(example = "day")]
+    #[param(schema_with = words::period)]
     period: Option<String>,
     /// Links to answer: 1 to 100, by default 10.
     #[param(minimum = 1, maximum = 100)]
@@ -34,9 +34,9 @@ pub(crate) struct WantedTop {
 /// Checks a question about leaders.
 pub(crate) fn wanted_top(mut query: Query<'_>) -> Result<WantedTop, Problem> {
     let period = query.parsed("period", "hour or day", |text| {
-        [Grain::Hour, Grain::Day].into_iter().find(|grain| grain.as_str() == text)
+        words::PERIODS.into_iter().find(|grain| grain.as_str() == text)
     });
-    let limit = query.parsed("limit", "a number from 1 to 100", |text| {
+    let limit = query.parsed("limit", "from 1 to 100", |text| {
         text.parse().ok().filter(|limit| (1..=LEADERS_MAX).contains(limit))
     });
     query.finish()?;

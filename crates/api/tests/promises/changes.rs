@@ -82,6 +82,27 @@ async fn a_change_is_refused_when_others_came_first() {
 }
 
 #[tokio::test]
+async fn a_change_that_changes_nothing_leaves_the_link_and_its_tag_as_they_are() {
+    let server = Server::start().await;
+    let body = r#"{"url": "https://example.com/1", "title": "t", "tags": ["a", "b"], "max_clicks": 3}"#;
+    let made = server.post("/api/v1/links", body).await;
+    let (link, etag) = (made.json(), made.header("etag").to_owned());
+    for same in [
+        "{}",
+        r#"{"title": "t"}"#,
+        r#"{"url": "https://example.com/1", "tags": ["b", "a", "b"], "max_clicks": 3, "notes": null, "archived": false}"#,
+    ] {
+        for if_match in [None, Some(etag.as_str())] {
+            let unchanged = patch(&server, &link, if_match, same).await;
+            assert_eq!((unchanged.status.as_u16(), unchanged.header("etag")), (200, etag.as_str()), "{same}");
+            assert_eq!(unchanged.json(), link);
+        }
+        patch(&server, &link, Some("\"v77\""), same).await.problem(412, "changed");
+    }
+    assert_ne!(patch(&server, &link, None, r#"{"title": "u"}"#).await.header("etag"), etag);
+}
+
+#[tokio::test]
 async fn a_link_that_is_known_is_not_sent_again() {
     let server = Server::start().await;
     let made = server.post("/api/v1/links", r#"{"url": "https://example.com/1"}"#).await;

@@ -1,7 +1,8 @@
 //! The OpenAPI description is complete and true.
 
-use crate::server::Server;
+use crate::server::{Server, settings};
 use axum::body::Body;
+use curtail_api::Settings;
 use serde_json::Value;
 
 async fn description(server: &Server) -> Value {
@@ -104,7 +105,9 @@ async fn it_names_its_errors_bodies_and_parameters() {
         for name in path.split(['{', '}']).skip(1).step_by(2) {
             let parameters = operation["parameters"].as_array().unwrap();
             assert!(
-                parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"),
+                parameters.iter().any(|parameter| parameter["name"] == name
+                    && parameter["in"] == "path"
+                    && parameter["required"] == true),
                 "{method} {path}"
             );
         }
@@ -130,6 +133,9 @@ async fn every_word_that_a_parameter_may_be_is_understood_and_no_other() {
     for (method, path, operation) in operations(&description(&server).await) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let Some(list) = parameter["schema"]["enum"].as_array() else { continue };
+            if parameter["in"] != "query" {
+                continue;
+            }
             let (path, name) = (path.replace("{id}", &id), parameter["name"].as_str().unwrap());
             for word in list.iter().map(|word| word.as_str().unwrap()) {
                 let answer = server.ask(&method, &format!("{path}?{name}={word}"), &[], Body::empty()).await;
@@ -140,8 +146,87 @@ async fn every_word_that_a_parameter_may_be_is_understood_and_no_other() {
             assert_eq!(refused.problem(422, "invalid-fields"), [name]);
         }
     }
-    // Two questions about clicks with 3 intervals, 12 groups and 5 classes each, and a list with 2 orders.
-    assert_eq!(words, 2 * (3 + 12 + 5) + 2);
+    // Two questions about clicks with 3 intervals, 12 groups and 5 classes each, a list with 2 orders, and 2 periods.
+    assert_eq!(words, 2 * (3 + 12 + 5) + 2 + 2);
+}
+
+#[tokio::test]
+async fn every_operation_refuses_parameters_that_it_does_not_know() {
+    let server = Server::start().await;
+    for (method, path, _) in operations(&description(&server).await) {
+        let path = path.replace("{id}", "1").replace("{code}", "x").replace("{kind}", "internal");
+        let refused = server.ask(&method, &format!("{path}?lim=5"), &[], "{}").await;
+        assert_eq!(refused.problem(422, "invalid-fields"), ["lim"], "{method} {path}");
+    }
+}
+
+/// The names that a described answer has headers for.
+fn described_headers(description: &Value, path: &str, method: &str, status: &str) -> Vec<String> {
+    let headers = description["paths"][path][method]["responses"][status]["headers"].as_object();
+    headers.into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect()
+}
+
+#[tokio::test]
+async fn the_headers_that_it_names_are_those_that_are_sent() {
+    let server = Server::with(Settings { rate_per_second: 1_000, ..settings() }).await;
+    let description = description(&server).await;
+    let body = r#"{"url": "https://example.com/"}"#;
+    let replayed = [("idempotency-key", "once")];
+    server.ask("POST", "/api/v1/links", &replayed, body).await;
+    let made = server.ask("POST", "/api/v1/links", &replayed, body).await;
+    let link = format!("/api/v1/links/{}", made.json()["id"].as_str().unwrap());
+    let known = [("if-none-match", made.header("etag"))];
+    let answers = [
+        (&made, described_headers(&description, "/api/v1/links", "post", "201")),
+        (
+            &server.ask("GET", &link, &known, Body::empty()).await,
+            described_headers(&description, "/api/v1/links/{id}", "get", "304"),
+        ),
+        (
+            &server.ask_openly("GET", &link, &[], Body::empty()).await,
+            described_headers(&description, "/api/v1/links/{id}", "get", "401"),
+        ),
+        (
+            &server.ask("PATCH", &link, &[], "{}").await,
+            described_headers(&description, "/api/v1/links/{id}", "patch", "200"),
+        ),
+    ];
+    for (answer, described) in answers {
+        let own =
+            ["etag", "idempotent-replayed", "location", "ratelimit", "ratelimit-policy", "www-authenticate"];
+        let sent: Vec<&str> = own.into_iter().filter(|name| answer.headers.contains_key(*name)).collect();
+        // One store without replicas gives no tokens.
+        let described: Vec<&String> =
+            described.iter().filter(|name| *name != "x-consistency-token").collect();
+        assert_eq!(sent, described, "{}", answer.status);
+    }
+    for status in ["429", "503"] {
+        let described = described_headers(&description, "/api/v1/links", "post", status);
+        assert!(described.contains(&"retry-after".to_owned()), "{described:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_lines_of_a_bulk_are_described() {
+    let server = Server::start().await;
+    let description = description(&server).await;
+    let bulk = &description["paths"]["/api/v1/links/bulk"]["post"];
+    let lines = |place: &Value| place["content"]["application/x-ndjson"]["x-itemSchema"]["$ref"].clone();
+    assert_eq!(lines(&bulk["requestBody"]), "#/components/schemas/NewLink");
+    let answer = lines(&bulk["responses"]["200"]);
+    let kinds = &description.pointer(answer.as_str().unwrap().trim_start_matches('#')).unwrap()["oneOf"];
+    let kinds: Vec<Vec<&String>> = kinds
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kind| kind["properties"].as_object().unwrap().keys().collect())
+        .collect();
+    let body = "{\"url\": \"https://example.com/\"}\n{}\n";
+    let answers = server.ask("POST", "/api/v1/links/bulk", &[], body).await.text();
+    let answered: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown: Vec<Vec<&String>> =
+        answered.iter().map(|line| line.as_object().unwrap().keys().collect()).collect();
+    assert_eq!(shown, kinds);
 }
 
 #[tokio::test]

@@ -63,13 +63,37 @@ async fn bad_bodies_are_refused_for_what_they_are() {
     server.post("/api/v1/links", &huge).await.problem(413, "body-too-large");
     let long = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(10_000));
     assert_eq!(server.post("/api/v1/links", &long).await.problem(422, "invalid-fields"), ["url"]);
-    for wrong in [
-        ("content-type", "text/plain"),
-        ("content-type", "application/json; charset=latin1"),
-        ("content-encoding", "gzip"),
+    let types = ("accept", "application/json, application/merge-patch+json");
+    for (wrong, (header, instead)) in [
+        (("content-type", "text/plain"), types),
+        (("content-type", "application/json; charset=latin1"), types),
+        (("content-encoding", "gzip"), ("accept-encoding", "identity")),
     ] {
-        server.ask("POST", "/api/v1/links", &[wrong], "{}").await.problem(415, "unsupported-media-type");
+        let refused = server.ask("POST", "/api/v1/links", &[wrong], "{}").await;
+        refused.problem(415, "unsupported-media-type");
+        assert_eq!(refused.header(header), instead);
     }
+}
+
+#[tokio::test]
+async fn numbers_are_whole_and_written_so() {
+    let server = Server::start().await;
+    for field in ["max_clicks", "redirect_status"] {
+        for number in ["1e3", "302.0", "3.02e2", "1.5", "-1", "-0", "18446744073709551616", "1e999"] {
+            let body = format!("{{\"url\": \"https://example.com/\", \"{field}\": {number}}}");
+            let refused = server.post("/api/v1/links", &body).await;
+            if number == "1e999" {
+                // No number at all: it is beyond what those who read JSON agree on (RFC 8259, 6).
+                refused.problem(400, "malformed-json");
+            } else {
+                assert_eq!(refused.problem(422, "invalid-fields"), [field], "{number}");
+            }
+        }
+    }
+    assert_eq!(
+        server.make(r#"{"url": "https://example.com/", "max_clicks": 1000}"#).await["max_clicks"],
+        1000
+    );
 }
 
 #[tokio::test]

@@ -130,6 +130,52 @@ async fn rates_hold_over_all_processes_and_each_keeps_its_own_while_those_are_aw
 }
 
 #[tokio::test]
+async fn a_key_has_a_name_of_at_most_a_hundred_characters_and_scopes_that_there_are() {
+    let server = Server::start().await;
+    let make = |name: &str, scopes: serde_json::Value| json!({ "name": name, "scopes": scopes }).to_string();
+    let named = server.post("/api/v1/keys", &make(" grün ", json!(["links:read", "links:read"]))).await;
+    assert_eq!((named.status.as_u16(), &named.json()["name"]), (201, &json!("grün")));
+    assert_eq!(server.post("/api/v1/keys", &make(&"ü".repeat(100), json!(["stats:read"]))).await.status, 201);
+    for wrong in ["", "  ", "a\nb", "\u{1b}[2J", &"x".repeat(101)] {
+        let refused = server.post("/api/v1/keys", &make(wrong, json!(["links:read"]))).await;
+        assert_eq!(refused.problem(422, "invalid-fields"), ["name"], "{wrong:?}");
+    }
+    for (scopes, field) in [(json!([]), "scopes"), (json!(null), "scopes"), (json!(["links"]), "scopes[0]")] {
+        let refused = server.post("/api/v1/keys", &make("mail", scopes)).await;
+        assert_eq!(refused.problem(422, "invalid-fields"), [field]);
+        assert!(
+            refused.text().contains("links:read, links:write, stats:read"),
+            "it names those that there are"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_tries_many_bad_keys_does_not_make_the_server_forget_good_ones() {
+    let server = Server::start().await;
+    let ask = async |from: [u8; 4], key: &str| {
+        let request = Request::get("/api/v1/tags").header("authorization", format!("Bearer {key}"));
+        let request = request.extension(Peer(from.into())).body(Body::empty()).unwrap();
+        server.router.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    let shared = [192, 0, 2, 1];
+    assert_eq!(ask(shared, &server.key).await, 200);
+    let mut guess = 0;
+    for neighbour in 0..90 {
+        for _ in 0..100 {
+            ask([198, 51, 100, neighbour], &format!("bad{guess}")).await;
+            guess += 1;
+        }
+    }
+    for _ in 0..100 {
+        ask(shared, &format!("bad{guess}")).await;
+        guess += 1;
+    }
+    assert_eq!(ask(shared, "bad").await, 429);
+    assert_eq!(ask(shared, &server.key).await, 200, "a key that was good goes on beside those who guess");
+}
+
+#[tokio::test]
 async fn an_address_that_tries_many_bad_keys_is_slowed_and_good_keys_still_work() {
     let server = Server::start().await;
     let ask = async |key: &str| {

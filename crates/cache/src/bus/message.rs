@@ -4,7 +4,7 @@
 //!
 //! | kind | what follows |
 //! |---|---|
-//! | 0 changes | sequence (8), then for each change: version (6), length of the code (1), length of the record (2, `0xffff` for none), code, record |
+//! | 0 changes | sequence (8), then for each change: version (6), length of the code (2), length of the record (2, `0xffff` for none), code, record |
 //! | 1 beat | sequence (8), number (8), whether settled (1), then for each node that is heard: node (8), number of its newest beat (8) |
 //! | 2 reset | sequence (8): everything from before it is to be suspected |
 //! | 3 goodbye | nothing |
@@ -126,13 +126,13 @@ impl Change {
     }
 
     fn length(&self) -> usize {
-        9 + self.code.len() + self.record.as_ref().map_or(0, Vec::len)
+        10 + self.code.len() + self.record.as_ref().map_or(0, Vec::len)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         let record_length = self.record.as_ref().map_or(NO_RECORD, |record| record.len() as u16);
         out.extend_from_slice(&self.version.to_le_bytes()[..6]);
-        out.push(self.code.len() as u8);
+        out.extend_from_slice(&(self.code.len() as u16).to_le_bytes());
         out.extend_from_slice(&record_length.to_le_bytes());
         out.extend_from_slice(self.code.as_bytes());
         out.extend_from_slice(self.record.as_deref().unwrap_or_default());
@@ -141,7 +141,7 @@ impl Change {
     fn take(rest: &mut &[u8]) -> Option<Change> {
         let mut version = [0; 8];
         version[..6].copy_from_slice(rest.split_off(..6)?);
-        let code_length = usize::from(*rest.split_off_first()?);
+        let code_length = u16::from_le_bytes(*rest.split_off(..2)?.first_chunk()?).into();
         let record_length = u16::from_le_bytes(*rest.split_off(..2)?.first_chunk()?);
         let code = str::from_utf8(rest.split_off(..code_length)?).ok()?.into();
         let record = match record_length {
@@ -188,7 +188,7 @@ mod tests {
 
     fn change() -> impl Strategy<Value = Change> {
         let record = prop::option::of(prop::collection::vec(any::<u8>(), 0..5_000));
-        ("\\PC{1,40}", 0..1_u64 << 48, record)
+        ("\\PC{1,190}", 0..1_u64 << 48, record)
             .prop_map(|(code, version, record)| Change::new(&code, version, record.as_deref()))
     }
 

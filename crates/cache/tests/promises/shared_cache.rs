@@ -2,7 +2,7 @@
 
 use crate::support::records::packed;
 use curtail_cache::{CoreCache, Held, Lifetimes, Lookup, SharedCache};
-use curtail_model::Timestamp;
+use curtail_model::{Code, Timestamp};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +41,27 @@ fn what_is_older_is_refused_and_reading_extends_no_life() {
     }
     assert!(cache.put_nothing("b", 0, NOW));
     assert_eq!(cache.get("b", late(10), &mut record), Held::Unknown, "absence is believed for 10 s");
+}
+
+#[test]
+fn the_longest_code_is_held_like_any_other() {
+    let codes = [1, 63, 64, 127, 128, 190].map(|characters| "\u{1f680}".repeat(characters));
+    assert_eq!(codes.last().map(String::len), Some(Code::BYTES_MAX));
+    let records = [packed(1, 5, "https://example.com/"), packed(1, 5, &"x".repeat(8_192))];
+    for record in &records {
+        let shared = Arc::new(SharedCache::new(16 << 20, LIFETIMES));
+        let mut core = CoreCache::new(shared.clone());
+        for code in &codes {
+            shared.put(code, record, NOW);
+        }
+        for code in &codes {
+            assert_eq!(core.look_up(code.as_bytes(), NOW), Lookup::Link(record));
+        }
+        for code in &codes {
+            shared.put_nothing(code, 9, NOW);
+            assert_eq!(core.look_up(code.as_bytes(), NOW), Lookup::Nothing);
+        }
+    }
 }
 
 #[test]

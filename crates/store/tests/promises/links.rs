@@ -22,6 +22,7 @@ macro_rules! promises {
             reuse_skips_links_that_lead_nowhere_or_ask_for_a_password,
             a_repeated_request_gives_the_same_link,
             a_link_changes_only_from_the_expected_version,
+            a_change_that_changes_nothing_leaves_all_as_it_is,
             versions_only_rise,
             no_more_clicks_are_spent_than_a_link_has,
             a_raised_limit_keeps_what_was_used,
@@ -276,6 +277,27 @@ pub(crate) async fn a_link_changes_only_from_the_expected_version(engine: Engine
     assert_eq!(engine.links.update(id(77), change, None, at(5)).await.unwrap(), Err(UpdateRefused::Missing));
 }
 
+pub(crate) async fn a_change_that_changes_nothing_leaves_all_as_it_is(engine: Engine) {
+    let made = make(&*engine.links, create(full(None))).await.unwrap().link;
+    let same = Change {
+        destination: Field::Set(destination(&made.url)),
+        title: Field::Set(made.title.clone()),
+        tags: Field::Set(made.tags.clone()),
+        max_clicks: Field::Set(made.max_clicks),
+        archived: Field::Set(false),
+        ..Change::default()
+    };
+    for change in [Change::default(), same] {
+        let changed = engine.links.update(made.id, change.clone(), None, at(5)).await.unwrap();
+        assert_eq!(changed.as_ref(), Ok(&made));
+        let expected = engine.links.update(made.id, change.clone(), Some(made.version), at(6)).await.unwrap();
+        assert_eq!(expected.as_ref(), Ok(&made));
+        let stale = engine.links.update(made.id, change, Some(made.version + 1), at(7)).await.unwrap();
+        assert_eq!(stale, Err(UpdateRefused::Changed(Box::new(made.clone()))));
+    }
+    assert_eq!(engine.links.get(made.id, Seen::NEWEST).await.unwrap(), Some(made));
+}
+
 pub(crate) async fn versions_only_rise(engine: Engine) {
     let mut last = 0;
     let mut rise = |version| {
@@ -288,7 +310,8 @@ pub(crate) async fn versions_only_rise(engine: Engine) {
         rise(created.as_ref().unwrap().link.version);
     }
     let first = made[0].as_ref().unwrap().link.id;
-    rise(engine.links.update(first, Change::default(), None, at(1)).await.unwrap().unwrap().version);
+    let change = Change { archived: Field::Set(true), ..Change::default() };
+    rise(engine.links.update(first, change, None, at(1)).await.unwrap().unwrap().version);
     rise(engine.links.delete(first, None).await.unwrap().unwrap().version);
 }
 

@@ -114,6 +114,9 @@ async fn update(session: &Session, old: &Link, change: Change, now: Timestamp) -
         Field::Set(destination) => Some(destination.fingerprint().cast_signed()),
     };
     let mut link = shape::changed(old.clone(), change);
+    if link == *old {
+        return Ok(link);
+    }
     link.updated_at = now;
     let words = words::of_link(link.code.as_str(), &link.url, link.title.as_deref(), link.notes.as_deref());
     let tags = packed::pack(&link.tags).map(|tags| text(&tags).into_owned());

@@ -26,6 +26,9 @@ pub(super) fn update(
         Field::Set(destination) => Some(destination.fingerprint()),
     };
     let mut link = shape::changed(old.clone(), change);
+    if link == old {
+        return Ok(Ok(old));
+    }
     link.updated_at = now;
     link.version = book.next_version();
     if let Some(fingerprint) = fingerprint {
