@@ -7,11 +7,11 @@ use crate::dto::link::NewLinkBody;
 use axum::body::Bytes;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Schema, Type};
+use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Required, Schema, Type};
 use utoipa::{OpenApi as _, ToSchema};
 
 const DESCRIPTION: &str = "\
@@ -111,10 +111,13 @@ impl Document {
     }
 }
 
-/// Says how a parameter is written. What may be left out of a body may also be null, but a parameter is text: it is given
+/// Says how a parameter is written, and that a path has all of its own. What may be left out of a body may also be null, but a parameter is text: it is given
 /// or it is not.
 fn narrow(parameter: &mut RefOr<Parameter>) {
     let RefOr::T(parameter) = parameter else { return };
+    if parameter.parameter_in == ParameterIn::Path {
+        parameter.required = Required::True;
+    }
     let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
     if let SchemaType::Array(types) = &mut object.schema_type {
         types.retain(|kind| *kind != Type::Null);

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 #[expect(dead_code, reason = "it describes what problem reads")]
 struct KindParams {
     /// Its name.
-    #[param(required, schema_with = words::problem_kind)]
+    #[param(schema_with = words::problem_kind)]
     kind: String,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::damage::{change, is_damage};
 use crate::engine::{at, create, make, new_link, open, with_code};
-use curtail_model::{Change, Link, LinkId, NewLink};
+use curtail_model::{Change, Field, Link, LinkId, NewLink};
 use curtail_store::{Refused, Seen};
 use rusqlite::Connection;
 
@@ -98,7 +98,8 @@ async fn rows_that_were_written_before_codes_had_a_checksum_are_read() {
     assert_ne!(sum, as_before(&with));
     let store = open(directory.path());
     assert_eq!(store.links.find("a-custom-code", Seen::ANYTHING).await.unwrap().as_ref(), Some(&with));
-    store.links.update(with.id, Change::default(), None, at(0)).await.unwrap().unwrap();
+    let put_away = Change { archived: Field::Set(true), ..Change::default() };
+    store.links.update(with.id, put_away, None, at(0)).await.unwrap().unwrap();
     change(
         directory.path(),
         "links.db",
