@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// How often a node gives a sign of life.
 const BEAT: Duration = Duration::from_millis(250);
@@ -27,6 +27,8 @@ const BEAT: Duration = Duration::from_millis(250);
 const SETTLED_WITHIN: Duration = Duration::from_millis(250);
 /// Changes that wait to be sent; beyond it, all hear that they missed something.
 const OUTBOX_MAX: usize = 65_536;
+/// How far apart announcements begin: what changes meanwhile travels together. The first after a pause goes at once.
+const ANNOUNCED_EVERY: Duration = Duration::from_millis(2);
 /// Changes that are packed at once.
 const SENT_AT_ONCE: usize = 4_096;
 /// Messages that wait for one way of sending, and messages that were heard and wait.
@@ -204,14 +206,19 @@ impl Desk {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut changes = Vec::new();
+        let mut announced = std::pin::pin!(sleep(Duration::ZERO));
         loop {
             tokio::select! {
                 Some(payload) = inbox.recv() => self.hear(&payload),
-                count = outbox.recv_many(&mut changes, SENT_AT_ONCE) => {
+                count = async {
+                    announced.as_mut().await;
+                    outbox.recv_many(&mut changes, SENT_AT_ONCE).await
+                } => {
                     if count == 0 {
                         return;
                     }
                     self.announce(std::mem::take(&mut changes));
+                    announced.set(sleep(ANNOUNCED_EVERY));
                 }
                 _ = beats.tick() => self.beat(&mut outbox).await,
                 Some(told) = stopped.recv() => {
@@ -352,7 +359,7 @@ impl Desk {
             while let Some(redis) = &self.redis
                 && !redis.is_settled(Duration::ZERO, Instant::now())
             {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         });
         if settled.await.is_ok() {
