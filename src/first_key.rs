@@ -35,7 +35,14 @@ pub(crate) async fn ensure(
     };
     let all = keys.list().await?;
     for old in all.iter().filter(|key| key.name == FROM_SETTINGS && key.revoked_at.is_none()) {
-        if wanted.is_some() && Some(old.id) != wanted_id {
+        if wanted.is_none() {
+            // Another server of the fleet may have it in its settings.
+            tracing::warn!(
+                id = old.id,
+                "a key that admin_key had set is still valid; `curtail key revoke {}` ends it",
+                old.id
+            );
+        } else if Some(old.id) != wanted_id {
             keys.revoke(old.id, now).await?;
         }
     }

@@ -3,6 +3,7 @@
 //! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be, [`engines`] what stands behind it,
 //! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
 
+mod admin;
 mod cli;
 mod clock;
 mod config;

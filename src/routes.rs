@@ -1,20 +1,16 @@
-//! All routes that are not short links, on the main port and on the admin port.
+//! All routes on the main port that are not short links.
 
-use crate::metrics::Shown;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use curtail_api::Peer;
 use curtail_cache::WriteBehind;
 use curtail_redirect::{Elsewhere, pages};
 use curtail_runtime::health::Health;
-use curtail_runtime::metrics::Metrics;
-use curtail_runtime::shutdown::Shutdown;
 use http_body_util::BodyExt;
-use std::net::TcpListener;
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -30,7 +26,12 @@ pub(crate) fn elsewhere(api: Router, health: Arc<Health>, journal: Option<WriteB
         )
         .route("/favicon.svg", get(|| async { icon("image/svg+xml", pages::FAVICON_SVG) }))
         .route("/favicon.ico", get(|| async { icon("image/x-icon", pages::FAVICON_ICO) }))
-        .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) });
+        .fallback(|| async { page(StatusCode::NOT_FOUND, pages::not_found()) })
+        .method_not_allowed_fallback(|| async {
+            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, pages::method_not_allowed());
+            refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+            refused
+        });
     Arc::new(move |request, visitor| {
         let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
         let mut request = request.map(Body::new);
@@ -47,25 +48,6 @@ fn is_of_api(path: &str) -> bool {
     path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Serves `/metrics`, `/livez` and nothing else on the admin port, until it is time to stop.
-pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: Shutdown) {
-    let router = Router::new()
-        .route("/metrics", get(metrics).with_state(shown))
-        .route("/livez", get(|| async { "ok\n" }))
-        .fallback(|_: Request<Body>| async {
-            (StatusCode::NOT_FOUND, "this port has /metrics and /livez\n")
-        });
-    let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => {
-            axum::serve(listener, router).with_graceful_shutdown(async move { told.requested().await }).await
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the admin port does not answer any more");
-    }
-}
-
 /// Ready, or not any more, because the process is about to stop. Where new links wait for the store, how many: a process
 /// without room for more of them still redirects, so it stays ready.
 async fn ready(State((health, journal)): State<(Arc<Health>, Option<WriteBehind>)>) -> Response {
@@ -79,10 +61,6 @@ async fn ready(State((health, journal)): State<(Arc<Health>, Option<WriteBehind>
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
     }
-}
-
-async fn metrics(State(shown): State<Shown>) -> Response {
-    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], shown.text()).into_response()
 }
 
 fn page(status: StatusCode, html: impl Into<Body>) -> Response {

@@ -119,8 +119,9 @@ impl Reader {
                 Err(message) => self.mistakes.push(Mistake::new(given.origin.clone(), message)),
             }
         }
-        let shown =
-            parser.show(&value).map(|shown| if parser.is_secret() { Secret::MASK.to_owned() } else { shown });
+        // A default is written in the documentation: it shows that nothing is set.
+        let is_masked = parser.is_secret() && !matches!(origin, Origin::Default);
+        let shown = parser.show(&value).map(|shown| if is_masked { Secret::MASK.to_owned() } else { shown });
         self.rows.push(Row {
             name,
             kind: parser.kind(),

@@ -3,6 +3,7 @@
 use crate::support::server::{Server, curtail, random_seed};
 use crate::support::services::database;
 use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::tempdir;
@@ -201,4 +202,51 @@ fn what_was_recorded_and_found_is_counted_dropped_damaged_or_waits_whenever_some
     let recovered = server.metric("curtail_clicks_recovered_total");
     assert!((1..=500).contains(&recovered), "{recovered} were left");
     assert!(server.terminate().success());
+}
+
+#[test]
+fn no_address_of_a_visitor_is_in_any_file_or_line_of_the_log() {
+    let data = tempdir().unwrap();
+    let flags = ["--set", "trusted_proxies=127.0.0.0/8", "--set", "log.level=debug"];
+    let server = Server::start(data.path(), &flags);
+    let link = server.link(&json!({ "url": "https://example.com/", "code": "seen" }));
+    server.link(&json!({ "url": "https://example.com/", "code": "secret", "password": "sesame" }));
+    let v4: Ipv4Addr = "203.113.201.187".parse().unwrap();
+    let v6: Ipv6Addr = "2001:db8:abcd:ef01:2345:6789:9876:5432".parse().unwrap();
+    for address in [IpAddr::from(v4), v6.into()] {
+        let from = ("x-forwarded-for", address.to_string());
+        let headers = [(from.0, from.1.as_str()), ("user-agent", CHROME)];
+        let form = [headers[0], ("content-type", "application/x-www-form-urlencoded")];
+        let mut client = server.client();
+        for path in ["/seen", "/seen+", "/nothing", "/secret", "/secret+"] {
+            client.request("GET", path, &headers, b"");
+        }
+        client.request("POST", "/secret", &form, b"password=wrong");
+        client.request("POST", "/secret", &form, b"password=sesame");
+        client.request("GET", "/api/v1/links", &[headers[0], ("authorization", "Bearer wrong")], b"");
+    }
+    let id = link["id"].as_str().unwrap();
+    server.eventually(COUNTED_WITHIN, |server| (server.clicks(id)["total"] == 2).then_some(()));
+    let mut kept = server.logged().join("\n").into_bytes();
+    server.terminate();
+    append_files(data.path(), &mut kept);
+    let written = [v4.to_string(), v6.to_string()].map(String::into_bytes);
+    let backwards: Vec<u8> = v4.octets().into_iter().rev().collect();
+    let packed = [v4.octets().to_vec(), backwards, v6.octets()[8..].to_vec()];
+    for address in written.iter().chain(&packed) {
+        assert!(!kept.windows(address.len()).any(|part| part == address), "{address:x?}");
+    }
+    assert!(kept.windows(4).any(|part| part == b"seen"), "the link itself is there");
+}
+
+/// Adds all that is in the files of a folder and of those in it.
+fn append_files(folder: &Path, bytes: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            append_files(&path, bytes);
+        } else {
+            bytes.extend(std::fs::read(&path).unwrap());
+        }
+    }
 }

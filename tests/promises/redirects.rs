@@ -226,8 +226,11 @@ fn what_is_no_form_is_refused_for_what_it_is() {
         ("application/json", 415),
     ] {
         assert_eq!(post("/locked", content_type, password), status, "{content_type}");
-        assert_eq!(post("/open", content_type, password), 405, "{content_type}");
-        assert_eq!(post("/nothing", content_type, password), 404, "{content_type}");
+        // A form that was read before the password went is answered with the link itself, everything else is no business of it.
+        let is_form = status == 303;
+        assert_eq!(post("/open", content_type, password), if is_form { 303 } else { 405 }, "{content_type}");
+        assert_eq!(post("/open", content_type, b"name=x"), 405, "{content_type}");
+        assert_eq!(post("/nothing", content_type, password), 405, "{content_type}");
     }
     let untyped = server.client().request("POST", "/locked", &[], password);
     assert_eq!((untyped.status, untyped.header("accept")), (415, Some("application/x-www-form-urlencoded")));
@@ -261,4 +264,80 @@ fn a_password_is_asked_for_and_cannot_be_guessed_quickly() {
     let stopped = client.request("POST", "/locked", &form, b"password=open+sesame");
     assert_eq!(stopped.status, 429, "after five wrong ones in a minute the right one has to wait too");
     assert!(stopped.header("retry-after").is_some());
+}
+
+#[test]
+fn each_request_has_one_outcome_in_the_metrics() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--admin-listen", "127.0.0.1:0"]);
+    server.link(&json!({ "url": "https://example.com/", "code": "plain" }));
+    server.link(&json!({ "url": "https://example.com/", "code": "once", "max_clicks": 1 }));
+    server.link(
+        &json!({ "url": "https://example.com/", "code": "over", "expires_at": "2020-01-01T00:00:00Z" }),
+    );
+    server.link(&json!({ "url": "https://example.com/", "code": "secret", "password": "sesame" }));
+    let mut client = server.client();
+    let mut asked = 0;
+    for code in ["plain", "once", "over", "secret", "nothing"] {
+        for (method, ending) in [("HEAD", ""), ("GET", ""), ("GET", "+"), ("GET", "")] {
+            client.request(method, &format!("/{code}{ending}"), &[], b"");
+            asked += 1;
+        }
+    }
+    let shown = server.shown();
+    let outcomes = shown.lines().filter_map(|line| line.strip_prefix("curtail_requests_total{"));
+    let counted: u64 = outcomes.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(counted, asked, "{shown}");
+}
+
+#[test]
+fn who_still_has_the_form_of_a_password_is_told_what_the_link_has_become() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let link =
+        server.link(&json!({ "url": "https://example.com/secret", "code": "locked", "password": "sesame" }));
+    let path = format!("/api/v1/links/{}", link["id"].as_str().unwrap());
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let past = "2020-01-01T00:00:00Z";
+    for (change, status, location) in [
+        (json!({ "archived": true }), 410, None),
+        (json!({ "archived": false, "expires_at": past }), 410, None),
+        (json!({ "expired_url": "https://example.com/over" }), 302, Some("https://example.com/over")),
+        (json!({ "expires_at": null, "password": null }), 303, Some("/locked?a=1")),
+    ] {
+        assert_eq!(server.api("PATCH", &path, Some(&change)).status, 200, "{change}");
+        let answer = server.client().request("POST", "/locked?a=1", &form, b"password=sesame");
+        assert_eq!((answer.status, answer.header("location")), (status, location), "{change}");
+    }
+}
+
+#[test]
+fn a_page_for_unknown_links_that_is_not_there_either_sends_nobody_round_and_round() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--set", "redirect.not_found_url=http://sho.rt/lost?a=1"]);
+    let mut client = server.client();
+    let sent = client.get("/nothing");
+    assert_eq!((sent.status, sent.header("location")), (302, Some("http://sho.rt/lost?a=1")));
+    assert_eq!(client.get("/lost?a=1").status, 404);
+}
+
+#[test]
+fn who_asks_for_a_link_that_is_over_is_an_orphan_and_who_sends_something_is_nobody() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let over = json!({ "url": "https://example.com/", "code": "over", "expires_at": "2020-01-01T00:00:00Z", "expired_url": "https://example.com/over" });
+    let link = server.link(&over);
+    let mut client = server.client();
+    assert_eq!(client.get("/over").header("location"), Some("https://example.com/over"));
+    client.get("/over+");
+    for path in ["/over", "/nothing", "/over+"] {
+        assert_eq!(client.request("POST", path, &[], b"").status, 405, "{path}");
+    }
+    client.get("/nothing");
+    let orphans = server.eventually(std::time::Duration::from_secs(10), |server| {
+        let orphans = server.api("GET", "/api/v1/orphans", None).json();
+        (orphans["total"] == 2).then_some(orphans)
+    });
+    assert!(orphans.to_string().contains("/over"), "{orphans}");
+    assert_eq!(server.clicks(link["id"].as_str().unwrap())["total"], 0);
 }

@@ -97,7 +97,7 @@ impl SharedCache {
     }
 
     /// Remembers that a code has no link: as of the change `version` that removed it, or 0 when only the absence itself
-    /// is known (which any known link beats).
+    /// is known, which is believed where no link is known that is younger than a replica may be behind.
     pub fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool {
         self.keep(code, &Known::Nothing { version }, now)
     }

@@ -1,7 +1,7 @@
 //! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
 //! read but not answered put back in front.
 
-use crate::doubt::Arriving;
+use crate::doubt::Follower;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
 use crate::unusual;
@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
@@ -44,19 +45,18 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     let pace = Arc::new(Pace::default());
     let timer = HeadTimer { pace: pace.clone(), header_timeout, idle_timeout };
     let head_bytes_max = core.settings.header_bytes;
-    let patience = header_timeout;
-    let head = Arriving::default();
     let stream = TokioIo::new(Rewound {
         unread,
         stream,
-        patience,
+        patience: header_timeout,
         stalled: None,
         pace: pace.clone(),
-        head,
-        head_bytes_max,
+        follower: Follower::new(head_bytes_max),
     });
+    let requests = Cell::new(0);
     let service = service_fn(|request: Request<Incoming>| {
-        let (core, is_doubtful) = (core.clone(), pace.is_doubtful());
+        requests.set(requests.get() + 1);
+        let (core, is_doubtful) = (core.clone(), pace.is_doubtful(requests.get()));
         async move {
             Ok::<_, Infallible>(match is_doubtful {
                 true => unusual::refuse(400, &core),
@@ -96,9 +96,7 @@ struct Rewound {
     stalled: Option<Pin<Box<Sleep>>>,
     /// What the timer for the next head should know.
     pace: Arc<Pace>,
-    /// The head that arrives, and how long it may be.
-    head: Arriving,
-    head_bytes_max: usize,
+    follower: Follower,
 }
 
 impl Rewound {
@@ -120,11 +118,9 @@ impl Rewound {
 
     /// Notes what has been read.
     fn has_read(&mut self, arrived: &[u8]) {
-        if self.pace.has_read() {
-            self.head.begin();
-        }
-        if self.head.tells_two_lengths(arrived, self.head_bytes_max) {
-            self.pace.doubts();
+        self.pace.has_read();
+        if let Some(number) = self.follower.follow(arrived) {
+            self.pace.doubts(number);
         }
     }
 
@@ -194,7 +190,7 @@ impl AsyncWrite for Rewound {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arriving, Rewound};
+    use super::{Follower, Rewound};
     use bytes::Bytes;
     use std::io::{ErrorKind, Write};
     use std::net::TcpStream;
@@ -216,8 +212,7 @@ mod tests {
             patience: PATIENCE,
             stalled: None,
             pace: Arc::default(),
-            head: Arriving::default(),
-            head_bytes_max: 0,
+            follower: Follower::new(0),
         };
         let (mut read, mut write) = tokio::io::split(rewound);
         let answers = tokio::spawn(async move {

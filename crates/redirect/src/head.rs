@@ -43,6 +43,7 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
     let mut hosts = 0;
     let mut close = false;
     let behind_proxy = proxies.trusts(peer);
+    let mut is_forwarded = false;
     for header in request.headers.iter() {
         let name = header.name.as_bytes();
         match name.len() {
@@ -61,7 +62,11 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
                 };
             }
             15 if behind_proxy && name.eq_ignore_ascii_case(b"x-forwarded-for") => {
-                visit.address = proxies.client(peer, header.value);
+                // Several lines are one list, which is not put together here.
+                if std::mem::replace(&mut is_forwarded, true) {
+                    return None;
+                }
+                visit.address = proxies.client(peer, [header.value]);
             }
             _ if changes_framing(name) => return None,
             _ => visit.note(name, header.value),

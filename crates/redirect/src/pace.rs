@@ -8,7 +8,7 @@ use hyper::rt::{Sleep, Timer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as TokioInstant;
@@ -20,8 +20,8 @@ pub(crate) struct Pace {
     begun: AtomicBool,
     /// Whether an answer waits for its client to take it.
     writing: AtomicBool,
-    /// Whether the head that came last tells two lengths.
-    doubtful: AtomicBool,
+    /// The number of the request that tells two lengths, counted from 1; 0 while there is none.
+    doubtful: AtomicU64,
 }
 
 /// The timer of one connection.
@@ -41,19 +41,19 @@ struct HeadWait {
 }
 
 impl Pace {
-    /// Bytes have come. Says whether they are the first of a head.
-    pub(crate) fn has_read(&self) -> bool {
-        !self.begun.swap(true, Ordering::Relaxed)
+    /// Bytes have come.
+    pub(crate) fn has_read(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 
-    /// The head that came tells two lengths.
-    pub(crate) fn doubts(&self) {
-        self.doubtful.store(true, Ordering::Relaxed);
+    /// The head of this request, counted from 1, tells two lengths.
+    pub(crate) fn doubts(&self, number: u64) {
+        self.doubtful.store(number, Ordering::Relaxed);
     }
 
-    /// Whether the head that came last tells two lengths.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        self.doubtful.load(Ordering::Relaxed)
+    /// Whether this request, counted from 1, tells two lengths.
+    pub(crate) fn is_doubtful(&self, number: u64) -> bool {
+        self.doubtful.load(Ordering::Relaxed) == number
     }
 
     /// An answer waits for its client, or does not any more.
@@ -70,7 +70,6 @@ impl Timer for HeadTimer {
     /// Waits for a head. When hyper would have it end does not matter: it is the header timeout from now on.
     fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
         self.pace.begun.store(false, Ordering::Relaxed);
-        self.pace.doubtful.store(false, Ordering::Relaxed);
         let sleep = Box::pin(tokio::time::sleep(self.idle_timeout));
         Box::pin(HeadWait { timer: self.clone(), begun: false, sleep })
     }

@@ -20,15 +20,18 @@ impl TrustedProxies {
     }
 
     /// The visitor behind a trusted `peer`: the last address in `X-Forwarded-For` that is not itself a trusted proxy.
-    /// What stands before it was written by somebody we do not trust.
-    pub fn client(&self, peer: IpAddr, forwarded_for: &[u8]) -> IpAddr {
-        let Ok(list) = str::from_utf8(forwarded_for) else { return peer };
+    /// What stands before it was written by somebody we do not trust. The lines come last one first; they are one list
+    /// (RFC 9110, 5.3).
+    pub fn client<'a>(&self, peer: IpAddr, lines: impl IntoIterator<Item = &'a [u8]>) -> IpAddr {
         let mut client = peer;
-        for address in list.rsplit(',') {
-            let Some(address) = parse(address.trim()) else { return client };
-            client = address;
-            if !self.trusts(client) {
-                return client;
+        for line in lines {
+            let Ok(list) = str::from_utf8(line) else { return client };
+            for address in list.rsplit(',') {
+                let Some(address) = parse(address.trim()) else { return client };
+                client = address;
+                if !self.trusts(client) {
+                    return client;
+                }
             }
         }
         client
@@ -57,11 +60,12 @@ mod tests {
                 && proxies.trusts(ip("fd12::1"))
         );
         assert!(!proxies.trusts(ip("11.1.2.3")) && !TrustedProxies::default().trusts(ip("127.0.0.1")));
-        let client = |list: &str| proxies.client(ip("10.0.0.1"), list.as_bytes());
+        let client = |list: &str| proxies.client(ip("10.0.0.1"), list.rsplit('\n').map(str::as_bytes));
         assert_eq!(client("1.1.1.1, 9.9.9.9, 10.0.0.2"), ip("9.9.9.9"));
         assert_eq!(client("9.9.9.9:4711"), ip("9.9.9.9"));
         assert_eq!(client("[2001:db8::1]"), ip("2001:db8::1"));
         assert_eq!(client("nonsense, 10.0.0.2"), ip("10.0.0.2"));
         assert_eq!(client(""), ip("10.0.0.1"));
+        assert_eq!(client("1.1.1.1\n9.9.9.9\n10.0.0.3, 10.0.0.2"), ip("9.9.9.9"));
     }
 }

@@ -93,23 +93,31 @@ impl Redirector {
         }
     }
 
-    /// Answers a visitor who sent a form, with the password that was in it, or something else than a form.
-    pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: Option<String>) -> Answer {
-        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+    /// Answers a visitor who sent a form. Links with a password take one, and no others do.
+    pub(crate) async fn unlock(&self, visit: &Visit<'_>, form: Form) -> Answer {
+        let Some(code) = code::from_path(visit.path) else { return self.takes_no_form() };
         let (record, outcome) = match self.find(&code).await {
             Found::Record(record, outcome) => (record, outcome),
-            Found::Nothing => return self.unknown(visit),
+            Found::Nothing => return self.takes_no_form(),
             Found::Unavailable => return self.unavailable(),
         };
         let Some(target) = Target::unpack(&record) else { return self.unavailable() };
-        let Decision::AskPassword { hash } = decide(&target, now(), false) else {
-            // It has no password (any more), and a form with one must not travel on to its destination.
-            self.counters.count(Outcome::Refused);
-            return Answer::page(405, pages::method_not_allowed());
-        };
-        let Some(password) = password else {
-            self.counters.count(Outcome::Refused);
-            return Answer::page(415, pages::bad_request());
+        let (hash, password) = match (decide(&target, now(), false), form) {
+            (Decision::AskPassword { hash }, Form::Sent(password)) => (hash, password.unwrap_or_default()),
+            (Decision::AskPassword { .. }, Form::OtherType) => {
+                self.counters.count(Outcome::Refused);
+                return Answer::page(415, pages::bad_request());
+            }
+            // What the link became while somebody read its form.
+            (Decision::Inactive { why, instead }, Form::Sent(Some(_))) => {
+                return self.inactive(visit, why, instead);
+            }
+            // It has no password any more. The form must not travel on to its destination, so the link is asked for anew.
+            (Decision::Redirect { .. } | Decision::Spend { .. }, Form::Sent(Some(_))) => {
+                self.counters.count(Outcome::Refused);
+                return Answer::see(303, itself(visit));
+            }
+            _ => return self.takes_no_form(),
         };
         match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
             Verdict::Right => match self.follow(visit, &target, true, outcome).await {
@@ -164,7 +172,7 @@ impl Redirector {
                 self.counters.count(Outcome::Asked);
                 Answer::page(200, pages::password(false))
             }
-            Decision::Inactive { why, instead } => self.inactive(why, instead),
+            Decision::Inactive { why, instead } => self.inactive(visit, why, instead),
         }
     }
 
@@ -189,8 +197,10 @@ impl Redirector {
             }
             Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
-            Ok(Spent::UsedUp) => self
-                .inactive(Inactive::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url)),
+            Ok(Spent::UsedUp) => {
+                let instead = target.conditions.and_then(|conditions| conditions.expired_url);
+                self.inactive(visit, Inactive::UsedUp, instead)
+            }
             Ok(Spent::Missing) => self.unknown(visit),
             Err(error) => self.no_allowance(target.id, &error),
         }
@@ -203,24 +213,44 @@ impl Redirector {
         self.unavailable()
     }
 
-    fn inactive(&self, why: Inactive, instead: Option<&str>) -> Answer {
-        self.counters.count(Outcome::Inactive);
+    /// A link that leads nowhere now. Who asked is an orphan: the link itself was not followed.
+    fn inactive(&self, visit: &Visit<'_>, why: Inactive, instead: Option<&str>) -> Answer {
+        self.record_orphan(visit);
         match instead {
-            Some(location) => Answer::see(302, location.to_owned()),
-            None => {
-                let (status, page) = pages::inactive(why);
-                Answer::page(status, page)
+            Some(location) => {
+                self.counters.count(Outcome::Inactive);
+                Answer::see(302, location.to_owned())
             }
+            None => self.inactive_page(why),
         }
     }
 
+    fn inactive_page(&self, why: Inactive) -> Answer {
+        self.counters.count(Outcome::Inactive);
+        let (status, page) = pages::inactive(why);
+        Answer::page(status, page)
+    }
+
     fn unknown(&self, visit: &Visit<'_>) -> Answer {
-        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
+        self.record_orphan(visit);
         self.counters.count(Outcome::Unknown);
         match &self.shared.not_found_url {
-            Some(location) => Answer::see(302, location.clone()),
-            None => Answer::page(404, pages::not_found()),
+            // A page of that path which is not there either would send its visitors round and round.
+            Some(elsewhere) if path_of(elsewhere).as_bytes() != visit.path => {
+                Answer::see(302, elsewhere.clone())
+            }
+            _ => Answer::page(404, pages::not_found()),
         }
+    }
+
+    fn record_orphan(&self, visit: &Visit<'_>) {
+        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
+    }
+
+    /// A form was sent to what has none. Nobody followed anything.
+    fn takes_no_form(&self) -> Answer {
+        self.counters.count(Outcome::Refused);
+        Answer::page(405, pages::method_not_allowed())
     }
 
     fn unavailable(&self) -> Answer {
@@ -231,26 +261,34 @@ impl Redirector {
     /// What a link leads to with this query, shown instead of followed. Whatever hides the destination from visitors hides it
     /// here too; of a limited link, whose destination costs a click, the host is told.
     async fn preview(&self, code: &str, query: &[u8]) -> Answer {
-        self.counters.count(Outcome::Preview);
         let link = match within(self.shared.links.find(code, Seen::ANYTHING)).await {
             Ok(Some(link)) => link,
-            Ok(None) => return Answer::page(404, pages::not_found()),
+            Ok(None) => return self.nothing_to_preview(),
             Err(_) => return self.unavailable(),
         };
         let packed = Target::pack(&link);
         let Some(target) = Target::unpack(&packed) else { return self.unavailable() };
-        match decide(&target, now(), false) {
-            Decision::Redirect { .. } => preview_page(&link, query, Shown::Address(&onward(&target, query))),
+        let onward = onward(&target, query);
+        let shown = match decide(&target, now(), false) {
+            Decision::Redirect { .. } => Shown::Address(&onward),
             Decision::Spend { .. } => match within(self.shared.links.peek(link.id)).await {
-                Ok(Spent::Granted { .. }) => preview_page(&link, query, Shown::Place(target.location)),
-                Ok(Spent::Unlimited) => preview_page(&link, query, Shown::Address(&onward(&target, query))),
-                Ok(Spent::UsedUp) => self.inactive(Inactive::UsedUp, None),
-                Ok(Spent::Missing) => Answer::page(404, pages::not_found()),
-                Err(error) => self.no_allowance(link.id, &error),
+                Ok(Spent::Granted { .. }) => Shown::Place(target.location),
+                Ok(Spent::Unlimited) => Shown::Address(&onward),
+                Ok(Spent::UsedUp) => return self.inactive_page(Inactive::UsedUp),
+                Ok(Spent::Missing) => return self.nothing_to_preview(),
+                Err(error) => return self.no_allowance(link.id, &error),
             },
-            Decision::AskPassword { .. } => preview_page(&link, query, Shown::Nothing),
-            Decision::Inactive { why, .. } => self.inactive(why, None),
-        }
+            Decision::AskPassword { .. } => Shown::Nothing,
+            Decision::Inactive { why, .. } => return self.inactive_page(why),
+        };
+        self.counters.count(Outcome::Preview);
+        preview_page(&link, query, shown)
+    }
+
+    /// Whoever looks for a link to preview has followed none: that is no orphan.
+    fn nothing_to_preview(&self) -> Answer {
+        self.counters.count(Outcome::Unknown);
+        Answer::page(404, pages::not_found())
     }
 }
 
@@ -259,6 +297,20 @@ impl Redirector {
 async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable("the store did not answer in time".into());
     tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
+}
+
+/// The very address that was asked for, on this host.
+fn itself(visit: &Visit<'_>) -> String {
+    let (path, query) = (String::from_utf8_lossy(visit.path), String::from_utf8_lossy(visit.query));
+    let separator = if query.is_empty() { "" } else { "?" };
+    format!("/{}{separator}{query}", path.trim_start_matches('/'))
+}
+
+/// The path of the URL of a web page.
+fn path_of(page: &str) -> &str {
+    let after_scheme = page.split_once("://").map_or(page, |(_, rest)| rest);
+    let path = after_scheme.find('/').map_or("/", |start| &after_scheme[start..]);
+    &path[..path.find(['?', '#']).unwrap_or(path.len())]
 }
 
 /// Where a visitor with this query is sent.
@@ -275,6 +327,14 @@ fn preview_page(link: &Link, query: &[u8], destination: Shown<'_>) -> Answer {
     let title = link.title.as_deref().filter(|_| destination != Shown::Nothing);
     let (code, created_at) = (link.code.as_str(), link.created_at);
     Answer::page(200, pages::preview(&Preview { code, query, destination, title, created_at }))
+}
+
+/// What was sent to a link.
+pub(crate) enum Form {
+    /// A form, and its field `password`, if it has one.
+    Sent(Option<String>),
+    /// Something else than a form.
+    OtherType,
 }
 
 enum Found {

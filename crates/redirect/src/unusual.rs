@@ -6,6 +6,7 @@ use crate::counters::Outcome;
 use crate::handover::Body;
 use crate::head::is_plain_host;
 use crate::pages;
+use crate::redirector::Form;
 use crate::server::Core;
 use crate::visit::Visit;
 use bytes::Bytes;
@@ -48,8 +49,8 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     match parts.method {
         Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await),
         Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
-            Ok(password) => respond(&core.redirector.unlock(&visit, Some(password)).await),
-            Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&visit, None).await),
+            Ok(password) => respond(&core.redirector.unlock(&visit, Form::Sent(password)).await),
+            Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&visit, Form::OtherType).await),
             Err(NotAForm::Broken) => refuse(400, core),
             Err(NotAForm::TooLarge) => refuse(413, core),
             Err(NotAForm::TooSlow) => refuse(408, core),
@@ -98,13 +99,14 @@ fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr,
     visit
 }
 
-/// Who asks: the peer, or whom a trusted proxy names. Of several lines the last was written by the nearest proxy.
+/// Who asks: the peer, or whom a trusted proxy names.
 fn visitor(headers: &HeaderMap, peer: SocketAddr, core: &Core) -> IpAddr {
     let proxies = &core.settings.proxies;
-    match headers.get_all("x-forwarded-for").iter().next_back() {
-        Some(list) if proxies.trusts(peer.ip()) => proxies.client(peer.ip(), list.as_bytes()),
-        _ => peer.ip(),
+    if !proxies.trusts(peer.ip()) {
+        return peer.ip();
     }
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    proxies.client(peer.ip(), lines.map(HeaderValue::as_bytes))
 }
 
 enum NotAForm {
@@ -114,8 +116,12 @@ enum NotAForm {
     TooSlow,
 }
 
-/// The field `password` of a posted form.
-async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Result<String, NotAForm> {
+/// The field `password` of a posted form, if it has one.
+async fn password(
+    body: Incoming,
+    headers: &HeaderMap,
+    patience: Duration,
+) -> Result<Option<String>, NotAForm> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case(FORM) {
@@ -127,7 +133,7 @@ async fn password(body: Incoming, headers: &HeaderMap, patience: Duration) -> Re
     })?;
     let form = form.to_bytes();
     let field = form_urlencoded::parse(&form).find(|(name, _)| name == pages::PASSWORD_FIELD);
-    Ok(field.map(|(_, value)| value.into_owned()).unwrap_or_default())
+    Ok(field.map(|(_, value)| value.into_owned()))
 }
 
 /// Refuses what cannot be understood.

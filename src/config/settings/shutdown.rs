@@ -7,6 +7,7 @@ use std::time::Duration;
 /// How the server ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
+    pub(crate) delay: Duration,
     pub(crate) grace: Duration,
 }
 
@@ -14,6 +15,12 @@ impl Shutdown {
     /// Reads them.
     pub(super) fn read(read: &mut Reader) -> Shutdown {
         Shutdown {
+            delay: read.setting(
+                "shutdown.delay_seconds",
+                &Time(Unit::Seconds, 0, 3_600),
+                "0",
+                "How long the server goes on serving when it is told to stop, while /readyz says 503: so long as a balancer takes to notice.",
+            ),
             grace: read.setting(
                 "shutdown.grace_seconds",
                 &Time(Unit::Seconds, 0, 3_600),

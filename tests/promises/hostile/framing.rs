@@ -80,6 +80,17 @@ fn a_request_that_tells_its_length_twice_is_not_executed_itself() {
         let request = format!("{start}{lengths}\r\n\r\n{chunks}{HIDDEN}");
         let reply = besieged.send(request.as_bytes());
         assert_eq!((reply.statuses(), reply.closed), (vec![400], true), "{}", reply.text());
+        // In the same packet behind others, whatever those look like.
+        let posted = format!("{start}Content-Type: application/json\r\n");
+        for before in [
+            first.to_owned(),
+            format!("{posted}Content-Length: 2\r\n\r\n{{}}"),
+            format!("{posted}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\nX: y\r\n\r\n"),
+        ] {
+            let reply = besieged.send(format!("{before}{request}").as_bytes());
+            let (statuses, text) = (reply.statuses(), reply.text());
+            assert_eq!((statuses.len(), statuses.last(), reply.closed), (2, Some(&400), true), "{text}");
+        }
         // As a proxy sends it: on a connection that was used before.
         let mut client = besieged.server.client();
         client.send(first.as_bytes()).unwrap();

@@ -56,7 +56,7 @@ pub(crate) async fn of_everything(
 /// Requests for what is not a link
 #[utoipa::path(get, path = "/api/v1/orphans", operation_id = "orphan_clicks", tag = "stats", security(("key" = ["stats:read"])),
     params(stats::OrphansParams),
-    responses((status = 200, description = "The paths that were asked for", body = OrphansJson<'_>)))]
+    responses((status = 200, description = "The paths that were asked for and led nowhere: of no link, or of one that is over, not there yet or archived", body = OrphansJson<'_>)))]
 pub(crate) async fn orphans(
     State(service): State<Arc<Service>>,
     caller: Caller,

@@ -5,6 +5,7 @@ use super::unwritten::Next;
 use super::{Inner, record};
 use crate::redis::Redis;
 use curtail_model::{LinkId, Target};
+use curtail_runtime::retry::Backoff;
 use curtail_store::{Brought, StoreError};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 
 /// Links that are brought with one statement. What waits while they are is the next batch; nothing waits for a timer.
 const BATCH: usize = 2_048;
-/// Pauses after a failure: the first, and the longest.
+/// Pauses after a failure: at most this at first, and at most that.
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A link that took longer than this may have been looked for by others, who remember that there is none.
@@ -21,7 +22,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// Brings what waits to the store, for ever.
 pub(super) async fn bring(this: Arc<Inner>) {
-    let mut pause = PAUSE;
+    let mut backoff = Backoff::new(PAUSE, PAUSE_MAX);
     loop {
         let (places, next) = this.unwritten.head(BATCH).await;
         this.begin_attempt();
@@ -30,7 +31,7 @@ pub(super) async fn bring(this: Arc<Inner>) {
         this.end_attempt(brought.is_ok());
         match brought {
             Ok(outcomes) => {
-                pause = PAUSE;
+                backoff.reset();
                 let refused = this.note(&next, &outcomes);
                 this.unwritten.remove(places, &refused);
                 tell(&this, &next).await;
@@ -39,8 +40,7 @@ pub(super) async fn bring(this: Arc<Inner>) {
                 if this.counts.failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(32) {
                     tracing::warn!(%error, "new links wait: the store does not take them; trying again");
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
+                sleep(backoff.pause()).await;
             }
         }
     }
@@ -61,7 +61,7 @@ async fn tell(this: &Inner, brought: &[Next]) {
 
 /// Leases ids ahead and releases what is over, until the end.
 pub(super) async fn lease(this: Arc<Inner>) {
-    let mut pause = PAUSE;
+    let mut backoff = Backoff::new(PAUSE, PAUSE_MAX);
     while !this.closed.load(Ordering::Acquire) {
         let over = this.leases.over();
         let kept = if over.is_empty() {
@@ -76,7 +76,7 @@ pub(super) async fn lease(this: Arc<Inner>) {
         };
         match kept {
             Ok(true) => {
-                pause = PAUSE;
+                backoff.reset();
                 this.leases.changed().await;
             }
             Ok(false) => {
@@ -87,8 +87,7 @@ pub(super) async fn lease(this: Arc<Inner>) {
             }
             Err(error) => {
                 tracing::debug!(%error, "ids cannot be leased; trying again");
-                sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
+                sleep(backoff.pause()).await;
             }
         }
     }

@@ -1,0 +1,72 @@
+//! The admin port: `/metrics` and `/livez`, for those who run the server. Whoever can reach it costs a bounded number of
+//! connections, each for a bounded time.
+
+use crate::metrics::Shown;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use curtail_runtime::metrics::Metrics;
+use curtail_runtime::shutdown::Shutdown;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::TcpListener;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// Connections at a time; who comes then waits in the queue of the kernel.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a head may take to arrive, and a connection may rest before the next one: more than most scrape intervals.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection may live: who takes an answer as slowly as this takes none.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Out of file descriptors: accepting again at once would spin.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the admin port until it is time to stop.
+pub(crate) async fn serve(listener: TcpListener, shown: Shown, mut shutdown: Shutdown) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the admin port does not answer"),
+    };
+    let router = router(shown);
+    // Dropped with all connections when it is time to stop.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.requested() => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    let connection = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(HEAD_TIMEOUT)
+                        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+                    connections.spawn(async move {
+                        // Clients go away and send nonsense: nothing to tell anybody.
+                        let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to the admin port could not be accepted");
+                    sleep(PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+fn router(shown: Shown) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics).with_state(shown))
+        .route("/livez", get(|| async { "ok\n" }))
+        .fallback(|_: Request<Body>| async { (StatusCode::NOT_FOUND, "this port has /metrics and /livez\n") })
+}
+
+async fn metrics(State(shown): State<Shown>) -> Response {
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], shown.text()).into_response()
+}
