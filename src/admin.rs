@@ -20,15 +20,18 @@ use tokio::time::sleep;
 
 /// Connections at a time; who comes then waits in the queue of the kernel.
 const CONNECTIONS_MAX: usize = 64;
-/// How long a head may take to arrive, and a connection may rest before the next one: more than most scrape intervals.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a connection may live: who takes an answer as slowly as this takes none.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Out of file descriptors: accepting again at once would spin.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the admin port until it is time to stop.
-pub(crate) async fn serve(listener: TcpListener, shown: Shown, mut shutdown: Shutdown) {
+/// Serves the admin port until it is time to stop. A head may take as long to arrive as a connection may rest before it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shown: Shown,
+    idle_timeout: Duration,
+    mut shutdown: Shutdown,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the admin port does not answer"),
@@ -44,7 +47,7 @@ pub(crate) async fn serve(listener: TcpListener, shown: Shown, mut shutdown: Shu
                 Ok((stream, _)) => {
                     let connection = http1::Builder::new()
                         .timer(TokioTimer::new())
-                        .header_read_timeout(HEAD_TIMEOUT)
+                        .header_read_timeout(idle_timeout)
                         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
                     connections.spawn(async move {
                         // Clients go away and send nonsense: nothing to tell anybody.

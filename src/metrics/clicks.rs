@@ -2,7 +2,7 @@
 
 use super::encoding::{counter, counters, gauge};
 use super::opaque;
-use curtail_clicks::pipeline::{Status, Watch};
+use curtail_clicks::pipeline::{Part, Status, Watch};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
@@ -28,60 +28,51 @@ impl Clicks {
             "Clicks that earlier processes left in the journal, as far as it has been read.",
             status.recovered,
         )?;
-        counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
         counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
-        counter(
-            encoder,
-            "clicks_repeated",
-            "Deliveries of clicks that had been counted before.",
-            status.repeated,
-        )?;
-        let poison = status.poison.map(|(reason, count)| ([("reason", reason.as_str())], count));
-        counters(encoder, "log_poison", "Records that were no clicks, by reason.", poison)?;
         let dropped = status.dropped.map(|(reason, count)| ([("reason", reason.as_str())], count));
         counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", dropped)?;
-        counter(encoder, "clicks_damaged", "Clicks in the journal that could not be read.", status.damaged)?;
-        counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
-        counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
         counter(
             encoder,
-            "rollup_commits_failed",
-            "Commits that failed and were tried again.",
-            status.commits_failed,
+            "clicks_damaged",
+            "Clicks that could not be read from the journal, or that Kafka removed before they were counted.",
+            status.damaged,
         )?;
-        counter(
-            encoder,
-            "rollup_commits_fenced",
-            "Commits that changed nothing because others count those clicks now.",
-            status.commits_fenced,
-        )?;
-        counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)?;
+        let help = "Clicks of this process that wait to be counted.";
+        gauge(encoder, "clicks_waiting", help, None, status.lag_clicks)?;
+        let help = "Age of the oldest click that waits.";
+        gauge(encoder, "clicks_lag_milliseconds", help, None, status.lag_ms)?;
+        match status.part {
+            Part::Alone => {}
+            Part::Node | Part::Worker => Clicks::kafka(&status, encoder)?,
+        }
+        Clicks::rollups(&status, encoder)?;
+        Clicks::journal(&status, encoder)
+    }
+
+    /// Between nodes and workers.
+    fn kafka(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        counter(encoder, "clicks_shipped", "Clicks that brokers have acknowledged.", status.shipped)?;
+        let help = "Deliveries of clicks that had been counted before.";
+        counter(encoder, "clicks_repeated", help, status.repeated)?;
+        let poison = status.poison.map(|(reason, count)| ([("reason", reason.as_str())], count));
+        counters(encoder, "log_poison", "Records that were no clicks, by reason.", poison)?;
         if let Some(waiting) = status.log_waiting {
             let help = "Records between nodes and workers that no worker has counted.";
             gauge(encoder, "log_waiting", help, None, waiting)?;
         }
         gauge(encoder, "log_partitions", "Partitions that this worker counts.", None, status.partitions)?;
-        counter(
-            encoder,
-            "rollups_forgotten",
-            "Rollups that were forgotten for their age.",
-            status.forgotten,
-        )?;
-        gauge(
-            encoder,
-            "clicks_waiting",
-            "Clicks of this process that wait to be counted.",
-            None,
-            status.lag_clicks,
-        )?;
-        gauge(
-            encoder,
-            "clicks_lag_milliseconds",
-            "Age of the oldest click that waits.",
-            None,
-            status.lag_ms,
-        )?;
-        Clicks::journal(&status, encoder)
+        counter(encoder, "broker_errors", "Errors of brokers, or of the way to them.", status.broker_errors)
+    }
+
+    fn rollups(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
+        let help = "Commits that failed and were tried again.";
+        counter(encoder, "rollup_commits_failed", help, status.commits_failed)?;
+        let help = "Commits that changed nothing because others count those clicks now.";
+        counter(encoder, "rollup_commits_fenced", help, status.commits_fenced)?;
+        counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
+        let help = "Rollups that were forgotten for their age.";
+        counter(encoder, "rollups_forgotten", help, status.forgotten)
     }
 
     fn journal(status: &Status, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

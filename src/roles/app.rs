@@ -68,7 +68,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             database: backend.store.watch(),
             clicks: backend.pipelines.watch(),
         });
-        tokio::spawn(admin::serve(admin, shown, shutdown));
+        tokio::spawn(admin::serve(admin, shown, settings.limits.idle_timeout, shutdown));
     }
     health.serving();
     announce(settings, addresses, new_key.as_deref());

@@ -26,7 +26,7 @@ async fn work(settings: &Settings) -> anyhow::Result<()> {
     if let Some(admin) = admin.into_iter().flatten().next() {
         let address = admin.local_addr()?;
         let shown = metrics::of_worker(pipelines.watch(), store.watch());
-        tokio::spawn(admin::serve(admin, shown, shutdown));
+        tokio::spawn(admin::serve(admin, shown, settings.limits.idle_timeout, shutdown));
         tracing::info!(admin = %address, topic = settings.kafka.topic, "counting");
     } else {
         tracing::info!(topic = settings.kafka.topic, "counting");

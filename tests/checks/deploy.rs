@@ -1,8 +1,10 @@
 //! What `deploy/` hands to operators fits the binary: its configurations are accepted, and name nothing that does not exist.
 //! (`deploy/check` looks at it with the tools of others.)
 
-use super::workspace::{files, root};
+use super::workspace::{files, read, root};
 use crate::support::server::{curtail, run};
+use curtail_cache::redis;
+use curtail_store::postgres;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -39,6 +41,25 @@ fn containers_units_and_stages_set_only_what_can_be_set() {
         }
     }
     assert!(seen > 10, "only {seen} variables were found");
+}
+
+#[test]
+fn documents_ask_for_the_oldest_servers_that_the_binary_takes_and_stages_start_those() {
+    let oldest = [("PostgreSQL", postgres::VERSION_MIN / 10_000), ("Redis", redis::VERSION_MIN)];
+    let scaling = read("docs/scaling.md");
+    for (server, version) in oldest {
+        let section = scaling.split("\n## ").find(|section| section.starts_with(server)).expect("it has one");
+        assert!(
+            section.contains(&format!("Version {version} or newer")),
+            "docs/scaling.md, {server}: {version}"
+        );
+    }
+    let [postgres, redis] = oldest.map(|(_, version)| version);
+    let images = [format!("image: postgres:{postgres}"), format!("image: redis:{redis}")];
+    for stage in ["stage-2", "stage-3"] {
+        let compose = read(format!("deploy/{stage}/compose.yaml"));
+        assert!(images.iter().all(|image| compose.contains(image)), "{stage} starts other than {images:?}");
+    }
 }
 
 /// The settings that a text sets by their variables; `CURTAIL_TEST_` is what tests read.

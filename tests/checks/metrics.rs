@@ -1,4 +1,5 @@
-//! `docs/metrics.md` and a running server name the same metrics with the same labels, and no document names another one.
+//! `docs/metrics.md` and a running server name the same metrics, with the same labels and the same values of them, and no
+//! document names another one.
 
 use super::workspace::{files, read};
 use crate::support::server::{KEY, Server, curtail, random_seed};
@@ -7,35 +8,53 @@ use curtail_servers::service;
 use std::collections::{BTreeMap, BTreeSet};
 use tempfile::tempdir;
 
-/// The names of metrics, each with those of its labels where they are known.
-type Metrics = BTreeMap<String, BTreeSet<String>>;
+/// The labels of a metric, each with its values; of one that can have any value there are none.
+type Labels = BTreeMap<String, BTreeSet<String>>;
 
-/// What the tables of `docs/metrics.md` say.
-fn documented() -> Metrics {
+/// What the tables of `docs/metrics.md` say, by the names of the metrics.
+fn documented() -> BTreeMap<String, Labels> {
     let text = read("docs/metrics.md");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `curtail_"));
     rows.map(|row| {
         let (name, rest) = row.split_once('`').expect("a name ends");
-        let labels = rest.split('|').nth(1).expect("a column of labels");
-        // A label comes first, or after a semicolon; its values follow a colon.
-        let labels = labels.split(';').filter_map(|part| part.split(':').next());
-        let named = labels.flat_map(|part| part.split('`').skip(1).step_by(2)).map(str::to_owned);
-        (format!("curtail_{name}"), named.collect())
+        let column = rest.split('|').nth(1).expect("a column of labels");
+        (format!("curtail_{name}"), column.split(';').flat_map(labels).collect())
     })
     .collect()
 }
 
+/// The labels that a part of the column names: several, of which the last may be followed by a colon and by its values. Where
+/// three dots stand among these they are examples.
+fn labels(part: &str) -> Labels {
+    let (names, values) = part.split_once(':').unwrap_or((part, ""));
+    let mut labels: Labels = quoted(names).map(|name| (name, BTreeSet::new())).collect();
+    if let Some(last) = quoted(names).last()
+        && !values.contains("...")
+    {
+        labels.insert(last, quoted(values).collect());
+    }
+    labels
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned)
+}
+
 /// What a server shows, by the names of its samples. Of one that has no samples yet no labels are known.
-fn served(text: &str) -> BTreeMap<String, Option<BTreeSet<String>>> {
+fn served(text: &str) -> BTreeMap<String, Option<Labels>> {
     let mut served = BTreeMap::new();
     for line in text.lines() {
         if let Some(described) = line.strip_prefix("# TYPE ") {
             let (name, kind) = described.split_once(' ').expect("a name and a kind");
             served.insert(format!("{name}{}", if kind == "counter" { "_total" } else { "" }), None);
         } else if !line.starts_with('#') {
-            let (name, labels) = line.split_once('{').unwrap_or((line.split(' ').next().unwrap_or(line), ""));
-            let labels = labels.split("\",").filter_map(|label| label.split_once('=')).map(|(name, _)| name);
-            served.insert(name.to_owned(), Some(labels.map(str::to_owned).collect()));
+            let (name, rest) = line.split_once('{').unwrap_or((line.split(' ').next().unwrap_or(line), ""));
+            let labels = served.entry(name.to_owned()).or_default().get_or_insert_with(Labels::new);
+            for (label, value) in rest.split("\",").filter_map(|part| part.split_once("=\"")) {
+                let value = value.split('"').next().unwrap_or(value).to_owned();
+                labels.entry(label.to_owned()).or_default().insert(value);
+            }
         }
     }
     served
@@ -74,13 +93,31 @@ fn every_metric_is_documented_and_every_documented_one_is_served() {
         names(served.keys().collect()),
         "left: docs/metrics.md; right: what a server with all engines shows"
     );
-    for (name, labels) in &served {
-        if let Some(labels) = labels {
-            assert_eq!(
-                &documented[name], labels,
-                "left: what docs/metrics.md says of {name}; right: its labels"
-            );
+    for (name, mut labels) in served.into_iter().filter_map(|(name, labels)| Some((name, labels?))) {
+        for (label, values) in &mut labels {
+            if documented[&name].get(label).is_none_or(BTreeSet::is_empty) {
+                values.clear();
+            }
         }
+        assert_eq!(
+            documented[&name], labels,
+            "left: what docs/metrics.md says of {name}; right: its labels and their values"
+        );
+    }
+}
+
+#[test]
+fn what_stands_behind_engines_that_are_not_set_is_not_shown() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--admin-listen", "127.0.0.1:0"]);
+    let shown: Vec<String> = served(&server.shown()).into_keys().collect();
+    assert!(shown.contains(&"curtail_clicks_counted_total".to_owned()), "it shows {shown:?}");
+    for elsewhere in
+        ["redis", "bus", "replica", "new_links", "log", "broker", "clicks_shipped", "clicks_repeated"]
+    {
+        let elsewhere = format!("curtail_{elsewhere}");
+        let found = shown.iter().find(|name| name.starts_with(&elsewhere));
+        assert_eq!(found, None, "there is nothing of the kind beside this server");
     }
 }
 

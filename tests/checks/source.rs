@@ -18,7 +18,11 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("#[ig", "nore"),
 ];
 
-const SLEEPS: &[(&str, &str)] = &[("thread::", "sleep"), ("time::", "sleep")];
+const SLEEPS: &[(&str, &str)] = &[("thread::", "sleep"), ("time::", "sleep"), ("park_", "timeout")];
+/// Where tests look again and again for what they wait for, and let time pass.
+const MAY_SLEEP: &[&str] = &["tests/support/run.rs", "tests/servers/src/lib.rs"];
+/// Lets time pass in a test; the line before says why.
+const LETS_PASS: &str = concat!("let_", "pass(");
 
 fn wrong_with(name: &str, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -30,6 +34,7 @@ fn wrong_with(name: &str, text: &str) -> Vec<String> {
         wrong.push(format!("{name}: has {lines} lines; at most {LINES_MAX} can be taken in at once"));
     }
     let mut is_test = name.contains("tests/") || name.ends_with("/tests.rs");
+    let mut is_explained = false;
     for (number, line) in (1..).zip(text.lines()) {
         is_test |= line.trim_start().starts_with("#[cfg(test)]");
         for (one, other) in FORBIDDEN {
@@ -42,9 +47,14 @@ fn wrong_with(name: &str, text: &str) -> Vec<String> {
             wrong.push(format!("{name}:{number}: promises something later"));
         }
         let sleeps = SLEEPS.iter().any(|(one, other)| line.contains(&format!("{one}{other}")));
-        if is_test && sleeps {
+        if is_test && sleeps && !MAY_SLEEP.contains(&name) {
             wrong.push(format!("{name}:{number}: a test that sleeps; wait for the event itself"));
         }
+        if line.contains(LETS_PASS) && !is_explained {
+            wrong.push(format!("{name}:{number}: lets time pass, and no comment before it says why"));
+        }
+        let comment = line.trim_start();
+        is_explained = comment.starts_with("//") && !comment.starts_with("//!");
     }
     wrong
 }
@@ -77,6 +87,9 @@ fn what_is_unfinished_is_found() {
     let sleep = concat!("std::thread::", "sleep(x)");
     assert_eq!(found(sleep), 0);
     assert_eq!(found(&format!("#[cfg(test)]\n{sleep}")), 1);
+    assert_eq!(found(&format!("#[cfg(test)]\n{}", concat!("std::thread::park_", "timeout(x)"))), 1);
+    assert_eq!(found(&format!("{LETS_PASS}outage)")), 1);
+    assert_eq!(found(&format!("// How long it is away.\n{LETS_PASS}outage)")), 0);
     assert_eq!(wrong_with("src/a.rs", "fn a() {}").len(), 1);
     assert_eq!(wrong_with("src/a.rs", &format!("//! A.\n{}", "\n".repeat(LINES_MAX))).len(), 1);
 }

@@ -57,15 +57,24 @@ impl Drop for Ending<'_> {
 
 /// Looks again and again until it is so; fails loudly when that takes too long.
 pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
+    until_there_is(what, limit, || is_so().then_some(()));
+}
+
+/// Looks again and again until there is something; fails loudly when that takes too long.
+pub(crate) fn until_there_is<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
-    while !is_so() {
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
         assert!(Instant::now() < end, "after {limit:?} it is not so that {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
-/// Lets a time pass: that of an outage, or between two requests.
-pub(crate) fn pass(time: Duration) {
+/// Lets a time pass that is itself what is tested: that of an outage, or between two requests. Never to wait for something to
+/// happen: each use says why, in the line before it.
+pub(crate) fn let_pass(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         std::thread::park_timeout(left);

@@ -1,6 +1,7 @@
 //! A real server process on a folder of its own, started and killed as operators and bad days do it.
 
 use super::http::{Client, Response};
+use super::run::until_there_is;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The key that all test servers take.
 pub(crate) const KEY: &str = "test-key-0123456789abcdef";
@@ -190,15 +191,7 @@ impl Server {
 
     /// Waits until `done` says so; fails loudly when it takes longer than `limit`.
     pub(crate) fn eventually<T>(&self, limit: Duration, mut done: impl FnMut(&Server) -> Option<T>) -> T {
-        let end = Instant::now() + limit;
-        loop {
-            if let Some(result) = done(self) {
-                return result;
-            }
-            assert!(Instant::now() < end, "it did not come true within {limit:?}");
-            // A look every few milliseconds, at the event itself.
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        until_there_is("what is waited for has come", limit, || done(self))
     }
 
     /// The lines that it has logged since this was last called.

@@ -87,7 +87,7 @@ impl Problem {
         Problem { errors, ..Problem::new(Kind::InvalidFields, detail) }
     }
 
-    /// What a person would call not being there.
+    /// There is no such link.
     pub fn no_such_link() -> Problem {
         Problem::new(Kind::NotFound, "There is no such link.")
     }

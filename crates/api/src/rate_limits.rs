@@ -80,7 +80,7 @@ impl RateLimits {
 
     /// Notes an attempt with a bad key.
     pub(crate) fn has_failed(&self, peer: IpAddr) {
-        // One that comes on top has been refused before, or is a stranger's while too many are remembered.
+        // Whether it is within the limit does not matter here: the next request asks, in `has_failed_often`.
         let _ = self.failures.attempt(customer_of(peer), Instant::now());
     }
 

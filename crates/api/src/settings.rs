@@ -7,8 +7,8 @@ use std::time::Duration;
 /// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Scheme, host and maybe a path that short links begin with, such as `https://sho.rt`. Without it they begin
-    /// with `http://` and the host that the request named.
+    /// Scheme and host that short links begin with, such as `https://sho.rt`. Without it they begin with `http://` and the
+    /// host that the request named.
     pub base_url: Option<String>,
     /// Schemes that destinations may have beside http and https.
     pub app_schemes: Vec<String>,
@@ -25,11 +25,4 @@ pub struct Settings {
     pub retention: Retention,
     /// Where answers to a bulk are put aside that its client does not take yet, in files without names.
     pub spill_folder: PathBuf,
-}
-
-impl Settings {
-    /// A good [`Settings::body_bytes_max`]: room for the longest destination, notes and tags, all escaped.
-    pub const BODY_BYTES_MAX: usize = 64 * 1024;
-    /// A good [`Settings::body_timeout`]: a slow line can send the largest body in it.
-    pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 }

@@ -21,7 +21,7 @@ mod unwritten;
 mod value;
 
 pub(crate) use entries::{Asked, Lookup};
-pub use examining::{Examination, Node, examine};
+pub use examining::{Examination, Node, VERSION_MIN, examine};
 pub use leaderboards::Leaderboards;
 pub use pubsub::PubSub;
 pub use rates::RedisRates;

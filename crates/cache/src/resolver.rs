@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
 const LATE_MAX: Duration = Duration::from_secs(10);
 
-/// What the store said.
+/// What a code leads to, as Redis, the store or, with write-behind, the memory of what waits for the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// The packed record of the link.
     Link(Arc<[u8]>),
     /// There is no such link.
     Nothing,
-    /// It could not be asked, or did not answer in time.
+    /// None of them could be asked, or answered in time.
     Unavailable,
 }
 

@@ -72,8 +72,9 @@ impl Shard {
         let ring = &self.ring;
         if let Some(offset) = self.index.find(hash, |offset| ring.entry(offset).code == code) {
             let old = self.ring.entry(offset);
-            // A newer version is newer for ever. That there is nothing (version 0: the store's word, of no certain time) is
-            // believed once the time of what was known before is over, or its age beyond what a replica may be behind.
+            // A lower version never replaces a higher one, whenever it comes. "There is nothing" as the store says it has no
+            // version (0), so it is not known which is newer: it replaces an entry that has expired, or that is older than a
+            // replica may be behind, because the store would know of that link by now.
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
             let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
             let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MS;

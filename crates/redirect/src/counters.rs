@@ -7,7 +7,7 @@ use curtail_runtime::metrics::CoreCounter;
 pub enum Outcome {
     /// A redirect from what the core or the process remembered.
     Warm,
-    /// A redirect that had to ask the store first.
+    /// A redirect that had to ask Redis or the store first.
     Cold,
     /// A redirect of a link with a limit, which the store granted.
     Spent,

@@ -83,7 +83,6 @@ pub struct Breaker {
     policy: Policy,
     inner: Mutex<Inner>,
     opened: AtomicU64,
-    refused: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -125,7 +124,7 @@ impl Breaker {
             era: 0,
             chance: Chance::new(seed),
         };
-        Breaker { policy, inner: Mutex::new(inner), opened: AtomicU64::new(0), refused: AtomicU64::new(0) }
+        Breaker { policy, inner: Mutex::new(inner), opened: AtomicU64::new(0) }
     }
 
     /// Leave to ask, if the dependency may be asked now.
@@ -141,11 +140,7 @@ impl Breaker {
             Phase::Open { .. } => false,
             Phase::HalfOpen { probing, .. } => !std::mem::replace(probing, true),
         };
-        if !admitted {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Permit { breaker: self, era: inner.era, told: false })
+        admitted.then(|| Permit { breaker: self, era: inner.era, told: false })
     }
 
     /// Whether questions go through. An open breaker whose backoff is over is still open until somebody asks.
@@ -160,11 +155,6 @@ impl Breaker {
     /// How often it has opened.
     pub fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
-    }
-
-    /// How many questions it did not let through.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 
     fn outcome(&self, era: u64, outcome: Outcome, now: Instant) {

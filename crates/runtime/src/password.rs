@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 /// Passwords that are worked on at the same time.
 const AT_ONCE: usize = 2;
-/// Checks that may wait for their turn. Strangers ask for them, so there is a limit; hashes are made for those who
-/// have a key, one a request.
+/// Checks that may wait for their turn. Strangers ask for them, so there is a limit. Hashes are made for those who have a key,
+/// one at a time for each request, of a bulk too: no more wait than there are requests under way.
 const CHECKS_WAITING_MAX: usize = 64;
 
 /// Hashes and checks passwords, a few at a time.

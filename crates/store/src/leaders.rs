@@ -12,5 +12,5 @@ pub trait Leaders: Send + Sync {
     fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>>;
 }
 
-/// How many leaders are kept.
+/// How many leaders are answered at most; rollups keep more, so that those who come and go are not lost.
 pub const LEADERS_MAX: usize = 100;

@@ -50,8 +50,8 @@ use rollups::PostgresRollups;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The oldest version that has what is used here, as `server_version_num` has it.
-pub const VERSION_MIN: u32 = 130_000;
+/// The oldest version that is supported, as `server_version_num` has it: the one that the tests run on.
+pub const VERSION_MIN: u32 = 150_000;
 
 /// How far the thread that writes counted clicks steps back, as with the embedded engine.
 const COUNTING_NICENESS: i32 = 10;

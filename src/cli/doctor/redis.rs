@@ -4,7 +4,7 @@ use super::Secret;
 use super::finding::Finding;
 use crate::config::Settings;
 use crate::engines;
-use curtail_cache::redis::{self, Node, OpenError};
+use curtail_cache::redis::{self, Node, OpenError, VERSION_MIN};
 use tokio::sync::oneshot;
 
 const CHECK: &str = "Redis";
@@ -40,7 +40,10 @@ fn node(found: Result<Node, OpenError>, is_cluster: bool) -> Vec<Finding> {
     let server = &node.server;
     let wrong = |said: &str, remedy: &str| vec![Finding::wrong(CHECK, format!("{server} {said}"), remedy)];
     if !node.is_new_enough {
-        return wrong(&format!("is Redis {}, which is too old", node.version), "Use Redis 7 or a newer one");
+        return wrong(
+            &format!("is Redis {}, which is too old", node.version),
+            &format!("Use Redis {VERSION_MIN} or a newer one"),
+        );
     }
     if node.is_replica {
         return wrong("is a replica, which takes no writes", "Name its primary in redis.url");

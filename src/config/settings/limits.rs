@@ -22,7 +22,7 @@ impl Limits {
                 "limits.connections",
                 &Number(1, 10_000_000),
                 "50000",
-                "Connections at a time. What comes on top is closed at once.",
+                "Connections at a time, shared out evenly over `threads`. What comes on top of a thread's share is closed at once.",
             ),
             header_timeout: read.setting(
                 "limits.header_timeout_seconds",

@@ -2,7 +2,7 @@
 
 use super::FIRST;
 use crate::support::roamer::{Doors, Roamer, Unanswered};
-use crate::support::run::{Dice, Ending, length, pass, rounds, until};
+use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
 use crate::support::site::{Part, Shape, Site};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -63,7 +63,8 @@ fn kill_again_and_again(site: &mut Site, dice: &mut Dice, clicked: &[Clicked]) {
         victims.sort();
         println!("{:6.1} s  kill -9 for {outage:?}: {victims:?}", begun.elapsed().as_secs_f64());
         victims.iter().for_each(|&victim| site.kill(victim));
-        pass(outage);
+        // How long servers stay away.
+        let_pass(outage);
         victims.iter().for_each(|&victim| site.start_again(victim));
     }
 }
@@ -81,7 +82,8 @@ fn click(doors: &Doors, number: usize, link: &Clicked, ends: &AtomicBool) {
             Err(Unanswered::CutOff) => _ = link.cut_off.fetch_add(1, Ordering::Relaxed),
             Err(Unanswered::NotSent) => {}
         }
-        pass(PAUSE);
+        // Visitors do not come as fast as they can.
+        let_pass(PAUSE);
     }
 }
 

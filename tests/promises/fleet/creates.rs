@@ -1,7 +1,7 @@
 //! New links while PostgreSQL and app servers are killed: what was acknowledged is there, once.
 
 use crate::support::roamer::{Doors, Roamer};
-use crate::support::run::{Dice, Ending, length, pass, rounds, until};
+use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
 use crate::support::server::KEY;
 use crate::support::site::{Part, Shape, Site};
 use serde_json::{Value, json};
@@ -68,7 +68,8 @@ fn kill_again_and_again(site: &mut Site, dice: &mut Dice, count: &AtomicU64) {
         victims.sort();
         println!("{:6.1} s  kill -9 for {outage:?}: {victims:?}", begun.elapsed().as_secs_f64());
         victims.iter().for_each(|&victim| site.kill(victim));
-        pass(outage);
+        // How long servers stay away.
+        let_pass(outage);
         victims.iter().for_each(|&victim| site.start_again(victim));
     }
 }
@@ -104,7 +105,8 @@ fn make(
                 Err(_) => {}
             }
             repeats.fetch_add(1, Ordering::Relaxed);
-            pass(PAUSE);
+            // A person does not come again at once.
+            let_pass(PAUSE);
         };
         made.push(link);
         count.fetch_add(1, Ordering::Relaxed);

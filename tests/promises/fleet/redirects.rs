@@ -1,7 +1,7 @@
 //! Redirects of warm links go on while everything that they are not served from dies or hangs.
 
 use crate::support::load::{Asked, Load, Outcome};
-use crate::support::run::{length, pass, until};
+use crate::support::run::{length, let_pass, until};
 use crate::support::site::{Part, Shape, Site};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -71,10 +71,12 @@ fn warm_redirects_go_on_while_all_that_they_are_not_served_from_dies_or_hangs() 
     let mut waited = Vec::new();
     for (number, (fault, parts)) in faults.into_iter().enumerate() {
         let calm = Instant::now();
-        pass(phase);
+        // Samples are gathered meanwhile: of calm,
+        let_pass(phase);
         let begun = Instant::now();
         fault.begin(&mut site, parts);
-        pass(phase);
+        // and of the fault.
+        let_pass(phase);
         let ended = Instant::now();
         fault.end(&mut site, parts);
         until_all_is_well(&site, number);

@@ -58,6 +58,18 @@ fn who_sends_slowly_is_shown_out() {
 }
 
 #[test]
+fn who_sends_nothing_to_the_admin_port_is_shown_out_too() {
+    let flags: Vec<&str> = SHORT_LIMITS.iter().copied().chain(["--admin-listen", "127.0.0.1:0"]).collect();
+    let besieged = Besieged::start(&flags);
+    let address = besieged.server.admin.expect("it was asked for");
+    for start in ["", "GET /me", "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let reply = dribble(address, start.as_bytes(), b"");
+        assert!(reply.closed, "{start:?}: {}", reply.text());
+    }
+    assert!(besieged.server.shown().contains("curtail_connections"), "it goes on");
+}
+
+#[test]
 fn between_requests_a_connection_may_rest_for_longer_than_a_head_may_take() {
     let flags = ["--set", "limits.header_timeout_seconds=1", "--set", "limits.idle_timeout_seconds=4"];
     let besieged = Besieged::start(&flags);

@@ -64,7 +64,7 @@ pub(crate) async fn create(
         created_at: now,
         expires_at: wanted.expires_at,
     };
-    // Two keys of 160 random bits are never the same, unless the randomness is none.
+    // Two keys of 160 random bits are the same only if the system's random numbers are not random.
     let id = service.keys.add(key.clone()).await?.ok_or_else(failed)?;
     let NewApiKey { name, scopes, created_at, expires_at, .. } = key;
     let made = ApiKey { id, name, scopes, created_at, expires_at, revoked_at: None };

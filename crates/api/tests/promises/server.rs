@@ -45,8 +45,8 @@ pub(crate) fn settings() -> Settings {
         base_url: Some("https://sho.rt".into()),
         app_schemes: vec!["mailto".into()],
         own_hosts: vec!["other.rt".into()],
-        body_bytes_max: Settings::BODY_BYTES_MAX,
-        body_timeout: Settings::BODY_TIMEOUT,
+        body_bytes_max: 64 * 1024,
+        body_timeout: Duration::from_secs(30),
         rate_per_second: 0,
         retention: Retention {
             minutes_kept_ms: 7 * Timestamp::DAY,

@@ -106,7 +106,9 @@ impl Hearing {
         let Some(myself) = self.nodes.get_mut(&self.me) else { return };
         myself.last_heard = now;
         myself.beat = myself.beat.max(beat.number);
-        myself.answered = myself.answered.max(sent);
+        if beat.settled {
+            myself.answered = myself.answered.max(sent);
+        }
     }
 
     /// Until when what is remembered may be served unchecked: nothing until every node has answered.
@@ -174,6 +176,18 @@ mod tests {
         assert_eq!(hearing.lease(), None);
         hearing.hear(&beat, after(start, 300));
         assert_eq!(hearing.lease(), Some(start + LEASE), "it runs from when the beat was sent");
+    }
+
+    #[test]
+    fn a_node_has_no_lease_while_what_it_changed_itself_is_not_settled() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(ME, start);
+        let beat = hearing.beat(1, false, start);
+        hearing.hear(&beat, start);
+        assert_eq!(hearing.lease(), None);
+        let beat = hearing.beat(1, true, after(start, 250));
+        hearing.hear(&beat, after(start, 250));
+        assert_eq!(hearing.lease(), Some(after(start, 250) + LEASE));
     }
 
     #[test]

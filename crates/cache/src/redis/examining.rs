@@ -10,8 +10,8 @@ use futures_util::future::{join, join_all};
 use std::future::Future;
 use tokio::time::timeout;
 
-/// The oldest version whose scripts may look at the clock before they write.
-const VERSION_MIN: u32 = 5;
+/// The oldest version that is supported: the one that the tests run on.
+pub const VERSION_MIN: u32 = 7;
 
 /// The servers of L2.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! The links that are clicked most, where every node finds them without asking the store.
 //!
-//! A board is a picture of what has been counted, taken every two seconds by whoever counts: nothing is added up here, so
-//! nothing can be added twice or be missing after a crash, and a Redis that comes back empty is right two seconds later.
+//! A board is a picture of what has been counted, taken every two seconds by every process that serves visitors: it asks the
+//! store, which workers only write to. Nothing is added up here, so nothing can be added twice or be missing after a crash, and a
+//! Redis that comes back empty is right two seconds later.
 
 use super::Redis;
 use super::script::OneKey;
@@ -32,7 +33,7 @@ impl Leaderboards {
         Leaderboards { redis, counted, replace: OneKey::new(include_str!("top.lua")) }
     }
 
-    /// Keeps the boards up to date: the work of those who count. Never ends by itself.
+    /// Keeps the boards up to date. Never ends by itself.
     pub async fn keep(&self, clock: fn() -> Timestamp) {
         let mut refreshes = interval(REFRESH);
         refreshes.set_missed_tick_behavior(MissedTickBehavior::Delay);

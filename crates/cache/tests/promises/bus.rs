@@ -164,6 +164,7 @@ async fn a_change_that_redis_refuses_takes_the_lease_from_all_until_it_has_arriv
     server.hang();
     writer.change(link.id, "https://example.com/new").await;
     until("the reader is deaf", async || !reader.bus.as_ref().unwrap().statistics().hearing).await;
+    until("the writer is deaf", async || !writer.bus.as_ref().unwrap().statistics().hearing).await;
     server.go_on();
     reader.hears(2).await;
     assert_eq!(writer.redis.statistics().debts, 0);

@@ -58,7 +58,7 @@ fn a_dead_dependency_is_left_alone_after_five_questions() {
     assert!((0..5).all(|_| house.ask(false)));
     assert_eq!(house.breaker.state(), State::Open);
     assert!((0..1_000).all(|_| !house.ask(true)));
-    assert_eq!((house.breaker.opened(), house.breaker.refused()), (1, 1_000));
+    assert_eq!(house.breaker.opened(), 1);
 }
 
 #[test]

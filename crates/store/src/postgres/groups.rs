@@ -42,9 +42,9 @@ impl<T> Groups<T> {
         Groups::of_worth(0)
     }
 
-    /// Groups for commits, which cost much however little is in them. One begins beside another only with this weight. When
-    /// none is under way it waits a moment for as much as there was before: callers that come back as soon as they are answered
-    /// would make small groups for ever, and are one large group instead.
+    /// Groups for commits, which cost much however little is in them. One begins beside another only with this weight, or
+    /// after [`PATIENCE`]. When none is under way it waits a moment ([`RETURN`]) for as much as there was before: callers that
+    /// come back as soon as they are answered would make small groups for ever, and are one large group instead.
     pub(super) fn of_worth(worth: usize) -> Groups<T> {
         let state = State { entries: VecDeque::new(), waiting: 0, under_way: 0, ended: None, closed: false };
         Groups { state: Mutex::new(state), ready: Notify::new(), worth }
