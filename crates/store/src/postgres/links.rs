@@ -4,8 +4,9 @@ pub(super) mod acknowledged;
 mod allowance;
 mod asking;
 mod change;
-mod choosing;
+mod chosen;
 mod create;
+mod generated;
 pub(super) mod insert;
 mod list;
 
