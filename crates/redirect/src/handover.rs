@@ -1,10 +1,10 @@
 //! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
 //! read but not answered put back in front.
 
-use crate::doubt::Arriving;
+use crate::conflicting_lengths::ArrivingHead;
+use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
-use crate::unusual;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -45,7 +45,7 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     let timer = HeadTimer { pace: pace.clone(), header_timeout, idle_timeout };
     let head_bytes_max = core.settings.header_bytes;
     let patience = header_timeout;
-    let head = Arriving::default();
+    let head = ArrivingHead::default();
     let stream = TokioIo::new(Rewound {
         unread,
         stream,
@@ -56,11 +56,11 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         head_bytes_max,
     });
     let service = service_fn(|request: Request<Incoming>| {
-        let (core, is_doubtful) = (core.clone(), pace.is_doubtful());
+        let (core, has_conflicting_lengths) = (core.clone(), pace.has_conflicting_lengths());
         async move {
-            Ok::<_, Infallible>(match is_doubtful {
-                true => unusual::refuse(400, &core),
-                false => unusual::answer(request, peer, &core).await,
+            Ok::<_, Infallible>(match has_conflicting_lengths {
+                true => hyper_service::refuse(400, &core),
+                false => hyper_service::answer(request, peer, &core).await,
             })
         }
     });
@@ -97,7 +97,7 @@ struct Rewound {
     /// What the timer for the next head should know.
     pace: Arc<Pace>,
     /// The head that arrives, and how long it may be.
-    head: Arriving,
+    head: ArrivingHead,
     head_bytes_max: usize,
 }
 
@@ -124,7 +124,7 @@ impl Rewound {
             self.head.begin();
         }
         if self.head.tells_two_lengths(arrived, self.head_bytes_max) {
-            self.pace.doubts();
+            self.pace.found_conflicting_lengths();
         }
     }
 
@@ -194,7 +194,7 @@ impl AsyncWrite for Rewound {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arriving, Rewound};
+    use super::{ArrivingHead, Rewound};
     use bytes::Bytes;
     use std::io::{ErrorKind, Write};
     use std::net::TcpStream;
@@ -216,7 +216,7 @@ mod tests {
             patience: PATIENCE,
             stalled: None,
             pace: Arc::default(),
-            head: Arriving::default(),
+            head: ArrivingHead::default(),
             head_bytes_max: 0,
         };
         let (mut read, mut write) = tokio::io::split(rewound);

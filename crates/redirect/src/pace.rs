@@ -21,7 +21,7 @@ pub(crate) struct Pace {
     /// Whether an answer waits for its client to take it.
     writing: AtomicBool,
     /// Whether the head that came last tells two lengths.
-    doubtful: AtomicBool,
+    conflicting_lengths: AtomicBool,
 }
 
 /// The timer of one connection.
@@ -47,13 +47,13 @@ impl Pace {
     }
 
     /// The head that came tells two lengths.
-    pub(crate) fn doubts(&self) {
-        self.doubtful.store(true, Ordering::Relaxed);
+    pub(crate) fn found_conflicting_lengths(&self) {
+        self.conflicting_lengths.store(true, Ordering::Relaxed);
     }
 
     /// Whether the head that came last tells two lengths.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        self.doubtful.load(Ordering::Relaxed)
+    pub(crate) fn has_conflicting_lengths(&self) -> bool {
+        self.conflicting_lengths.load(Ordering::Relaxed)
     }
 
     /// An answer waits for its client, or does not any more.
@@ -70,7 +70,7 @@ impl Timer for HeadTimer {
     /// Waits for a head. When hyper would have it end does not matter: it is the header timeout from now on.
     fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
         self.pace.begun.store(false, Ordering::Relaxed);
-        self.pace.doubtful.store(false, Ordering::Relaxed);
+        self.pace.conflicting_lengths.store(false, Ordering::Relaxed);
         let sleep = Box::pin(tokio::time::sleep(self.idle_timeout));
         Box::pin(HeadWait { timer: self.clone(), begun: false, sleep })
     }

@@ -5,9 +5,9 @@
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
-use crate::guesses::{Guesses, Verdict};
 use crate::pages::{self, Preview, Shown};
-use crate::visit::Visit;
+use crate::password_attempts::{PasswordAttempts, Verdict};
+use crate::request::LinkRequest;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
@@ -31,7 +31,7 @@ pub struct Shared {
     /// The store itself: for previews and for links with a limit.
     pub links: Arc<dyn Links>,
     /// Checks passwords.
-    pub guesses: Guesses,
+    pub password_attempts: PasswordAttempts,
     /// Where visitors of unknown links are sent, instead of a page.
     pub not_found_url: Option<String>,
 }
@@ -59,46 +59,51 @@ impl Redirector {
         Redirector { hot: RefCell::new(Hot { cache, recorder }), shared, counters }
     }
 
-    /// Answers a visit into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
+    /// Answers a request into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
     #[inline]
-    pub(crate) fn serve_warm(&self, visit: &Visit<'_>, ending: Ending<'_>, out: &mut Vec<u8>) -> bool {
-        let Some(code) = code::from_path(visit.path) else { return false };
+    pub(crate) fn serve_warm(
+        &self,
+        request: &LinkRequest<'_>,
+        ending: Ending<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(code) = code::from_path(request.path) else { return false };
         let now = now();
         let Hot { cache, recorder } = &mut *self.hot.borrow_mut();
         let Lookup::Link(record) = cache.look_up(code.as_bytes(), now) else { return false };
         let Some(target) = Target::unpack(record) else { return false };
         let Decision::Redirect { status, location } = decide(&target, now, false) else { return false };
-        if target.forward_query && !visit.query.is_empty() {
+        if target.forward_query && !request.query.is_empty() {
             return false;
         }
-        record_click(recorder, visit, now, Clicked::Link(target.id));
+        record_click(recorder, request, now, Clicked::Link(target.id));
         wire::redirect(out, status.code(), location, cache_control(&target), ending);
         self.counters.count(Outcome::Warm);
         true
     }
 
-    /// Answers a visit, whatever it takes.
-    pub(crate) async fn answer(&self, visit: &Visit<'_>) -> Answer {
-        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+    /// Answers a request, whatever it takes.
+    pub(crate) async fn answer(&self, request: &LinkRequest<'_>) -> Answer {
+        let Some(code) = code::from_path(request.path) else { return self.unknown(request) };
         if let Some(code) = code.strip_suffix('+') {
-            return self.preview(code, visit.query).await;
+            return self.preview(code, request.query).await;
         }
         match self.find(&code).await {
             Found::Record(record, outcome) => match Target::unpack(&record) {
-                Some(target) => self.follow(visit, &target, false, outcome).await,
+                Some(target) => self.follow(request, &target, false, outcome).await,
                 None => self.unavailable(),
             },
-            Found::Nothing => self.unknown(visit),
+            Found::Nothing => self.unknown(request),
             Found::Unavailable => self.unavailable(),
         }
     }
 
     /// Answers a visitor who sent a form, with the password that was in it, or something else than a form.
-    pub(crate) async fn unlock(&self, visit: &Visit<'_>, password: Option<String>) -> Answer {
-        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+    pub(crate) async fn unlock(&self, request: &LinkRequest<'_>, password: Option<String>) -> Answer {
+        let Some(code) = code::from_path(request.path) else { return self.unknown(request) };
         let (record, outcome) = match self.find(&code).await {
             Found::Record(record, outcome) => (record, outcome),
-            Found::Nothing => return self.unknown(visit),
+            Found::Nothing => return self.unknown(request),
             Found::Unavailable => return self.unavailable(),
         };
         let Some(target) = Target::unpack(&record) else { return self.unavailable() };
@@ -111,8 +116,9 @@ impl Redirector {
             self.counters.count(Outcome::Refused);
             return Answer::page(415, pages::bad_request());
         };
-        match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
-            Verdict::Right => match self.follow(visit, &target, true, outcome).await {
+        match self.shared.password_attempts.check(target.id, request.address, hash.to_owned(), password).await
+        {
+            Verdict::Right => match self.follow(request, &target, true, outcome).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),
                 page => page,
@@ -152,14 +158,14 @@ impl Redirector {
 
     async fn follow(
         &self,
-        visit: &Visit<'_>,
+        request: &LinkRequest<'_>,
         target: &Target<'_>,
         unlocked: bool,
         outcome: Outcome,
     ) -> Answer {
         match decide(target, now(), unlocked) {
-            Decision::Redirect { .. } => self.redirect(visit, target, outcome),
-            Decision::Spend { .. } => self.spend(visit, target).await,
+            Decision::Redirect { .. } => self.redirect(request, target, outcome),
+            Decision::Spend { .. } => self.spend(request, target).await,
             Decision::AskPassword { .. } => {
                 self.counters.count(Outcome::Asked);
                 Answer::page(200, pages::password(false))
@@ -168,30 +174,30 @@ impl Redirector {
         }
     }
 
-    fn redirect(&self, visit: &Visit<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
-        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+    fn redirect(&self, request: &LinkRequest<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
+        record_click(&mut self.hot.borrow_mut().recorder, request, now(), Clicked::Link(target.id));
         self.counters.count(outcome);
-        Answer::redirect(target, onward(target, visit.query).into_owned())
+        Answer::redirect(target, onward(target, request.query).into_owned())
     }
 
     /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a prefetch, spends
     /// nothing, and is not told where it leads: what only a `GET` finds out may be left out of the answer to `HEAD` (RFC
     /// 9110, 9.3.2), and of what was prefetched browsers use nothing that is not a success.
-    async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
+    async fn spend(&self, request: &LinkRequest<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
-        let looks_ahead = visit.looks_ahead();
+        let looks_ahead = request.looks_ahead();
         let asked = if looks_ahead { links.peek(target.id) } else { links.spend(target.id) };
         match within(asked).await {
             Ok(Spent::Granted { .. }) if looks_ahead => {
-                record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+                record_click(&mut self.hot.borrow_mut().recorder, request, now(), Clicked::Link(target.id));
                 self.counters.count(Outcome::Withheld);
                 Answer::Withheld { status: target.status.code() }
             }
-            Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
-            Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
+            Ok(Spent::Granted { .. }) => self.redirect(request, target, Outcome::Spent),
+            Ok(Spent::Unlimited) => self.redirect(request, target, Outcome::Cold),
             Ok(Spent::UsedUp) => self
                 .inactive(Inactive::UsedUp, target.conditions.and_then(|conditions| conditions.expired_url)),
-            Ok(Spent::Missing) => self.unknown(visit),
+            Ok(Spent::Missing) => self.unknown(request),
             Err(error) => self.no_allowance(target.id, &error),
         }
     }
@@ -214,8 +220,13 @@ impl Redirector {
         }
     }
 
-    fn unknown(&self, visit: &Visit<'_>) -> Answer {
-        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
+    fn unknown(&self, request: &LinkRequest<'_>) -> Answer {
+        record_click(
+            &mut self.hot.borrow_mut().recorder,
+            request,
+            now(),
+            Clicked::Orphan { path: request.path },
+        );
         self.counters.count(Outcome::Unknown);
         match &self.shared.not_found_url {
             Some(location) => Answer::see(302, location.clone()),
@@ -286,8 +297,13 @@ enum Found {
 
 /// A click that could not be kept is counted by the recorder with its reason; the visitor is redirected all the same.
 #[inline]
-fn record_click<'a>(recorder: &mut Recorder, visit: &Visit<'a>, now: Timestamp, clicked: Clicked<'a>) {
-    let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&visit.click(now, clicked));
+fn record_click<'a>(
+    recorder: &mut Recorder,
+    request: &LinkRequest<'a>,
+    now: Timestamp,
+    clicked: Clicked<'a>,
+) {
+    let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&request.click(now, clicked));
 }
 
 #[inline]

@@ -1,9 +1,9 @@
 //! The two halves of a pipeline that has Kafka in the middle.
 
 use super::counting::Counting;
-use super::courtesy::Courtesy;
 use super::shipping::Shipping;
 use super::status::{Part, Shared};
+use super::yielding::Yielding;
 use super::{Pipeline, Retention, StartError, Watch, forget, keep, main_thread, open_geo, step_back};
 use crate::journal::{Keeper, Reader, Shipped};
 use crate::kafka::{self, KafkaLog, Producer, Topic};
@@ -57,7 +57,7 @@ pub fn ship(
         Producer::new(kafka, topic, Arc::clone(&shared.tally)),
         Arc::clone(&shared),
         interval,
-        Courtesy::new(meter.clone(), waiting_clicks_max),
+        Yielding::new(meter.clone(), waiting_clicks_max),
     );
     let (main, main_ended) = main_thread("shipping", move || {
         step_back();

@@ -2,7 +2,7 @@
 
 use super::super::row::id_column;
 use super::super::search::Feed;
-use super::super::writer::Book;
+use super::super::writer::WriterState;
 use super::finding;
 use super::urls::Urls;
 use crate::StoreError;
@@ -17,7 +17,7 @@ pub(super) const URL_PART_BITS: u32 = 16;
 const GAP_MAX: u64 = 16;
 
 /// The writer's side of `links.db`.
-pub(in super::super) struct LinkBook {
+pub(in super::super) struct LinkWriterState {
     pub(super) connection: Connection,
     pub(super) codes: Codes,
     pub(super) counters: Counters,
@@ -61,14 +61,14 @@ impl Counters {
     }
 }
 
-impl LinkBook {
+impl LinkWriterState {
     pub(in super::super) fn new(
         connection: Connection,
         codes: Codes,
         feed: Arc<Feed>,
-    ) -> rusqlite::Result<LinkBook> {
+    ) -> rusqlite::Result<LinkWriterState> {
         let counters = Counters::read(&connection)?;
-        Ok(LinkBook {
+        Ok(LinkWriterState {
             connection,
             codes,
             counters,
@@ -207,7 +207,7 @@ impl LinkBook {
     }
 }
 
-impl Book for LinkBook {
+impl WriterState for LinkWriterState {
     fn connection(&self) -> &Connection {
         &self.connection
     }

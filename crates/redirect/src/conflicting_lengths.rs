@@ -11,12 +11,12 @@ use httparse::{EMPTY_HEADER, Request, Status};
 
 /// The head that is arriving, as far as it has.
 #[derive(Debug, Default)]
-pub(crate) struct Arriving {
+pub(crate) struct ArrivingHead {
     bytes: Vec<u8>,
     is_over: bool,
 }
 
-impl Arriving {
+impl ArrivingHead {
     /// Begins with another head.
     pub(crate) fn begin(&mut self) {
         self.bytes.clear();
@@ -35,11 +35,11 @@ impl Arriving {
                 || self.bytes.ends_with(b"\n\n");
         // What is longer than a head may be is refused by hyper.
         self.is_over = is_whole || self.bytes.len() > bytes_max;
-        let doubtful = is_whole && has_two_lengths(&self.bytes);
+        let is_conflicting = is_whole && has_two_lengths(&self.bytes);
         if self.is_over {
             self.bytes = Vec::new();
         }
-        doubtful
+        is_conflicting
     }
 }
 
@@ -54,7 +54,7 @@ fn has_two_lengths(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Arriving;
+    use super::ArrivingHead;
 
     #[test]
     fn two_lengths_are_found_however_the_head_is_cut() {
@@ -63,7 +63,7 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nTransfer-Encoding: chunked\r\n\r\n";
         for (request, expected) in [(both, true), (&both.replace("\r\n", "\n"), true), (one, false)] {
             for piece in [1, 2, 3, 7, 1_000] {
-                let mut arriving = Arriving::default();
+                let mut arriving = ArrivingHead::default();
                 let mut pieces = request.as_bytes().chunks(piece);
                 assert_eq!(pieces.any(|piece| arriving.tells_two_lengths(piece, 1_000)), expected);
                 arriving.begin();
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_a_head_may_have() {
-        let mut arriving = Arriving::default();
+        let mut arriving = ArrivingHead::default();
         for _ in 0..100 {
             arriving.tells_two_lengths(&[b'x'; 100], 1_000);
             assert!(arriving.bytes.len() <= 1_000);
