@@ -48,7 +48,7 @@ fn is_of_api(path: &str) -> bool {
 }
 
 /// Serves `/metrics`, `/livez` and nothing else on the admin port, until it is time to stop.
-pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: Shutdown) {
+pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut shutdown: Shutdown) {
     let router = Router::new()
         .route("/metrics", get(metrics).with_state(shown))
         .route("/livez", get(|| async { "ok\n" }))
@@ -57,7 +57,9 @@ pub(crate) async fn serve_admin(listener: TcpListener, shown: Shown, mut told: S
         });
     let served = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => {
-            axum::serve(listener, router).with_graceful_shutdown(async move { told.requested().await }).await
+            axum::serve(listener, router)
+                .with_graceful_shutdown(async move { shutdown.requested().await })
+                .await
         }
         Err(error) => Err(error),
     };

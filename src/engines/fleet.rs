@@ -33,8 +33,8 @@ impl Fleet {
             }
         };
         let strategy = settings.cache.strategy;
-        let told = strategy.announces() && !ways.is_empty();
-        let bus = told.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
+        let announces = strategy.announces() && !ways.is_empty();
+        let bus = announces.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
         Ok(Fleet { redis, bus })
     }
 

@@ -46,14 +46,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let shared = backend.redirects(settings, &passwords);
     let (api, api_requests) = api::router(settings, &backend, passwords);
     let health = Arc::new(Health::default());
-    let (stop, told) = shutdown();
+    let (stop, shutdown) = shutdown();
     let counters: Arc<[Arc<Counters>]> = listeners.iter().map(|_| Arc::default()).collect();
     let each = cores::Each {
         cache: backend.cache.clone(),
         shared: shared.clone(),
         elsewhere: routes::elsewhere(api, health.clone(), backend.links.journal.clone()),
         connections: cores::connection_settings(settings),
-        told: told.clone(),
+        shutdown: shutdown.clone(),
     };
     let threads = cores::start(&each, listeners, recorders, &counters)?;
     drop(each);
@@ -68,7 +68,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
             database: backend.store.watch(),
             clicks: backend.pipelines.watch(),
         });
-        tokio::spawn(routes::serve_admin(admin, shown, told));
+        tokio::spawn(routes::serve_admin(admin, shown, shutdown));
     }
     health.serving();
     announce(settings, addresses, new_key.as_deref());

@@ -22,11 +22,11 @@ async fn work(settings: &Settings) -> anyhow::Result<()> {
     let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
     let store = Store::open(settings, folder.path()).await?;
     let pipelines = Pipelines::work(settings, folder.path(), &store).await?;
-    let (stop, told) = shutdown();
+    let (stop, shutdown) = shutdown();
     if let Some(admin) = admin.into_iter().flatten().next() {
         let address = admin.local_addr()?;
         let shown = metrics::of_worker(pipelines.watch(), store.watch());
-        tokio::spawn(routes::serve_admin(admin, shown, told));
+        tokio::spawn(routes::serve_admin(admin, shown, shutdown));
         tracing::info!(admin = %address, topic = settings.kafka.topic, "counting");
     } else {
         tracing::info!(topic = settings.kafka.topic, "counting");

@@ -78,9 +78,9 @@ impl Bus {
         cache.renew_lease(Timestamp::from_millis(i64::MIN));
         let (outbox, changes) = mpsc::channel(OUTBOX_MAX);
         let (stop, stopped) = mpsc::channel(1);
-        let (tell, inbox) = mpsc::channel(WAITING_MAX);
+        let (incoming, inbox) = mpsc::channel(WAITING_MAX);
         let counts = Arc::new(Counts::default());
-        let queues = ways.into_iter().map(|way| open(way, tell.clone(), counts.clone())).collect();
+        let queues = ways.into_iter().map(|way| open(way, incoming.clone(), counts.clone())).collect();
         let me =
             getrandom::u64().expect("the system gives random numbers: the store has been opened with some");
         let member = Member::new(me, queues, cache, redis, clock, counts.clone());
@@ -113,10 +113,10 @@ impl Bus {
     /// Leaves the bus, after what was changed has arrived, so that nobody waits for this node. A node that cannot settle
     /// within two seconds leaves without a word, and is given up in time.
     pub async fn leave(&self) {
-        let (tell, told) = oneshot::channel();
-        if self.stop.send(tell).await.is_ok() {
+        let (caller, left) = oneshot::channel();
+        if self.stop.send(caller).await.is_ok() {
             // Both outcomes mean that it is over.
-            let _ = told.await;
+            let _ = left.await;
         }
     }
 }
@@ -127,8 +127,8 @@ struct Queue {
     sender: JoinHandle<()>,
 }
 
-/// Connects one way: what is heard goes to `tell`, what is to be sent into the queue that is answered.
-fn open(way: Arc<dyn Notifications>, tell: mpsc::Sender<Vec<u8>>, counts: Arc<Counts>) -> Queue {
+/// Connects one way: what is heard goes to `incoming`, what is to be sent into the queue that is answered.
+fn open(way: Arc<dyn Notifications>, incoming: mpsc::Sender<Vec<u8>>, counts: Arc<Counts>) -> Queue {
     let (messages, mut queued) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
     let mut heard = way.listen();
     let name = way.name();
@@ -136,7 +136,7 @@ fn open(way: Arc<dyn Notifications>, tell: mpsc::Sender<Vec<u8>>, counts: Arc<Co
         while let Some(notice) = heard.recv().await {
             match notice {
                 Notice::Payload(payload) => {
-                    if tell.send(payload).await.is_err() {
+                    if incoming.send(payload).await.is_err() {
                         return;
                     }
                 }

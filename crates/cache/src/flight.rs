@@ -55,7 +55,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         if in_flight.len() >= IN_FLIGHT_MAX {
             return None;
         }
-        let (tell, answer) = watch::channel(None);
+        let (answered, answer) = watch::channel(None);
         in_flight.insert(code.into(), (Instant::now(), answer.clone()));
         drop(in_flight);
         let removal = Removal { in_flight: self.in_flight.clone(), code: code.into() };
@@ -64,7 +64,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             let answer = question.await;
             // Whoever comes now must ask anew: the answer may already be out of date for them.
             drop(removal);
-            tell.send_replace(Some(answer));
+            answered.send_replace(Some(answer));
         });
         Some(answer)
     }

@@ -111,7 +111,7 @@ enum Phase {
 pub struct Permit<'a> {
     breaker: &'a Breaker,
     era: u64,
-    told: bool,
+    reported: bool,
 }
 
 impl Breaker {
@@ -145,7 +145,7 @@ impl Breaker {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Permit { breaker: self, era: inner.era, told: false })
+        Some(Permit { breaker: self, era: inner.era, reported: false })
     }
 
     /// Whether questions go through. An open breaker whose backoff is over is still open until somebody asks.
@@ -252,23 +252,23 @@ impl Outcome {
 impl Permit<'_> {
     /// It answered, and in time.
     pub fn succeeded(mut self, now: Instant) {
-        self.tell(Outcome::Success, now);
+        self.report(Outcome::Success, now);
     }
 
     /// It did not.
     pub fn failed(mut self, now: Instant) {
-        self.tell(Outcome::Failure, now);
+        self.report(Outcome::Failure, now);
     }
 
-    fn tell(&mut self, outcome: Outcome, now: Instant) {
-        self.told = true;
+    fn report(&mut self, outcome: Outcome, now: Instant) {
+        self.reported = true;
         self.breaker.outcome(self.era, outcome, now);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if !self.told {
+        if !self.reported {
             // The time is not looked at for what nobody knows.
             self.breaker.outcome(self.era, Outcome::Unknown, Instant::now());
         }

@@ -23,7 +23,7 @@ pub(super) struct Each {
     pub(super) shared: Arc<Shared>,
     pub(super) elsewhere: Elsewhere,
     pub(super) connections: server::Settings,
-    pub(super) told: Shutdown,
+    pub(super) shutdown: Shutdown,
 }
 
 /// Starts a core for each listener.
@@ -43,9 +43,9 @@ pub(super) fn start(
 }
 
 async fn serve(each: Each, listener: TcpListener, recorder: Recorder, counters: Arc<Counters>) {
-    let Each { cache, shared, elsewhere, connections, told } = each;
+    let Each { cache, shared, elsewhere, connections, shutdown } = each;
     let redirector = Redirector::new(CoreCache::new(cache), recorder, shared, counters.clone());
-    let core = Core::new(redirector, elsewhere, connections, counters, told);
+    let core = Core::new(redirector, elsewhere, connections, counters, shutdown);
     if let Err(error) = server::run(listener, core).await {
         tracing::error!(%error, "a core cannot accept connections");
     }

@@ -89,10 +89,10 @@ impl Member {
                     announced.set(sleep(ANNOUNCED_EVERY));
                 }
                 _ = beats.tick() => self.beat(&mut outbox).await,
-                Some(told) = stopped.recv() => {
+                Some(caller) = stopped.recv() => {
                     self.leave(&mut outbox).await;
                     // Who asked may have gone.
-                    let _ = told.send(());
+                    let _ = caller.send(());
                     return;
                 }
             }

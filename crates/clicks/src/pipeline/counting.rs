@@ -56,11 +56,11 @@ impl Counting {
         yielding: Option<Yielding>,
     ) -> Counting {
         let pacing = Arc::new(Pacing::new());
-        let (told, paced) = (Arc::clone(&shared), Arc::clone(&pacing));
+        let (status, paced) = (Arc::clone(&shared), Arc::clone(&pacing));
         let merge = aggregator::merge(
             move || paced.rest_if_due(),
             move |malformed| {
-                told.rollups_damaged.fetch_add(1, Ordering::Relaxed);
+                status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
             },
         );

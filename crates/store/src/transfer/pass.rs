@@ -76,9 +76,9 @@ pub async fn pass(
     from: &Exporter,
     to: &Importer,
     pieces: Pieces,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
 ) -> Result<Moved, MoveError> {
-    let mut pass = Pass { from, to, pieces, tell, moved: Moved::default() };
+    let mut pass = Pass { from, to, pieces, report, moved: Moved::default() };
     let mut sums = pass.links().await?;
     pass.retired(&mut sums).await?;
     pass.keys().await?;
@@ -94,7 +94,7 @@ struct Pass<'a> {
     from: &'a Exporter,
     to: &'a Importer,
     pieces: Pieces,
-    tell: &'a mut dyn FnMut(Progress),
+    report: &'a mut dyn FnMut(Progress),
     moved: Moved,
 }
 
@@ -110,7 +110,7 @@ impl Pass<'_> {
         let mut reached = noted.unwrap_or(Reached { version, after: None });
         let mut sums = Checksums::default();
         let mut piece = from.links(None, self.pieces.links).map_err(MoveError::From)?;
-        self.told(Step::Links, 0, of, resumed);
+        self.report(Step::Links, 0, of, resumed);
         while let Some(last) = piece.last {
             self.moved.damaged.extend(piece.damaged);
             if self.moved.damaged.len() > DAMAGED_MAX {
@@ -132,7 +132,7 @@ impl Pass<'_> {
             let (sent, read) = join(send, async { from.links(Some(last), self.pieces.links) }).await;
             sent.map_err(MoveError::To)?;
             (reached, piece) = (next, read.map_err(MoveError::From)?);
-            self.told(Step::Links, self.moved.links, of, resumed);
+            self.report(Step::Links, self.moved.links, of, resumed);
         }
         let whole = Reached { version, after: Some(LinkId::MAX) };
         to.note(Reached::NOTE, whole.bytes()).await.map_err(MoveError::To)?;
@@ -141,7 +141,7 @@ impl Pass<'_> {
 
     async fn retired(&mut self, sums: &mut Checksums) -> Result<(), MoveError> {
         let of = self.from.count_retired().map_err(MoveError::From)?;
-        self.told(Step::Retired, 0, of, false);
+        self.report(Step::Retired, 0, of, false);
         let mut after = None;
         loop {
             let piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
@@ -150,7 +150,7 @@ impl Pass<'_> {
             piece.iter().for_each(|retired| sums.add_retired(*retired));
             self.moved.retired += piece.len() as u64;
             self.to.retired(piece).await.map_err(MoveError::To)?;
-            self.told(Step::Retired, self.moved.retired, of, false);
+            self.report(Step::Retired, self.moved.retired, of, false);
         }
     }
 
@@ -158,7 +158,7 @@ impl Pass<'_> {
         let keys = self.from.keys().map_err(MoveError::From)?;
         self.moved.keys = keys.len() as u64;
         self.to.keys(keys).await.map_err(MoveError::To)?;
-        self.told(Step::Keys, self.moved.keys, self.moved.keys, false);
+        self.report(Step::Keys, self.moved.keys, self.moved.keys, false);
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Pass<'_> {
             done += piece.len() as u64;
             sent += self.to.remembered(piece).await.map_err(MoveError::To)?;
             if step == Step::Remembered {
-                self.told(step, done, done, false);
+                self.report(step, done, done, false);
             }
         }
     }
@@ -182,7 +182,7 @@ impl Pass<'_> {
         let (from, to) = (self.from, self.to);
         let of = from.count_clicks().map_err(MoveError::From)?;
         let (mut done, mut changed) = (0, 0);
-        self.told(step, done, of, false);
+        self.report(step, done, of, false);
         for which in [Clicks::Shelves, Clicks::Alone] {
             let mut after: Option<ClicksKey> = None;
             let mut piece = from.clicks(which, after, self.pieces.rows).map_err(MoveError::From)?;
@@ -198,14 +198,14 @@ impl Pass<'_> {
                 let Some(next) = next.map_err(MoveError::From)? else { break };
                 (after, piece) = (last, next);
                 done += count;
-                self.told(step, done, of, false);
+                self.report(step, done, of, false);
             }
         }
         self.moved.rows = done;
         Ok(changed)
     }
 
-    fn told(&mut self, step: Step, done: u64, of: u64, resumed: bool) {
-        (self.tell)(Progress { step, done, of: of.max(done), resumed });
+    fn report(&mut self, step: Step, done: u64, of: u64, resumed: bool) {
+        (self.report)(Progress { step, done, of: of.max(done), resumed });
     }
 }

@@ -26,11 +26,11 @@ impl Pass<'_> {
 
     async fn sums_there(&mut self) -> Result<Checksums, MoveError> {
         let of = self.moved.links + self.moved.retired;
-        let tell = &mut *self.tell;
-        let mut told =
-            |done| tell(Progress { step: Step::CheckLinks, done, of: of.max(done), resumed: false });
-        told(0);
-        self.to.checksums(&self.moved.damaged, told).await.map_err(MoveError::To)
+        let report = &mut *self.report;
+        let mut read =
+            |done| report(Progress { step: Step::CheckLinks, done, of: of.max(done), resumed: false });
+        read(0);
+        self.to.checksums(&self.moved.damaged, read).await.map_err(MoveError::To)
     }
 
     /// Moves buckets again, and removes what is there and not here.
@@ -39,7 +39,7 @@ impl Pass<'_> {
         let each = (self.moved.links + self.moved.retired) / u64::from(Bucket::COUNT) + 1;
         let at_once = usize::try_from(IDS_HELD_MAX / each).unwrap_or(usize::MAX).max(1);
         let mut done = 0;
-        self.told(Step::Mend, done, of, false);
+        self.report(Step::Mend, done, of, false);
         for group in differing.chunks(at_once) {
             let mut ids: BTreeMap<Bucket, Vec<LinkId>> =
                 group.iter().map(|bucket| (*bucket, Vec::new())).collect();
@@ -49,7 +49,7 @@ impl Pass<'_> {
                 ids.sort_unstable();
                 self.to.keep_only(bucket, ids).await.map_err(MoveError::To)?;
                 done += 1;
-                self.told(Step::Mend, done, of, false);
+                self.report(Step::Mend, done, of, false);
             }
         }
         Ok(())
