@@ -43,6 +43,17 @@ struct Before {
     left: HashMap<LinkId, Spent>,
 }
 
+/// A link that is to be inserted.
+struct Wanted {
+    /// Its place among the links that were asked for.
+    place: usize,
+    id: LinkId,
+    code: Code,
+    /// Whether its id stands for another code.
+    keeps_code: bool,
+    is_generated: bool,
+}
+
 /// Makes links in one transaction.
 pub(super) async fn make(
     maker: &Maker,
@@ -226,37 +237,36 @@ async fn insert(
     let mut generated = maker.ids.generated(session, without_code).await?.into_iter();
     let codes: Vec<&Code> = turn.iter().filter_map(|&place| creates[place].link.code.as_ref()).collect();
     let mut chosen = maker.ids_of(session, &codes).await?.into_iter();
-    let mut wanted: Vec<(usize, LinkId, Code, bool, bool)> = Vec::with_capacity(turn.len());
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(turn.len());
     for &place in turn {
-        match &creates[place].link.code {
-            None => match generated.next() {
-                Some((id, code)) => wanted.push((place, id, Code::known(code), false, true)),
-                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
-            },
-            Some(code) => match chosen.next().flatten() {
-                Some((id, is_shaped)) => wanted.push((place, id, code.clone(), !is_shaped, false)),
-                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
-            },
+        let identity = match &creates[place].link.code {
+            None => generated.next().map(|(id, code)| (id, Code::known(code), false)),
+            Some(code) => chosen.next().flatten().map(|(id, is_shaped)| (id, code.clone(), !is_shaped)),
+        };
+        let is_generated = creates[place].link.code.is_none();
+        match identity {
+            Some((id, code, keeps_code)) => wanted.push(Wanted { place, id, code, keeps_code, is_generated }),
+            None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
         }
     }
     if wanted.is_empty() {
         return Ok(());
     }
     // In one order everywhere, as with chosen codes that nobody asks about.
-    wanted.sort_by(|one, other| one.2.as_str().cmp(other.2.as_str()));
+    wanted.sort_by(|one, other| one.code.as_str().cmp(other.code.as_str()));
     let mut rows = Rows::default();
-    for (place, id, code, keeps_code, is_generated) in &wanted {
+    for Wanted { place, id, code, keeps_code, is_generated } in &wanted {
         let Create { link, now, .. } = creates[*place];
         rows.push(*id, code.as_str(), *keeps_code, *is_generated, link, *now);
     }
     let mut made = rows.insert(session).await?;
     drop(rows);
-    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.1 == **id && !wanted.4);
+    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.id == **id && !wanted.is_generated);
     let chosen: Vec<i64> = made.keys().filter(is_chosen).copied().map(id_column).collect();
     if !chosen.is_empty() {
         made.extend(versions(&session.query(&RENEW, &[&chosen]).await?)?);
     }
-    for (place, id, code, _, is_generated) in wanted {
+    for Wanted { place, id, code, is_generated, .. } in wanted {
         match made.remove(&id) {
             Some(version) => outcomes[place] = Some(Outcome::Made { id, version, code }),
             None if is_generated => {}
