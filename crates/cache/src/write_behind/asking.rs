@@ -176,7 +176,7 @@ impl Links for WriteBehind {
         self.inner.links.peek(id)
     }
 
-    fn position(&self) -> Seen {
-        self.inner.links.position()
+    fn seen(&self) -> Seen {
+        self.inner.links.seen()
     }
 }

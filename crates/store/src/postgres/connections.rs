@@ -119,7 +119,7 @@ impl Pool {
     }
 
     /// Lends a session, unless the server is known not to answer.
-    pub(super) async fn lease(&self) -> Result<Session, StoreError> {
+    pub(super) async fn session(&self) -> Result<Session, StoreError> {
         let away = |error: String| StoreError::Unavailable(format!("{}: {error}", self.name));
         if self.presence.as_ref().is_some_and(|presence| !presence.is_there()) {
             return Err(away("it does not answer; it is asked again all the time".into()));
@@ -129,13 +129,13 @@ impl Pool {
             PoolError::Backend(error) => away(with_causes(&error)),
             other => away(other.to_string()),
         })?;
-        Ok(self.session(object))
+        Ok(self.wrap(object))
     }
 
     /// Lends the very first session, and tells in words for people why there is none.
     pub(super) async fn first(&self, address: &Address) -> Result<Session, OpenError> {
         match self.sessions.get().await {
-            Ok(object) => Ok(self.session(object)),
+            Ok(object) => Ok(self.wrap(object)),
             Err(PoolError::Backend(error)) => Err(OpenError::explain(address, &error)),
             Err(error) => Err(OpenError::Unreachable {
                 setting: address.setting,
@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    fn session(&self, object: Object) -> Session {
+    fn wrap(&self, object: Object) -> Session {
         let (prepared, patience, presence) = (self.prepared, self.patience, self.presence.clone());
         Session { object: Some(object), prepared, patience, presence, ended_well: false }
     }
@@ -156,7 +156,7 @@ impl Pool {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let session = self.lease().await?;
+        let session = self.session().await?;
         let rows = session.within(session.query(sql, parameters)).await;
         session.end(rows)
     }

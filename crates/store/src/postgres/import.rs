@@ -228,7 +228,7 @@ impl Importer {
     {
         let pool = self.pool.clone();
         let done = self.engine.spawn(async move {
-            let session = Arc::new(pool.lease().await?);
+            let session = Arc::new(pool.session().await?);
             let lent = Arc::clone(&session);
             let outcome = async {
                 session.command("BEGIN").await?;

@@ -154,7 +154,7 @@ impl Links for PostgresLinks {
         self.reads.run(async move { allowance::peek(&changer.pool, id).await })
     }
 
-    fn position(&self) -> Seen {
-        self.acknowledged.position()
+    fn seen(&self) -> Seen {
+        self.acknowledged.seen()
     }
 }

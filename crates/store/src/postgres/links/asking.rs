@@ -8,7 +8,7 @@ use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
 use super::super::ids::BEGIN_CHOOSING;
 use super::super::row::{self, bucket_column, column, id_column, link_id};
-use super::acknowledged::POSITION;
+use super::acknowledged::WAL_POSITION;
 use super::allowance::left;
 use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
@@ -83,7 +83,7 @@ pub(super) async fn make(
     let keys = creates.iter().filter(|create| create.idempotency.is_some()).count();
     let oldest = creates.iter().map(|create| create.now.millis()).min().unwrap_or_default();
     let prunes = i64::try_from(keys * PRUNED_AT_ONCE).unwrap_or(i64::MAX);
-    let (prune, position) = (session.ready(&PRUNE).await?, session.ready(&POSITION).await?);
+    let (prune, position) = (session.ready(&PRUNE).await?, session.ready(&WAL_POSITION).await?);
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&oldest, &prunes];
     let pruned = session.send(&prune, &parameters);
     let (_, (), position) =

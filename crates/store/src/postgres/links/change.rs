@@ -1,6 +1,6 @@
 //! Changing and removing links: the row is locked before anything is decided, and the version is taken while it is.
 
-use super::acknowledged::{Acknowledged, POSITION};
+use super::acknowledged::{Acknowledged, WAL_POSITION};
 use super::allowance;
 use super::create::version_in;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
@@ -66,7 +66,7 @@ impl Changer {
     ) -> Result<Outcome, StoreError> {
         let mut attempts = self.pool.attempts();
         loop {
-            let session = self.pool.lease().await?;
+            let session = self.pool.session().await?;
             let outcome = session.within(self.attempt(&session, id, only_if, task.clone())).await;
             let outcome = session.end::<_, Failure>(outcome);
             let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
@@ -96,7 +96,7 @@ impl Changer {
                     Task::Update { change, now } => update(session, &old, *change, now).await?,
                     Task::Delete => delete(session, old, &self.codes).await?,
                 };
-                let position = session.ready(&POSITION).await?;
+                let position = session.ready(&WAL_POSITION).await?;
                 let ((), position) =
                     try_join(session.command("COMMIT"), session.send(&position, &[])).await?;
                 self.acknowledged.note(&position)?;

@@ -2,7 +2,7 @@
 //! a link with that id was removed, it gets others: an id is never given twice, because clicks of the removed link may still be
 //! counted.
 
-use super::acknowledged::POSITION;
+use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
 use super::insert::{INSERT, RENEW, Rows, versions};
 use crate::postgres::connections::{Session, Sql, sql};
@@ -40,7 +40,7 @@ pub(super) async fn make(
     let ((), insert) = try_join(begin, insert).await?;
     let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;
     let ids: Vec<i64> = made.keys().map(|id| id.get().cast_signed()).collect();
-    let (renew, position) = (session.ready(&RENEW).await?, session.ready(&POSITION).await?);
+    let (renew, position) = (session.ready(&RENEW).await?, session.ready(&WAL_POSITION).await?);
     let parameters = [&ids as &(dyn tokio_postgres::types::ToSql + Sync)];
     let renewed = session.send(&renew, &parameters);
     let (renewed, (), position) =

@@ -217,7 +217,7 @@ fn distribute(
 async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
     let mut attempts = maker.pool.attempts();
     loop {
-        let session = maker.pool.lease().await?;
+        let session = maker.pool.session().await?;
         let outcome = match kind {
             Kind::Generated => session.within(generated::make(maker, &session, creates)).await,
             Kind::Chosen => session.within(chosen::make(maker, &session, creates)).await,

@@ -2,7 +2,7 @@
 
 use super::super::connections::Session;
 use super::super::failure::Failure;
-use super::acknowledged::POSITION;
+use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
 use super::insert::{INSERT, Rows, versions};
 use crate::{Create, Refused};
@@ -32,7 +32,7 @@ pub(super) async fn make(
         if rows.is_empty() {
             break;
         }
-        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&POSITION).await?);
+        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&WAL_POSITION).await?);
         let parameters = rows.parameters();
         let inserted = session.send(&insert, &parameters);
         let (inserted, position) = try_join(inserted, session.send(&position, &[])).await?;

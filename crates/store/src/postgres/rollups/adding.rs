@@ -55,7 +55,7 @@ pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<C
     totals.sort_unstable();
     let mut attempts = pool.attempts();
     loop {
-        let session = pool.lease().await?;
+        let session = pool.session().await?;
         let outcome = session.within(attempt(&session, lanes, &batch, &totals)).await;
         let outcome = session.end::<_, Failure>(outcome);
         let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
