@@ -2,9 +2,9 @@
 
 use super::OpenError;
 use super::address::{Address, with_causes};
-use super::attempts::Attempts;
 use super::failure::Failure;
 use super::presence::Presence;
+use super::retries::Retries;
 use crate::StoreError;
 use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
@@ -61,7 +61,7 @@ pub(super) struct Pool {
     patience: Duration,
     /// Whether the server is there, where that is known.
     presence: Option<Arc<Presence>>,
-    retries: Arc<Budget>,
+    retry_budget: Arc<Budget>,
 }
 
 /// A session on loan. Unless its work ends well it is closed: nobody gets a transaction that somebody else began.
@@ -114,7 +114,7 @@ impl Pool {
             prepared,
             patience: statement_timeout + GRACE,
             presence: address.presence.clone(),
-            retries: Arc::clone(&address.retries),
+            retry_budget: Arc::clone(&address.retry_budget),
         })
     }
 
@@ -162,8 +162,8 @@ impl Pool {
     }
 
     /// Attempts at work that others may be in the way of.
-    pub(super) fn attempts(&self) -> Attempts {
-        Attempts::of(&self.retries)
+    pub(super) fn retries(&self) -> Retries {
+        Retries::of(&self.retry_budget)
     }
 
     /// Closes all sessions that are not on loan.

@@ -2,10 +2,10 @@
 
 pub(super) mod acknowledged;
 mod allowance;
-mod asking;
 mod change;
 mod chosen;
 mod create;
+mod deduplicated;
 mod generated;
 pub(super) mod insert;
 mod list;

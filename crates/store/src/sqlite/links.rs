@@ -4,9 +4,9 @@
 pub(super) mod allowance;
 mod change;
 mod create;
-pub(super) mod finding;
 mod insert;
 mod list;
+pub(super) mod lookup;
 mod rows;
 mod urls;
 pub(super) mod writer_state;
@@ -43,7 +43,7 @@ impl Links for SqliteLinks {
 
     fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
         let codes = self.codes.clone();
-        self.lookups.read(move |connection| finding::get(connection, &codes, id))
+        self.lookups.read(move |connection| lookup::get(connection, &codes, id))
     }
 
     fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
@@ -93,7 +93,7 @@ impl SqliteLinks {
         view: impl FnOnce(Link) -> T + Send + 'static,
     ) -> Answer<'static, Option<T>> {
         let (codes, code) = (self.codes.clone(), code.to_owned());
-        self.lookups.read(move |connection| Ok(finding::find(connection, &codes, &code)?.map(view)))
+        self.lookups.read(move |connection| Ok(lookup::find(connection, &codes, &code)?.map(view)))
     }
 }
 

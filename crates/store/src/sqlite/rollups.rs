@@ -3,10 +3,10 @@
 //! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own. A link's totals
 //! are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]).
 
-mod adding;
+mod batches;
 mod claiming;
-mod forgetting;
 pub(super) mod positions;
+mod removal;
 
 use super::readers::Readers;
 use super::row::id_column;
@@ -43,7 +43,7 @@ impl Rollups for SqliteRollups {
             if !claiming::holds(&state.0, &batch.claims)? {
                 return Ok(Committed::Fenced);
             }
-            adding::add(&state.0, batch)?;
+            batches::add(&state.0, batch)?;
             Ok(Committed::Done)
         })
     }
@@ -75,10 +75,8 @@ impl Rollups for SqliteRollups {
         Box::pin(async move {
             let mut forgotten = 0;
             loop {
-                let (some, more) = self
-                    .writer
-                    .submit(1, move |state| forgetting::forget_some(&state.0, grain, before))
-                    .await?;
+                let (some, more) =
+                    self.writer.submit(1, move |state| removal::forget_some(&state.0, grain, before)).await?;
                 forgotten += some;
                 if !more {
                     return Ok(forgotten);
@@ -88,7 +86,7 @@ impl Rollups for SqliteRollups {
     }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.writer.submit(1, move |state| forgetting::forget_link(&state.0, link))
+        self.writer.submit(1, move |state| removal::forget_link(&state.0, link))
     }
 }
 

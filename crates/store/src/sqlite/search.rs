@@ -12,7 +12,7 @@ mod indexer;
 use super::OpenError;
 use super::file::{LINKS, SEARCH};
 use super::identity::Identity;
-use super::links::finding;
+use super::links::lookup;
 use super::links::writer_state::LinkWriterState;
 use super::readers::Readers;
 use super::row;
@@ -146,7 +146,7 @@ impl Source {
                 .collect::<Result<_, _>>()?;
             for &(id, _) in &found {
                 links.extend(
-                    finding::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
+                    lookup::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
                 );
             }
             match found.last() {

@@ -107,12 +107,12 @@ impl Taken {
 }
 
 async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
-    let mut attempts = pool.attempts();
+    let mut retries = pool.retries();
     loop {
         let session = pool.session().await?;
         let taken = session.within(take(&session, clicks)).await;
         let taken = session.end::<_, Failure>(taken);
-        let Some(pause) = attempts.pause_after(&taken) else { return Ok(taken?) };
+        let Some(pause) = retries.pause_after(&taken) else { return Ok(taken?) };
         sleep(pause).await;
     }
 }

@@ -64,12 +64,12 @@ impl Changer {
         only_if: Option<u64>,
         task: Task,
     ) -> Result<Outcome, StoreError> {
-        let mut attempts = self.pool.attempts();
+        let mut retries = self.pool.retries();
         loop {
             let session = self.pool.session().await?;
             let outcome = session.within(self.attempt(&session, id, only_if, task.clone())).await;
             let outcome = session.end::<_, Failure>(outcome);
-            let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
+            let Some(pause) = retries.pause_after(&outcome) else { return Ok(outcome?) };
             sleep(pause).await;
         }
     }

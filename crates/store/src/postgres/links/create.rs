@@ -2,14 +2,14 @@
 //! under way at a time: while one waits for the disk, the next is prepared.
 //!
 //! Links of one call are made in order as far as it matters: those with generated codes go many at a time, those with
-//! chosen codes in a transaction of their own, and those that ask what there is already ([`super::asking`]) as well.
+//! chosen codes in a transaction of their own, and those that may be there already ([`super::deduplicated`]) as well.
 
 use super::super::connections::Pool;
 use super::super::failure::{Failure, Remedy};
 use super::super::ids::Ids;
 use super::super::row::column;
 use super::acknowledged::Acknowledged;
-use super::{asking, chosen, generated};
+use super::{chosen, deduplicated, generated};
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::engine::Engine;
 use crate::postgres::groups::Groups;
@@ -67,7 +67,7 @@ enum Kind {
     /// Its code may be taken.
     Chosen,
     /// What there is already has a say.
-    Asking,
+    Deduplicated,
 }
 
 impl Creates {
@@ -101,9 +101,9 @@ impl Creates {
 impl Kind {
     fn of(create: &Create) -> Kind {
         match create {
-            Create { idempotency: Some(_), .. } => Kind::Asking,
+            Create { idempotency: Some(_), .. } => Kind::Deduplicated,
             Create { link, .. } if link.code.is_some() => Kind::Chosen,
-            Create { link, .. } if link.reuse => Kind::Asking,
+            Create { link, .. } if link.reuse => Kind::Deduplicated,
             Create { .. } => Kind::Generated,
         }
     }
@@ -113,7 +113,7 @@ impl Kind {
         match self {
             Kind::Generated => STATEMENT_LINKS,
             Kind::Chosen => STATEMENT_LINKS / 2,
-            Kind::Asking => asking::LINKS_AT_ONCE,
+            Kind::Deduplicated => deduplicated::LINKS_AT_ONCE,
         }
     }
 }
@@ -139,7 +139,7 @@ async fn work(calls: Arc<Groups<Call>>, maker: Arc<Maker>) {
 /// Makes all links of a group. A call whose links cannot all be made fails; those of it that were made stay.
 async fn make(maker: &Maker, group: &[Call], outcomes: &mut [Result<Vec<Outcome>, StoreError>]) {
     let mut rest: Vec<&[Create]> = group.iter().map(|call| call.creates.as_slice()).collect();
-    for kind in [Kind::Generated, Kind::Chosen, Kind::Asking].into_iter().cycle() {
+    for kind in [Kind::Generated, Kind::Chosen, Kind::Deduplicated].into_iter().cycle() {
         // What each call goes on with, if that is of this kind.
         let mut heads: VecDeque<(usize, &[Create])> = VecDeque::new();
         for (call, rest) in rest.iter_mut().enumerate() {
@@ -215,16 +215,16 @@ fn distribute(
 
 /// Tries again while others are in the way: nothing has changed then.
 async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let mut attempts = maker.pool.attempts();
+    let mut retries = maker.pool.retries();
     loop {
         let session = maker.pool.session().await?;
         let outcome = match kind {
             Kind::Generated => session.within(generated::make(maker, &session, creates)).await,
             Kind::Chosen => session.within(chosen::make(maker, &session, creates)).await,
-            Kind::Asking => session.within(asking::make(maker, &session, creates)).await,
+            Kind::Deduplicated => session.within(deduplicated::make(maker, &session, creates)).await,
         };
         let outcome = session.end::<_, Failure>(outcome);
-        let Some(pause) = attempts.pause_after(&outcome) else { return outcome };
+        let Some(pause) = retries.pause_after(&outcome) else { return outcome };
         sleep(pause).await;
     }
 }

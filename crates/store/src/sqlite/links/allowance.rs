@@ -1,7 +1,7 @@
 //! How many clicks a limited link may give, and how many of them it has given.
 
 use super::super::row::id_column;
-use super::finding;
+use super::lookup;
 use super::writer_state::LinkWriterState;
 use crate::{Spent, StoreError};
 use curtail_model::{Codes, LinkId};
@@ -51,7 +51,7 @@ impl Allowance {
 /// The allowance of a link, or the answer to whoever asks for a click of one that has none. The limit comes with its
 /// whole row, whose checksum tells whether it is what was set.
 fn read(connection: &Connection, codes: &Codes, id: LinkId) -> Result<Result<Allowance, Spent>, StoreError> {
-    let Some(link) = finding::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
+    let Some(link) = lookup::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
     let Some(max) = link.max_clicks else { return Ok(Err(Spent::Unlimited)) };
     match used(connection, id)? {
         Some(used) => Ok(Ok(Allowance { max, used })),

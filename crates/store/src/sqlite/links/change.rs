@@ -2,7 +2,7 @@
 
 use super::super::row::{self, id_column, words_column};
 use super::allowance;
-use super::finding;
+use super::lookup;
 use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::{StoreError, UpdateRefused};
@@ -94,7 +94,7 @@ pub(super) fn delete(
         Err(StoreError::Damaged(what)) if only_if.is_none() => {
             warn!(id = id.get(), what, "a link is removed whose row is damaged");
             state.untag_all(id)?;
-            finding::remains(&state.connection, &state.codes, id)?
+            lookup::remains(&state.connection, &state.codes, id)?
         }
         Err(failure) => return Err(failure),
     };

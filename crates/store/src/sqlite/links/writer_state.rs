@@ -3,7 +3,7 @@
 use super::super::row::id_column;
 use super::super::search::Feed;
 use super::super::writer::WriterState;
-use super::finding;
+use super::lookup;
 use super::urls::Urls;
 use crate::StoreError;
 use curtail_model::{Codes, Link, LinkId, Timestamp};
@@ -83,7 +83,7 @@ impl LinkWriterState {
 
     /// The link with this id.
     pub(super) fn get(&self, id: LinkId) -> Result<Option<Link>, StoreError> {
-        finding::get(&self.connection, &self.codes, id)
+        lookup::get(&self.connection, &self.codes, id)
     }
 
     /// Whether a removed link had this id, which the generator has come to. Nearly always known without a question.

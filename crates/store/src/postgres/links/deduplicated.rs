@@ -1,5 +1,5 @@
-//! Making links that ask what there is already: an earlier request with the same idempotency key, or a link to the same
-//! destination that may be given again.
+//! Links that may be there already, so that what is there is asked for first: an earlier request with the same
+//! idempotency key, or a link to the same destination that may be given again.
 //!
 //! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are one step. Of
 //! several in one group that ask for the same, one goes first and the others look again.
