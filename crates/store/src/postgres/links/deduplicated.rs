@@ -12,10 +12,12 @@ use super::acknowledged::WAL_POSITION;
 use super::allowance::left;
 use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
+use crate::shape;
 use crate::{Create, Idempotency, Refused, Spent, StoreError, WhenMade};
-use curtail_model::{Code, Codes, Decision, Link, LinkId, Target, Timestamp, decide, destination};
+use curtail_model::{Code, Codes, Link, LinkId, Timestamp, destination};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
 static LOCK: Sql = sql!("keys_lock", INT8_ARRAY);
 static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
@@ -197,17 +199,11 @@ impl Before {
     fn reusable(&self, create: &Create) -> Option<&Link> {
         let wanted = create.link.destination.normal();
         let same = self.candidates.iter().filter(|link| destination::normal(&link.url) == wanted);
-        same.into_iter().find(|link| self.leads_on(link, create.now))
-    }
-
-    /// Whether a link redirects now and asks for no password.
-    fn leads_on(&self, link: &Link, now: Timestamp) -> bool {
-        let packed = Target::pack(link);
-        match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
-            Some(Decision::Redirect { .. }) => true,
-            Some(Decision::Spend { .. }) => matches!(self.left.get(&link.id), Some(Spent::Granted { .. })),
-            Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
-        }
+        let left = |link: &Link| self.left.get(&link.id).copied().unwrap_or(Spent::Missing);
+        same.into_iter().find(|link| {
+            let Ok(leads_on) = shape::leads_on(link, create.now, || Ok::<_, Infallible>(left(link)));
+            leads_on
+        })
     }
 }
 

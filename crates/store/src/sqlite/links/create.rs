@@ -6,12 +6,10 @@ use super::insert::{self, LINKS_AT_ONCE, Row};
 use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::transfer::Retired;
-use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
+use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
-use curtail_model::{
-    Code, Decision, Destination, Link, LinkId, NewLink, Target, Timestamp, decide, destination,
-};
+use curtail_model::{Code, Destination, Link, LinkId, NewLink, Timestamp, destination};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
@@ -190,25 +188,13 @@ fn reusable(
                 continue;
             }
             if let Some(link) = state.get(row::link_id(row, 0)?)?
-                && leads_on(state, &link, now)?
+                && shape::leads_on(&link, now, || allowance::peek(&state.connection, &state.codes, link.id))?
             {
                 return Ok(Some(link));
             }
         }
     }
     Ok(None)
-}
-
-/// Whether a link redirects now and asks for no password.
-fn leads_on(state: &LinkWriterState, link: &Link, now: Timestamp) -> Result<bool, StoreError> {
-    let packed = Target::pack(link);
-    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
-        Some(Decision::Redirect { .. }) => true,
-        Some(Decision::Spend { .. }) => {
-            matches!(allowance::peek(&state.connection, &state.codes, link.id)?, Spent::Granted { .. })
-        }
-        Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
-    })
 }
 
 fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<Link> {
