@@ -8,6 +8,8 @@ mod missing;
 mod node;
 #[path = "journal/recovery.rs"]
 mod recovery;
+#[path = "journal/repair.rs"]
+mod repair;
 #[path = "journal/rewind.rs"]
 mod rewind;
 #[path = "journal/room.rs"]

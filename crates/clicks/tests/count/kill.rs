@@ -32,7 +32,7 @@ fn open_store(folder: &Path) -> sqlite::Sqlite {
 
 /// The process to be killed: records as fast as it may, and says after every hundred how many it was promised.
 #[test]
-fn records_and_counts_until_it_is_killed() {
+fn helper_records_and_counts_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = Path::new(&folder);
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
@@ -53,7 +53,7 @@ fn records_and_counts_until_it_is_killed() {
 
 fn child(folder: &Path, round: u64) -> Child {
     let this = std::env::current_exe().unwrap();
-    let arguments = ["--exact", "kill::records_and_counts_until_it_is_killed", "--nocapture"];
+    let arguments = ["--exact", "kill::helper_records_and_counts_until_it_is_killed", "--nocapture"];
     let mut command = Command::new(this);
     command.args(arguments).env(FOLDER, folder).env(FIRST, (round * ROUNDS_APART).to_string());
     command.stdout(Stdio::piped()).spawn().unwrap()

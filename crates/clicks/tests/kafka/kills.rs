@@ -52,7 +52,7 @@ pub(crate) fn child(test: &str, place: &Place, topic: &Topic, first: u64) -> Chi
 
 /// The node to be killed: for each line that it is told it records a hundred clicks, and says how many it was promised.
 #[test]
-fn a_node_records_and_ships_until_it_is_killed() {
+fn helper_a_node_records_and_ships_until_it_is_killed() {
     let Some(Told { folder, config, .. }) = Told::find() else { return };
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
     let topic = kafka::Topic { name: config.topic.clone(), partitions: PARTITIONS, cluster: None };
@@ -70,7 +70,7 @@ fn a_node_records_and_ships_until_it_is_killed() {
 
 /// The worker to be killed; it says when it counts.
 #[test]
-fn a_worker_counts_until_it_is_killed() {
+fn helper_a_worker_counts_until_it_is_killed() {
     let Some(Told { folder, url, config }) = Told::find() else { return };
     let store = Store::open(&folder, url);
     let topic = find_in(&config, &store.rollups);
@@ -106,8 +106,8 @@ fn every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_an
     let mut kept = Vec::new();
     let start = |round: u64| {
         let first = round * ROUNDS_APART;
-        let node = child("kills::a_node_records_and_ships_until_it_is_killed", &place, &topic, first);
-        let worker = child("kills::a_worker_counts_until_it_is_killed", &place, &topic, 0);
+        let node = child("kills::helper_a_node_records_and_ships_until_it_is_killed", &place, &topic, first);
+        let worker = child("kills::helper_a_worker_counts_until_it_is_killed", &place, &topic, 0);
         (node, worker)
     };
     for round in 1..=KILLS {

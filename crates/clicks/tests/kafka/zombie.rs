@@ -62,7 +62,7 @@ impl Rollups for Held {
 
 /// The worker that is stopped between folding and committing.
 #[test]
-fn a_worker_waits_with_each_commit() {
+fn helper_a_worker_waits_with_each_commit() {
     let Some(Told { folder, url, config }) = Told::find() else { return };
     let store = Store::open(&folder, url);
     let topic = find_in(&config, &store.rollups);
@@ -86,7 +86,7 @@ fn a_worker_that_wakes_after_its_partitions_were_given_away_counts_nothing(engin
     let journal = place.journal();
     ship(&journal, &topic.config, &found, 1..2_001);
 
-    let mut zombie = child("zombie::a_worker_waits_with_each_commit", &place, &topic, 0);
+    let mut zombie = child("zombie::helper_a_worker_waits_with_each_commit", &place, &topic, 0);
     let mut said = BufReader::new(zombie.stdout.take().unwrap()).lines().map(Result::unwrap);
     // It has read clicks of all partitions, and is about to commit them.
     said.by_ref().find(|line| line.starts_with("commits ")).unwrap();
