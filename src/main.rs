@@ -4,7 +4,6 @@
 //! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
 
 mod cli;
-mod clock;
 mod config;
 mod data_folder;
 mod engines;

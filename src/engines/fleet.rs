@@ -2,10 +2,10 @@
 //! bus by which they tell each other of changes.
 
 use super::Store;
-use crate::clock::now;
 use crate::config::Settings;
 use curtail_cache::redis::{self, Leaderboards, PubSub, Redis, RedisRates};
 use curtail_cache::{Bus, Peers, SharedCache};
+use curtail_clicks::clock::now;
 use curtail_runtime::rates::Rates;
 use curtail_store::{Leaders, Notifications};
 use std::sync::Arc;

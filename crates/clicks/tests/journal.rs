@@ -1,5 +1,7 @@
 //! The promises of the journal.
 
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "journal/kill.rs"]
 mod kill;
 #[path = "journal/missing.rs"]

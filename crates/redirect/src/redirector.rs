@@ -10,9 +10,9 @@ use crate::password_attempts::{PasswordAttempts, Verdict};
 use crate::request::LinkRequest;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
+use curtail_clicks::clock::now;
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
-use curtail_runtime::clock;
 use curtail_store::{Links, Seen, Spent, StoreError};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -304,9 +304,4 @@ fn record_click<'a>(
     clicked: Clicked<'a>,
 ) {
     let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&request.click(now, clicked));
-}
-
-#[inline]
-fn now() -> Timestamp {
-    Timestamp::from_millis(clock::coarse_millis())
 }

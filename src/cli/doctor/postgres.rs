@@ -2,10 +2,10 @@
 
 use super::Secret;
 use super::finding::Finding;
-use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder;
 use crate::engines;
+use curtail_clicks::clock::now;
 use curtail_store::postgres::{self, OpenError, Primary, Replica, SCHEMA_KNOWN};
 use curtail_store::rollups::Positions;
 use tokio::sync::oneshot;

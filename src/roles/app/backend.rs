@@ -1,9 +1,9 @@
 //! What stands behind the listeners of a process that serves: opened in this order, closed in the reverse one.
 
-use crate::clock::now;
 use crate::config::Settings;
 use crate::engines::{Fleet, JournaledLinks, Pipelines, Recording, Store};
 use curtail_cache::{CoherentLinks, Lifetimes, Resolver, SharedCache, Sources};
+use curtail_clicks::clock::now;
 use curtail_clicks::recorder::Recorder;
 use curtail_redirect::{PasswordAttempts, Shared};
 use curtail_runtime::password::Passwords;
