@@ -79,7 +79,7 @@ impl Clicks {
             "clicks_lag_milliseconds",
             "Age of the oldest click that waits.",
             None,
-            status.lag_ms,
+            status.lag_millis,
         )?;
         Clicks::journal(&status, encoder)
     }

@@ -67,7 +67,7 @@ use stream::{Shared, Stream};
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The folder; made when it is not there. The salt of the day is kept in it too, as `salt`.
-    pub dir: PathBuf,
+    pub folder: PathBuf,
     /// How many recorders there are, usually one per core.
     pub streams: usize,
     /// The length of a segment, rounded up to 64 KiB; at most 1 GiB.
@@ -119,11 +119,11 @@ pub fn open(
 ) -> Result<(Vec<Recorder>, Reader, Keeper), JournalError> {
     let config = checked(config)?;
     let now = now();
-    fs::create_dir_all(&config.dir).map_err(|source| io_error(&config.dir, source))?;
-    let salt_path = config.dir.join("salt");
+    fs::create_dir_all(&config.folder).map_err(|source| io_error(&config.folder, source))?;
+    let salt_path = config.folder.join("salt");
     let salts = Salts::open(&salt_path, now).map_err(|source| io_error(&salt_path, source))?;
-    let node = node::number(&config.dir).map_err(|source| io_error(&config.dir, source))?;
-    let mut passed = shipped::read(&config.dir);
+    let node = node::number(&config.folder).map_err(|source| io_error(&config.folder, source))?;
+    let mut passed = shipped::read(&config.folder);
     // How far a stream was shipped may be noted late, how far it was counted never is.
     let counted_here: Vec<u64> =
         consumed.iter().map(|(stream, _)| *stream).filter(|stream| !passed.contains_key(stream)).collect();
@@ -131,7 +131,7 @@ pub fn open(
         let passed = passed.entry(stream).or_default();
         *passed = (*passed).max(position);
     }
-    let left = Left { files: folder::list(&config.dir)?, passed, counted_here };
+    let left = Left { files: folder::list(&config.folder)?, passed, counted_here };
     let Resumed { mut shared, cursors, old, sequences } = resume(&config, node.number, left, now)?;
     shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));
 
@@ -186,7 +186,7 @@ fn resume(config: &Config, node: u64, mut left: Left, now: Timestamp) -> Result<
         }
         if index >= config.streams && waiting.is_empty() {
             // It goes when it is empty, and is in nobody's way if something else is in it.
-            let _ = fs::remove_dir(config.dir.join(number.to_string()));
+            let _ = fs::remove_dir(config.folder.join(number.to_string()));
             continue;
         }
         sequences.push(last.max(sequence_of(position)).max(first_sequence(now)) + 1);

@@ -4,7 +4,7 @@ use super::hearing::{Hearing, Verdict};
 use super::message::{Change, Message, Node, Said, packed};
 use super::{Counts, Queue};
 use crate::redis::Redis;
-use crate::shard::REPLICA_LAG_MAX_MS;
+use crate::shard::REPLICA_LAG_MAX_MILLIS;
 use crate::shared_cache::SharedCache;
 use curtail_model::Timestamp;
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl Member {
     fn suspect(&mut self) {
         self.counts.holes.fetch_add(1, Ordering::Relaxed);
         // What was missed may not have been on every replica yet.
-        self.cache.suspect((self.clock)().plus_millis(REPLICA_LAG_MAX_MS));
+        self.cache.suspect((self.clock)().plus_millis(REPLICA_LAG_MAX_MILLIS));
     }
 
     /// Sets the lease to what is known now.

@@ -30,7 +30,7 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     record_all(&mut recorders, 1..5_001);
     let status = until_status(&worker, |status| status.counted == 5_000);
     assert_eq!((status.part, status.partitions, status.repeated), (Part::Worker, 3, 0));
-    until_status(&worker, |status| (status.lag_clicks, status.lag_ms) == (0, 0));
+    until_status(&worker, |status| (status.lag_clicks, status.lag_millis) == (0, 0));
     let shipped = until_status(&node, |status| status.shipped == 5_000);
     let dropped: u64 = shipped.dropped.iter().map(|(_, clicks)| clicks).sum();
     assert_eq!((shipped.part, shipped.produced - dropped, shipped.last_error), (Part::Node, 5_000, None));

@@ -1,6 +1,6 @@
 //! Puts the checksums of a segment of new links right, so that bytes which nobody wrote reach what stands behind them. Fuzzing
-//! includes this file. It has the format by heart (`src/write_behind/record.rs` and `journal/header.rs`): whether that is still the
-//! right one, as many records say as were put right.
+//! includes this file. It has the format by heart (`src/write_behind/record.rs` and `journal/header.rs`): that is still the
+//! right one as long as all records are read that were put right.
 
 use crc32c::{crc32c, crc32c_append};
 
