@@ -5,7 +5,6 @@
 
 mod admin;
 mod cli;
-mod clock;
 mod config;
 mod data_folder;
 mod engines;

@@ -79,14 +79,14 @@ mod kafka {
 /// All checks, side by side, in the order in which they are shown.
 async fn look(settings: &Settings) -> Vec<Finding> {
     // How many partitions the topic must have, and which keys in Redis are ours, the database knows.
-    let (tell, told) = tokio::sync::oneshot::channel::<Positions>();
-    let (tell_secret, secret) = tokio::sync::oneshot::channel::<Secret>();
+    let (positions, positions_answer) = tokio::sync::oneshot::channel::<Positions>();
+    let (secret, secret_answer) = tokio::sync::oneshot::channel::<Secret>();
     let (machine, addresses, postgres, redis, kafka) = tokio::join!(
         in_time("machine", machine::look(settings)),
         in_time("addresses", addresses::look(settings)),
-        in_time("PostgreSQL", postgres::look(settings, tell, tell_secret)),
-        in_time("Redis", redis::look(settings, secret)),
-        in_time("Kafka", kafka::look(settings, told)),
+        in_time("PostgreSQL", postgres::look(settings, positions, secret)),
+        in_time("Redis", redis::look(settings, secret_answer)),
+        in_time("Kafka", kafka::look(settings, positions_answer)),
     );
     [machine, addresses, postgres, redis, kafka].into_iter().flatten().collect()
 }

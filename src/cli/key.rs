@@ -3,10 +3,10 @@
 use super::flags::PlaceFlags;
 use super::output;
 use super::table::lay_out;
-use crate::clock::now;
 use crate::engines::open_keys;
 use anyhow::{Context, bail};
 use curtail_api::keys::{self, generate_key};
+use curtail_clicks::clock::now;
 use curtail_model::{Scopes, Timestamp};
 use curtail_store::{ApiKey, Keys, NewApiKey};
 use jiff::civil::Date;

@@ -2,10 +2,10 @@
 //! bus by which they tell each other of changes.
 
 use super::Store;
-use crate::clock::now;
 use crate::config::Settings;
 use curtail_cache::redis::{self, Leaderboards, PubSub, Redis, RedisRates};
 use curtail_cache::{Bus, Peers, SharedCache};
+use curtail_clicks::clock::now;
 use curtail_runtime::rates::Rates;
 use curtail_store::{Leaders, Notifications};
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl Fleet {
             }
         };
         let strategy = settings.cache.strategy;
-        let told = strategy.announces() && !ways.is_empty();
-        let bus = told.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
+        let announces = strategy.announces() && !ways.is_empty();
+        let bus = announces.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
         Ok(Fleet { redis, bus })
     }
 

@@ -89,7 +89,7 @@ impl Pipelines {
 
 fn journal_config(settings: &Settings, folder: &Path) -> journal::Config {
     journal::Config {
-        dir: folder.join("journal"),
+        folder: folder.join("journal"),
         streams: settings.server.threads,
         segment_bytes: settings.clicks.segment_bytes,
         bytes_max: settings.clicks.journal_bytes,
@@ -105,8 +105,8 @@ fn waiting_clicks_max(settings: &Settings) -> u64 {
 pub(crate) fn retention(settings: &Settings) -> Retention {
     let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Retention {
-        minutes_kept_ms: millis(settings.clicks.minute_retention),
-        hours_kept_ms: millis(settings.clicks.hour_retention),
-        days_kept_ms: settings.clicks.day_retention.map(millis),
+        minutes_kept_millis: millis(settings.clicks.minute_retention),
+        hours_kept_millis: millis(settings.clicks.hour_retention),
+        days_kept_millis: settings.clicks.day_retention.map(millis),
     }
 }

@@ -40,7 +40,7 @@ impl Clicks {
         let help = "Clicks of this process that wait to be counted.";
         gauge(encoder, "clicks_waiting", help, None, status.lag_clicks)?;
         let help = "Age of the oldest click that waits.";
-        gauge(encoder, "clicks_lag_milliseconds", help, None, status.lag_ms)?;
+        gauge(encoder, "clicks_lag_milliseconds", help, None, status.lag_millis)?;
         match status.part {
             Part::Alone => {}
             Part::Node | Part::Worker => Clicks::kafka(&status, encoder)?,

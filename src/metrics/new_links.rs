@@ -23,66 +23,44 @@ impl Collector for NewLinks {
 fn encode(journal: &WriteBehind, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let status = journal.statistics();
     let age = u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX);
-    gauge(
-        encoder,
-        "new_links_waiting",
-        "Acknowledged links that the store does not have yet.",
-        None,
-        status.waiting as u64,
-    )?;
-    gauge(encoder, "new_links_age_milliseconds", "Age of the oldest link that waits.", None, age)?;
     let bytes = Some(&Unit::Bytes);
-    gauge(encoder, "new_links_room_taken", "Room that links which wait take.", bytes, status.bytes)?;
-    gauge(encoder, "new_links_room", "Room for links that wait.", bytes, status.budget)?;
-    gauge(
-        encoder,
-        "new_links_stuck",
-        "Whether the store takes no links at present.",
-        None,
-        status.stuck.into(),
-    )?;
-    gauge(
-        encoder,
-        "new_links_ids",
-        "Ids that can be given without asking the store.",
-        None,
-        status.ids as u64,
-    )?;
-    counter(
-        encoder,
-        "new_links_acknowledged",
-        "Links acknowledged ahead of the store.",
-        status.acknowledged,
-    )?;
-    counter(encoder, "new_links_written", "Of these, links that the store took.", status.written)?;
-    counter(
-        encoder,
-        "new_links_repeated",
-        "Links that the store had already when they were brought.",
-        status.repeated,
-    )?;
-    counter(
-        encoder,
-        "new_links_refused",
-        "Acknowledged links that the store refused for good: somebody has to look.",
-        status.refused,
-    )?;
-    counter(
-        encoder,
-        "new_links_batches_failed",
-        "Batches that the store did not take and that were tried again.",
-        status.failures,
-    )?;
-    counter(
-        encoder,
-        "new_links_backlogged",
-        "Creates that were refused because there was no room.",
-        status.backlogged,
-    )?;
-    counter(
-        encoder,
-        "new_links_damaged_bytes",
-        "Bytes of the journal of new links that were damaged when it was opened.",
-        status.damaged,
-    )
+    for (name, help, unit, value) in [
+        (
+            "new_links_waiting",
+            "Acknowledged links that the store does not have yet.",
+            None,
+            status.waiting as u64,
+        ),
+        ("new_links_age_milliseconds", "Age of the oldest link that waits.", None, age),
+        ("new_links_room_taken", "Room that links which wait take.", bytes, status.bytes),
+        ("new_links_room", "Room for links that wait.", bytes, status.budget),
+        ("new_links_stuck", "Whether the store takes no links at present.", None, status.stuck.into()),
+        ("new_links_ids", "Ids that can be given without asking the store.", None, status.ids as u64),
+    ] {
+        gauge(encoder, name, help, unit, value)?;
+    }
+    for (name, help, value) in [
+        ("new_links_acknowledged", "Links acknowledged ahead of the store.", status.acknowledged),
+        ("new_links_written", "Of these, links that the store took.", status.written),
+        ("new_links_repeated", "Links that the store had already when they were brought.", status.repeated),
+        (
+            "new_links_refused",
+            "Acknowledged links that the store refused for good: somebody has to look.",
+            status.refused,
+        ),
+        (
+            "new_links_batches_failed",
+            "Batches that the store did not take and that were tried again.",
+            status.failures,
+        ),
+        ("new_links_backlogged", "Creates that were refused because there was no room.", status.backlogged),
+        (
+            "new_links_damaged_bytes",
+            "Bytes of the journal of new links that were damaged when it was opened.",
+            status.damaged,
+        ),
+    ] {
+        counter(encoder, name, help, value)?;
+    }
+    Ok(())
 }

@@ -10,11 +10,11 @@ mod cores;
 
 pub(crate) use cores::connections_possible;
 
-use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::{admin, first_key, metrics, routes};
 use backend::Backend;
+use curtail_clicks::clock::now;
 use curtail_redirect::counters::Counters;
 use curtail_runtime::health::Health;
 use curtail_runtime::listener;

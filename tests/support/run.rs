@@ -1,6 +1,7 @@
 //! How long a run of faults is and by which dice it goes: short in `dev/test`, as long as it is told by `dev/faults`.
 
 use super::server::random_seed;
+use curtail_runtime::chance::Chance;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ pub(crate) fn rounds(short: usize) -> impl Iterator<Item = usize> {
     (0..).take_while(move |&round| length.map_or(round < short, |length| begun.elapsed() < length))
 }
 
-/// Chance that can be had again: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-pub(crate) struct Dice(u64);
+/// Chance that can be had again.
+pub(crate) struct Dice(Chance);
 
 impl Dice {
     /// Dice with the seed that this run was given, or one of their own; they tell it.
@@ -26,16 +27,12 @@ impl Dice {
         let given = std::env::var("FAULTS_SEED").ok();
         let seed = given.map_or_else(random_seed, |seed| seed.parse().expect("FAULTS_SEED is a number"));
         println!("seed {seed}");
-        Dice(seed)
+        Dice(Chance::new(seed))
     }
 
     /// A number below this one.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.0.number() % end
     }
 
     /// One of these, or two that differ.

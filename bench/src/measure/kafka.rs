@@ -40,8 +40,11 @@ pub(crate) struct Options {
     user_agents: Option<PathBuf>,
 }
 
-const RETENTION: Retention =
-    Retention { minutes_kept_ms: 2 * Timestamp::DAY, hours_kept_ms: 90 * Timestamp::DAY, days_kept_ms: None };
+const RETENTION: Retention = Retention {
+    minutes_kept_millis: 2 * Timestamp::DAY,
+    hours_kept_millis: 90 * Timestamp::DAY,
+    days_kept_millis: None,
+};
 
 /// Takes all the figures.
 pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
@@ -134,7 +137,7 @@ fn count(
     let (_recorders, reader, keeper) = open(journal)?;
     let config = ShipConfig {
         geo_path: None,
-        journal: journal.to_owned(),
+        journal_folder: journal.to_owned(),
         interval: COMMIT_INTERVAL,
         waiting_clicks_max: 0,
     };

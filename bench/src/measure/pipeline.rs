@@ -111,9 +111,9 @@ fn round_of_ours(settings: &Settings, folder: &Path, agents: &[String], clicks: 
     let config = pipeline::Config {
         geo_path: None,
         retention: Retention {
-            minutes_kept_ms: 2 * Timestamp::DAY,
-            hours_kept_ms: 90 * Timestamp::DAY,
-            days_kept_ms: None,
+            minutes_kept_millis: 2 * Timestamp::DAY,
+            hours_kept_millis: 90 * Timestamp::DAY,
+            days_kept_millis: None,
         },
         commit_interval: COMMIT_INTERVAL,
         batch_clicks_max: BATCH_CLICKS_MAX,
@@ -181,7 +181,7 @@ fn record_surely(
 
 pub(super) fn open(journal: &Path) -> Result<(Vec<curtail_clicks::recorder::Recorder>, Reader, Keeper)> {
     let config = journal::Config {
-        dir: journal.to_owned(),
+        folder: journal.to_owned(),
         streams: 1,
         segment_bytes: SEGMENT_BYTES,
         bytes_max: JOURNAL_BYTES_MAX,

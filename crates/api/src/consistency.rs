@@ -54,7 +54,7 @@ impl Tokens {
 
     fn write(&self, seen: Seen, now: Timestamp) -> String {
         let mut token = [0; TOKEN_BYTES];
-        token[..8].copy_from_slice(&seen.position().to_le_bytes());
+        token[..8].copy_from_slice(&seen.wal_position().to_le_bytes());
         token[8..SIGNED_BYTES].copy_from_slice(&now.seconds().to_le_bytes());
         let mac = self.0.clone().chain_update(&token[..SIGNED_BYTES]).finalize().into_bytes();
         token[SIGNED_BYTES..].copy_from_slice(&mac[..TOKEN_BYTES - SIGNED_BYTES]);
@@ -94,11 +94,11 @@ pub(crate) async fn read_your_writes(
     let writes = !request.method().is_safe();
     request.extensions_mut().insert(HasSeen(seen));
     let mut response = next.run(request).await;
-    let position = service.links.position();
-    if writes && response.status().is_success() && position != Seen::ANYTHING {
+    let newest = service.links.seen();
+    if writes && response.status().is_success() && newest != Seen::ANYTHING {
         // An answer that is still being made goes with writes whose position nobody knows yet.
         let is_whole = response.body().size_hint().exact().is_some();
-        let seen = if is_whole { seen.max(position) } else { Seen::NEWEST };
+        let seen = if is_whole { seen.max(newest) } else { Seen::NEWEST };
         tell(response.headers_mut(), &service.tokens.write(seen, time::now()));
     }
     response

@@ -1,7 +1,8 @@
 //! Times on the wire: RFC 3339, written in UTC with as many decimals as there are.
 
+pub(crate) use curtail_clicks::clock::now;
+
 use curtail_model::Timestamp;
-use curtail_runtime::clock;
 use jiff::civil::Date;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
@@ -15,11 +16,6 @@ impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format(self.0))
     }
-}
-
-/// The time now.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_millis(clock::coarse_millis())
 }
 
 /// A time as RFC 3339 writes it, in UTC.

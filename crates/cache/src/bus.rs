@@ -1,40 +1,28 @@
 //! The bus: every node tells all others what it changed, and knows when it does not hear them any more.
 //!
-//! What travels is in `bus/message.rs`, what it proves in `bus/hearing.rs`. This file moves messages: one task hears, applies,
-//! answers and sends; each way of sending has a task and a queue of its own, so that one which hangs holds up nothing. What
+//! What travels is in `bus/message.rs`, what it proves in `bus/hearing.rs`. One task hears, applies, answers and sends
+//! (`bus/member.rs`); each way of sending has a task and a queue of its own, so that one which hangs holds up nothing. What
 //! a queue has no room for is lost, leaves a hole, and is noticed by those who would have heard it.
 
 pub(crate) mod hearing;
+mod member;
 pub(crate) mod message;
 
 use crate::redis::Redis;
-use crate::shard::REPLICA_LAG_MAX_MS;
 use crate::shared_cache::SharedCache;
 use curtail_model::Timestamp;
 use curtail_store::{Notice, Notifications};
-use hearing::{Hearing, Verdict};
-use message::{Change, Message, Node, Said, packed};
+use member::Member;
+use message::Change;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-/// How often a node gives a sign of life.
-const BEAT: Duration = Duration::from_millis(250);
-/// What changed longer ago than this must be in L2 before a node calls itself settled.
-const SETTLED_WITHIN: Duration = Duration::from_millis(250);
 /// Changes that wait to be sent; beyond it, all hear that they missed something.
 const OUTBOX_MAX: usize = 65_536;
-/// How far apart announcements begin: what changes meanwhile travels together. The first after a pause goes at once.
-const ANNOUNCED_EVERY: Duration = Duration::from_millis(2);
-/// Changes that are packed at once.
-const SENT_AT_ONCE: usize = 4_096;
 /// Messages that wait for one way of sending, and messages that were heard and wait.
 const WAITING_MAX: usize = 4_096;
-/// How long a node waits at its end for what it changed to arrive.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A node's place on the bus.
 pub struct Bus {
@@ -90,26 +78,13 @@ impl Bus {
         cache.renew_lease(Timestamp::from_millis(i64::MIN));
         let (outbox, changes) = mpsc::channel(OUTBOX_MAX);
         let (stop, stopped) = mpsc::channel(1);
-        let (tell, inbox) = mpsc::channel(WAITING_MAX);
+        let (incoming, inbox) = mpsc::channel(WAITING_MAX);
         let counts = Arc::new(Counts::default());
-        let queues = ways.into_iter().map(|way| open(way, tell.clone(), counts.clone())).collect();
+        let queues = ways.into_iter().map(|way| open(way, incoming.clone(), counts.clone())).collect();
         let me =
             getrandom::u64().expect("the system gives random numbers: the store has been opened with some");
-        let now = Instant::now();
-        let floor = redis.as_ref().map_or(0, |redis| redis.floor());
-        let desk = Desk {
-            me,
-            sequence: 0,
-            hearing: Hearing::new(me, now),
-            queues,
-            giving_up: None,
-            cache,
-            redis,
-            floor,
-            clock,
-            counts: counts.clone(),
-        };
-        tokio::spawn(desk.work(inbox, changes, stopped));
+        let member = Member::new(me, queues, cache, redis, clock, counts.clone());
+        tokio::spawn(member.work(inbox, changes, stopped));
         Arc::new(Bus { outbox, stop, counts })
     }
 
@@ -138,10 +113,10 @@ impl Bus {
     /// Leaves the bus, after what was changed has arrived, so that nobody waits for this node. A node that cannot settle
     /// within two seconds leaves without a word, and is given up in time.
     pub async fn leave(&self) {
-        let (tell, told) = oneshot::channel();
-        if self.stop.send(tell).await.is_ok() {
+        let (caller, left) = oneshot::channel();
+        if self.stop.send(caller).await.is_ok() {
             // Both outcomes mean that it is over.
-            let _ = told.await;
+            let _ = left.await;
         }
     }
 }
@@ -152,8 +127,8 @@ struct Queue {
     sender: JoinHandle<()>,
 }
 
-/// Connects one way: what is heard goes to `tell`, what is to be sent into the queue that is answered.
-fn open(way: Arc<dyn Notifications>, tell: mpsc::Sender<Vec<u8>>, counts: Arc<Counts>) -> Queue {
+/// Connects one way: what is heard goes to `incoming`, what is to be sent into the queue that is answered.
+fn open(way: Arc<dyn Notifications>, incoming: mpsc::Sender<Vec<u8>>, counts: Arc<Counts>) -> Queue {
     let (messages, mut queued) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
     let mut heard = way.listen();
     let name = way.name();
@@ -161,7 +136,7 @@ fn open(way: Arc<dyn Notifications>, tell: mpsc::Sender<Vec<u8>>, counts: Arc<Co
         while let Some(notice) = heard.recv().await {
             match notice {
                 Notice::Payload(payload) => {
-                    if tell.send(payload).await.is_err() {
+                    if incoming.send(payload).await.is_err() {
                         return;
                     }
                 }
@@ -179,200 +154,4 @@ fn open(way: Arc<dyn Notifications>, tell: mpsc::Sender<Vec<u8>>, counts: Arc<Co
         }
     });
     Queue { messages, sender }
-}
-
-/// The one task that hears and speaks.
-struct Desk {
-    me: Node,
-    sequence: u64,
-    hearing: Hearing,
-    queues: Vec<Queue>,
-    /// The floor is being raised, after which these are given up.
-    giving_up: Option<(Vec<Node>, JoinHandle<bool>)>,
-    cache: Arc<SharedCache>,
-    redis: Option<Arc<Redis>>,
-    floor: i64,
-    clock: fn() -> Timestamp,
-    counts: Arc<Counts>,
-}
-
-impl Desk {
-    async fn work(
-        mut self,
-        mut inbox: mpsc::Receiver<Vec<u8>>,
-        mut outbox: mpsc::Receiver<Change>,
-        mut stopped: mpsc::Receiver<oneshot::Sender<()>>,
-    ) {
-        let mut beats = interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut changes = Vec::new();
-        let mut announced = std::pin::pin!(sleep(Duration::ZERO));
-        loop {
-            tokio::select! {
-                Some(payload) = inbox.recv() => self.hear(&payload),
-                count = async {
-                    announced.as_mut().await;
-                    outbox.recv_many(&mut changes, SENT_AT_ONCE).await
-                } => {
-                    if count == 0 {
-                        return;
-                    }
-                    self.announce(std::mem::take(&mut changes));
-                    announced.set(sleep(ANNOUNCED_EVERY));
-                }
-                _ = beats.tick() => self.beat(&mut outbox).await,
-                Some(told) = stopped.recv() => {
-                    self.leave(&mut outbox).await;
-                    // Who asked may have gone.
-                    let _ = told.send(());
-                    return;
-                }
-            }
-        }
-    }
-
-    fn hear(&mut self, payload: &[u8]) {
-        let Some(message) = Message::read(payload) else {
-            tracing::warn!(bytes = payload.len(), "a message on the bus is none of this version");
-            return self.suspect();
-        };
-        let now = (self.clock)();
-        if let Said::Changes { changes, .. } = &message.said
-            && message.from != self.me
-        {
-            // Also those that come again or late: a version tells what is newer.
-            for change in changes {
-                self.cache.learn(&change.code, change.version, change.record.as_deref(), now);
-            }
-            self.counts.heard.fetch_add(changes.len() as u64, Ordering::Relaxed);
-        }
-        if self.hearing.hear(&message, Instant::now()) == Verdict::Hole {
-            self.suspect();
-        }
-        if let Said::Beat(_) = message.said {
-            self.renew();
-        }
-    }
-
-    fn suspect(&mut self) {
-        self.counts.holes.fetch_add(1, Ordering::Relaxed);
-        // What was missed may not have been on every replica yet.
-        self.cache.suspect((self.clock)().plus_millis(REPLICA_LAG_MAX_MS));
-    }
-
-    /// Sets the lease to what is known now.
-    fn renew(&mut self) {
-        let left = self.hearing.lease().map(|until| until.saturating_duration_since(Instant::now()));
-        let until = match left {
-            Some(left) if !left.is_zero() => (self.clock)().plus_millis(left.as_millis() as i64),
-            Some(_) | None => Timestamp::from_millis(i64::MIN),
-        };
-        self.cache.renew_lease(until);
-        let hearing = until.millis() > i64::MIN;
-        if self.counts.hearing.swap(hearing, Ordering::Relaxed) != hearing {
-            if hearing {
-                tracing::info!("this node hears all changes");
-            } else {
-                self.counts.deafened.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(
-                    "this node is deaf: it asks the store for all but the youngest of what it remembers"
-                );
-            }
-        }
-        self.counts.nodes.store(self.hearing.nodes(), Ordering::Relaxed);
-    }
-
-    fn announce(&mut self, changes: Vec<Change>) {
-        self.counts.announced.fetch_add(changes.len() as u64, Ordering::Relaxed);
-        for changes in packed(changes) {
-            self.sequence += 1;
-            self.send(&Message { from: self.me, said: Said::Changes { sequence: self.sequence, changes } });
-        }
-    }
-
-    fn send(&self, message: &Message) {
-        let bytes = message.bytes();
-        for queue in &self.queues {
-            if queue.messages.try_send(bytes.clone()).is_err() {
-                self.counts.unsent.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Everything that was changed up to now goes out before the beat that vouches for it.
-    fn empty(&mut self, outbox: &mut mpsc::Receiver<Change>) {
-        let mut changes = Vec::new();
-        while let Ok(change) = outbox.try_recv() {
-            changes.push(change);
-        }
-        self.announce(changes);
-        if self.counts.overflowed.swap(false, Ordering::AcqRel) {
-            self.sequence += 1;
-            self.send(&Message { from: self.me, said: Said::Reset { sequence: self.sequence } });
-        }
-    }
-
-    async fn beat(&mut self, outbox: &mut mpsc::Receiver<Change>) {
-        let now = Instant::now();
-        self.give_up(now).await;
-        if let Some(redis) = &self.redis
-            && redis.floor() > self.floor
-        {
-            self.floor = redis.floor();
-            self.suspect();
-        }
-        let settled = self.redis.as_ref().is_none_or(|redis| redis.is_settled(SETTLED_WITHIN, now));
-        self.empty(outbox);
-        let beat = self.hearing.beat(self.sequence, settled, now);
-        self.send(&beat);
-        self.renew();
-    }
-
-    /// Does not wait for silent nodes any more. One may have died between the store and Redis, so what is in Redis from
-    /// before is not believed; until that is said there, it is waited for.
-    async fn give_up(&mut self, now: Instant) {
-        if let Some((nodes, raised)) = self.giving_up.take_if(|(_, raised)| raised.is_finished()) {
-            if raised.await.unwrap_or(false) {
-                tracing::warn!(?nodes, "nodes have said nothing for ten seconds and are given up");
-                self.counts.given_up.fetch_add(nodes.len() as u64, Ordering::Relaxed);
-                nodes.into_iter().for_each(|node| self.hearing.forget(node));
-                self.suspect();
-            }
-            return;
-        }
-        let silent = self.hearing.silent(now);
-        if self.giving_up.is_none() && !silent.is_empty() {
-            let redis = self.redis.clone();
-            let raised = tokio::spawn(async move {
-                match redis {
-                    Some(redis) => redis.raise_floor().await,
-                    None => true,
-                }
-            });
-            self.giving_up = Some((silent, raised));
-        }
-    }
-
-    async fn leave(mut self, outbox: &mut mpsc::Receiver<Change>) {
-        self.empty(outbox);
-        let settled = timeout(GOODBYE_PATIENCE, async {
-            while let Some(redis) = &self.redis
-                && !redis.is_settled(Duration::ZERO, Instant::now())
-            {
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        if settled.await.is_ok() {
-            self.send(&Message { from: self.me, said: Said::Goodbye });
-        }
-        let sent = timeout(GOODBYE_PATIENCE, async {
-            for Queue { messages, sender } in std::mem::take(&mut self.queues) {
-                drop(messages);
-                // A sender that died has sent what it could.
-                let _ = sender.await;
-            }
-        });
-        // What did not go out by now is noticed as a hole.
-        let _ = sent.await;
-    }
 }

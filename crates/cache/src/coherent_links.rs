@@ -1,7 +1,7 @@
 //! The store as writers in this process see it: every change is in every layer of the cache before it is acknowledged,
 //! and on its way to all other processes.
 //!
-//! New links are written through, because they are about to be clicked; so are changes. A removal leaves the knowledge
+//! New links are put into the cache, because they are about to be clicked; so are changes. A removal leaves the knowledge
 //! that there is nothing, with the version of the removal, so that a fill that read the row before it is refused.
 
 use crate::bus::Bus;
@@ -16,7 +16,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 /// More new links than this in one call are an import: they would push out what visitors ask for.
-const WRITE_THROUGH_MAX: usize = 64;
+const CACHED_AT_ONCE_MAX: usize = 64;
 
 /// A store and the cache that must agree with it.
 #[derive(Clone)]
@@ -53,10 +53,10 @@ impl CoherentLinks {
         packed
     }
 
-    /// Writes a few new links through. Of an import only those whose code somebody asked for before: its absence must
+    /// Puts a few new links into the cache. Of an import only those whose code somebody asked for before: its absence must
     /// not be remembered, but the rest would push out what visitors ask for.
     async fn remember_new(&self, made: &[Result<Created, Refused>]) {
-        let few = made.len() <= WRITE_THROUGH_MAX;
+        let few = made.len() <= CACHED_AT_ONCE_MAX;
         let mut record = Vec::new();
         for created in made.iter().flatten().filter(|created| created.when == WhenMade::Now) {
             let (code, version) = (created.link.code.as_str(), created.link.version);
@@ -184,8 +184,8 @@ impl Links for CoherentLinks {
         self.links.tags(after, limit, seen)
     }
 
-    fn position(&self) -> Seen {
-        self.links.position()
+    fn seen(&self) -> Seen {
+        self.links.seen()
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {

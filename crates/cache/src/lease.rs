@@ -3,17 +3,17 @@
 //! Who hears of all changes renews it; where there is nobody to hear of, it never ends. See "Why nothing is older than
 //! 2 s" in ARCHITECTURE.md for the figures.
 
-use crate::shard::REPLICA_LAG_MAX_MS;
+use crate::shard::REPLICA_LAG_MAX_MILLIS;
 use curtail_model::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Without a lease, an entry is served for this long after the store was asked, in milliseconds.
-pub(crate) const UNCHECKED_MS: i64 = 750;
+pub(crate) const UNCHECKED_MILLIS: i64 = 750;
 
 /// After a change, the codes under its hash are asked of the primary for this long, in milliseconds: until all replicas
 /// have it, and no "nothing" that was read before it is left in L2.
-pub(crate) const RECENT_MS: i64 = 3_000;
-const _: () = assert!(RECENT_MS > REPLICA_LAG_MAX_MS);
+pub(crate) const RECENT_MILLIS: i64 = 3_000;
+const _: () = assert!(RECENT_MILLIS > REPLICA_LAG_MAX_MILLIS);
 
 /// Read by all cores at each look-up and written a few times a second, so it has its cache line to itself.
 #[repr(align(128))]
@@ -49,6 +49,6 @@ impl Lease {
 
     /// Whether what was asked then may be served now.
     pub(crate) fn may_serve(&self, asked: Timestamp, now: Timestamp) -> bool {
-        now.millis() - asked.millis() <= UNCHECKED_MS || (self.holds(now) && self.is_settled(asked))
+        now.millis() - asked.millis() <= UNCHECKED_MILLIS || (self.holds(now) && self.is_settled(asked))
     }
 }

@@ -9,7 +9,7 @@
 mod address;
 mod debts;
 mod entries;
-mod examining;
+mod examination;
 mod keeper;
 mod layout;
 mod leaderboards;
@@ -21,7 +21,7 @@ mod unwritten;
 mod value;
 
 pub(crate) use entries::{Asked, Lookup};
-pub use examining::{Examination, Node, VERSION_MIN, examine};
+pub use examination::{Examination, Node, VERSION_MIN, examine};
 pub use leaderboards::Leaderboards;
 pub use pubsub::PubSub;
 pub use rates::RedisRates;

@@ -14,7 +14,7 @@ const INDEX_SHARE: usize = 8;
 
 /// Replicas are left out when they are farther behind than this: what the store says of a link that was known for
 /// longer is no news from before the link.
-pub(crate) const REPLICA_LAG_MAX_MS: i64 = 1_250;
+pub(crate) const REPLICA_LAG_MAX_MILLIS: i64 = 1_250;
 
 /// What an entry is put in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Shard {
             // replica may be behind, because the store would know of that link by now.
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
             let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
-            let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MS;
+            let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MILLIS;
             if is_older && !(is_undated && is_past) {
                 self.refused += 1;
                 return false;

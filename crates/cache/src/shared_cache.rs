@@ -5,7 +5,7 @@
 
 use crate::entry::{Known, Lifetimes, Seconds, Times, seconds};
 use crate::generations::{Changes, Generations};
-use crate::lease::{Lease, RECENT_MS};
+use crate::lease::{Lease, RECENT_MILLIS};
 use crate::shard::{Reason, Shard};
 use curtail_model::Timestamp;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -120,7 +120,7 @@ impl SharedCache {
     /// Whether something may have changed about a code so lately that a copy of the store need not know.
     pub(crate) fn has_just_changed(&self, code: &str, now: Timestamp) -> bool {
         let last = self.changes.last(hash_of(code.as_bytes()));
-        now < last.plus_millis(RECENT_MS)
+        now < last.plus_millis(RECENT_MILLIS)
     }
 
     /// Whether what it holds may be served unchecked, because this process hears of all changes.

@@ -9,11 +9,11 @@
 //! whoever asks about one that waits has it brought first, and then asks the store; memory answers only while the store is
 //! away. Other processes find it in Redis, as a record of the journal, and do the same.
 
-mod asking;
+mod creates;
 mod journal;
 mod keeper;
 mod leases;
-mod making;
+mod links;
 mod record;
 mod statistics;
 mod unwritten;

@@ -53,6 +53,8 @@ use crate::log::streams::{CORES_MAX, of_core};
 use crate::recorder::Recorder;
 use crate::salt::Salts;
 use curtail_model::Timestamp;
+use folder::OldSegment;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,7 +67,7 @@ use stream::{Shared, Stream};
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The folder; made when it is not there. The salt of the day is kept in it too, as `salt`.
-    pub dir: PathBuf,
+    pub folder: PathBuf,
     /// How many recorders there are, usually one per core.
     pub streams: usize,
     /// The length of a segment, rounded up to 64 KiB; at most 1 GiB.
@@ -117,12 +119,11 @@ pub fn open(
 ) -> Result<(Vec<Recorder>, Reader, Keeper), JournalError> {
     let config = checked(config)?;
     let now = now();
-    fs::create_dir_all(&config.dir).map_err(|source| io_error(&config.dir, source))?;
-    let salt_path = config.dir.join("salt");
+    fs::create_dir_all(&config.folder).map_err(|source| io_error(&config.folder, source))?;
+    let salt_path = config.folder.join("salt");
     let salts = Salts::open(&salt_path, now).map_err(|source| io_error(&salt_path, source))?;
-    let node = node::number(&config.dir).map_err(|source| io_error(&config.dir, source))?;
-    let mut left = folder::list(&config.dir)?;
-    let mut passed = shipped::read(&config.dir);
+    let node = node::number(&config.folder).map_err(|source| io_error(&config.folder, source))?;
+    let mut passed = shipped::read(&config.folder);
     // How far a stream was shipped may be noted late, how far it was counted never is.
     let counted_here: Vec<u64> =
         consumed.iter().map(|(stream, _)| *stream).filter(|stream| !passed.contains_key(stream)).collect();
@@ -130,19 +131,52 @@ pub fn open(
         let passed = passed.entry(stream).or_default();
         *passed = (*passed).max(position);
     }
+    let left = Left { files: folder::list(&config.folder)?, passed, counted_here };
+    let Resumed { mut shared, cursors, old, sequences } = resume(&config, node.number, left, now)?;
+    shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));
 
-    // Streams of this process first, then those that only earlier ones, or other nodes, had.
-    let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node.number, core)).collect();
-    let own = numbers.len();
-    let others: Vec<u64> = left.keys().copied().filter(|number| !numbers.contains(number)).collect();
+    let shared = Arc::new(shared);
+    let salts = Arc::new(salts);
+    let reader = Reader::new(cursors, config.streams, Arc::clone(&shared));
+    let streams = &shared.streams[..config.streams];
+    let recorders =
+        streams.iter().map(|stream| Recorder::new(Arc::clone(stream), Arc::clone(&salts))).collect();
+    let mut keeper = Keeper::new(config, Arc::clone(&shared), old, &sequences, salts)?;
+    keeper.begin(now)?;
+    Ok((recorders, reader, keeper))
+}
+
+/// What earlier processes left.
+struct Left {
+    /// Segments, by stream, in order.
+    files: BTreeMap<u64, Vec<OldSegment>>,
+    /// Up to where each stream was counted or shipped.
+    passed: BTreeMap<u64, u64>,
+    /// Streams that are counted by this very process, and not shipped.
+    counted_here: Vec<u64>,
+}
+
+/// Streams that go on where they were left, those of this process first.
+struct Resumed {
+    shared: Shared,
+    cursors: Vec<(Arc<Stream>, Vec<OldSegment>)>,
+    old: Vec<(Arc<Stream>, OldSegment)>,
+    /// What the first new segment of each stream is called.
+    sequences: Vec<u64>,
+}
+
+/// Takes up the streams of this process, and those that only earlier ones, or other nodes, had. What was counted of them goes.
+fn resume(config: &Config, node: u64, mut left: Left, now: Timestamp) -> Result<Resumed, JournalError> {
+    let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node, core)).collect();
+    let others: Vec<u64> = left.files.keys().copied().filter(|number| !numbers.contains(number)).collect();
     numbers.extend(others);
     let mut shared = Shared::default();
     let mut cursors = Vec::with_capacity(numbers.len());
     let mut old = Vec::new();
     let mut sequences = Vec::with_capacity(numbers.len());
     for (index, number) in numbers.into_iter().enumerate() {
-        let position = passed.get(&number).copied().unwrap_or(0);
-        let files = left.remove(&number).unwrap_or_default();
+        let position = left.passed.get(&number).copied().unwrap_or(0);
+        let files = left.files.remove(&number).unwrap_or_default();
         let last = files.last().map_or(0, |file| u64::from(file.sequence));
         let (done, waiting): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| u64::from(file.sequence) < sequence_of(position));
@@ -150,30 +184,20 @@ pub fn open(
         for file in done {
             fs::remove_file(&file.path).map_err(|source| io_error(&file.path, source))?;
         }
-        if index >= own && waiting.is_empty() {
+        if index >= config.streams && waiting.is_empty() {
             // It goes when it is empty, and is in nobody's way if something else is in it.
-            let _ = fs::remove_dir(config.dir.join(number.to_string()));
+            let _ = fs::remove_dir(config.folder.join(number.to_string()));
             continue;
         }
         sequences.push(last.max(sequence_of(position)).max(first_sequence(now)) + 1);
-        let stream = Arc::new(Stream::new(number, position, counted_here.contains(&number)));
+        let stream = Arc::new(Stream::new(number, position, left.counted_here.contains(&number)));
         shared.backlog_bytes.fetch_add(waiting.iter().map(|file| file.length).sum(), Ordering::Relaxed);
         old.extend(waiting.iter().map(|file| (Arc::clone(&stream), file.clone())));
         cursors.push((Arc::clone(&stream), waiting));
         shared.streams.push(stream);
     }
-    shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));
     shared.bytes = AtomicU64::new(old.iter().map(|(_, file)| file.length).sum());
-
-    let shared = Arc::new(shared);
-    let salts = Arc::new(salts);
-    let reader = Reader::new(cursors, own, Arc::clone(&shared));
-    let streams = &shared.streams[..config.streams];
-    let recorders =
-        streams.iter().map(|stream| Recorder::new(Arc::clone(stream), Arc::clone(&salts))).collect();
-    let mut keeper = Keeper::new(config, Arc::clone(&shared), old, &sequences, salts)?;
-    keeper.begin(now)?;
-    Ok((recorders, reader, keeper))
+    Ok(Resumed { shared, cursors, old, sequences })
 }
 
 /// The sequence that stands for this time.

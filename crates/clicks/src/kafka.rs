@@ -7,7 +7,7 @@
 mod backlog;
 mod broker;
 mod consumer;
-mod examining;
+mod examination;
 mod outbox;
 mod partition;
 mod poison;
@@ -16,7 +16,7 @@ mod topic;
 
 pub use backlog::Backlog;
 pub use consumer::KafkaLog;
-pub use examining::{Examined, examine};
+pub use examination::{Examined, examine};
 pub use producer::IN_FLIGHT_MAX;
 pub use topic::{Topic, TopicError};
 

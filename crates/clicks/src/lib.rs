@@ -6,7 +6,7 @@
 
 pub mod aggregator;
 pub mod classify;
-mod clock;
+pub mod clock;
 pub mod geo;
 pub mod journal;
 #[cfg(feature = "kafka")]

@@ -8,15 +8,15 @@
 //!
 //! With Kafka between them, a node has the keeper and ships ([`ship`]), and a worker counts and forgets ([`work`]).
 
-mod breath;
 mod counting;
-mod courtesy;
 #[cfg(feature = "kafka")]
 mod nodes;
+mod pacing;
 mod retention;
 #[cfg(feature = "kafka")]
 mod shipping;
 mod status;
+mod yielding;
 
 #[cfg(feature = "kafka")]
 pub use nodes::{ShipConfig, WorkConfig, ship, work};
@@ -30,13 +30,13 @@ use crate::kafka::Backlog;
 use crate::log::EmbeddedLog;
 use crate::shipper::Shipper;
 use counting::Counting;
-use courtesy::Courtesy;
 use curtail_store::Rollups;
 use status::Shared;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use yielding::Yielding;
 
 /// How long draining waits beyond its deadline for a commit that was begun before.
 const LAST_ATTEMPT: Duration = Duration::from_millis(500);
@@ -149,7 +149,7 @@ pub fn start(
     let log = EmbeddedLog::new(reader, shipper, Arc::clone(&rollups));
     let shared = Arc::new(Shared::of(Part::Alone));
     let meter = keeper.meter();
-    let courtesy = Courtesy::new(meter.clone(), waiting_clicks_max);
+    let yielding = Yielding::new(meter.clone(), waiting_clicks_max);
     let retention = forget(retention, Arc::clone(&rollups), &shared)?;
     let mut counting = Counting::new(
         Box::new(log),
@@ -157,7 +157,7 @@ pub fn start(
         Arc::clone(&shared),
         commit_interval,
         batch_clicks_max,
-        Some(courtesy),
+        Some(yielding),
     );
     let (main, main_ended) = main_thread("counting", move || {
         step_back();

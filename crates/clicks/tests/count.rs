@@ -4,6 +4,8 @@
 mod copies;
 #[path = "count/fold.rs"]
 mod fold;
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "count/kill.rs"]
 mod kill;
 #[path = "count/log.rs"]

@@ -1,5 +1,7 @@
 //! The promises of the journal.
 
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "journal/kill.rs"]
 mod kill;
 #[path = "journal/missing.rs"]
@@ -8,6 +10,8 @@ mod missing;
 mod node;
 #[path = "journal/recovery.rs"]
 mod recovery;
+#[path = "journal/repair.rs"]
+mod repair;
 #[path = "journal/rewind.rs"]
 mod rewind;
 #[path = "journal/room.rs"]

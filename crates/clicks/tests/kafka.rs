@@ -4,6 +4,8 @@
 mod engine;
 #[path = "kafka/faults.rs"]
 mod faults;
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "kafka/kills.rs"]
 mod kills;
 #[path = "kafka/start.rs"]

@@ -10,9 +10,9 @@
 use crate::buffers::Buffers;
 use crate::handover;
 use crate::head::{self, Head};
-use crate::seats::Seat;
+use crate::hyper_service;
+use crate::idle_connections::IdleTime;
 use crate::server::Core;
-use crate::unusual;
 use crate::wire;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -70,17 +70,17 @@ pub(crate) async fn serve(
     mut stream: TcpStream,
     peer: SocketAddr,
     core: Rc<Core>,
-    seat: Seat,
+    idle: IdleTime,
     mut arrived: Option<Arrived>,
 ) {
     loop {
-        seat.waits(core.clock.second());
+        idle.waits(core.clock.second());
         let arrived = match arrived.take() {
             Some(arrived) => Some(arrived),
             None => receive(&mut stream, &core.buffers).await,
         };
         let Some((input, length)) = arrived else { return };
-        seat.is_served();
+        idle.is_served();
         let mut output = core.buffers.output();
         let (used, next) = answer_all(&input[..length], peer, &core, &mut output).await;
         if !output.is_empty() && !send(&mut stream, &output, &core).await {
@@ -96,7 +96,7 @@ pub(crate) async fn serve(
             Next::HandOver => {
                 let rest = input[used..length].to_vec();
                 core.buffers.give_back(input);
-                drop(seat);
+                drop(idle);
                 return handover::serve(stream, rest.into(), peer, core).await;
             }
         }
@@ -112,12 +112,12 @@ async fn answer_all(input: &[u8], peer: SocketAddr, core: &Core, output: &mut Ve
         };
         let close = match answer_warm(&head, core, output) {
             Some(close) => close,
-            None if unusual::is_elsewhere(head.visit.path) => return (used, Next::HandOver),
+            None if hyper_service::is_elsewhere(head.request.path) => return (used, Next::HandOver),
             None => {
-                let answer = Box::pin(core.redirector.answer(&head.visit)).await;
+                let answer = Box::pin(core.redirector.answer(&head.request)).await;
                 let close = head.close || core.draining.get();
                 let ending = wire::Ending { date: &core.clock.date(), close };
-                wire::answer(output, &answer, head.visit.head, ending);
+                wire::answer(output, &answer, head.request.head, ending);
                 close
             }
         };
@@ -134,7 +134,7 @@ async fn answer_all(input: &[u8], peer: SocketAddr, core: &Core, output: &mut Ve
 fn answer_warm(head: &Head<'_>, core: &Core, output: &mut Vec<u8>) -> Option<bool> {
     let close = head.close || core.draining.get();
     let ending = wire::Ending { date: &core.clock.date(), close };
-    core.redirector.serve_warm(&head.visit, ending, output).then_some(close)
+    core.redirector.serve_warm(&head.request, ending, output).then_some(close)
 }
 
 /// Waits for bytes; nothing when the connection is over. A buffer is taken only once there is something to read.

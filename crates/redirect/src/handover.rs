@@ -1,10 +1,10 @@
 //! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
 //! read but not answered put back in front.
 
-use crate::doubt::Follower;
+use crate::conflicting_lengths::Follower;
+use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
-use crate::unusual;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -56,11 +56,11 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     let requests = Cell::new(0);
     let service = service_fn(|request: Request<Incoming>| {
         requests.set(requests.get() + 1);
-        let (core, is_doubtful) = (core.clone(), pace.is_doubtful(requests.get()));
+        let (core, has_conflicting_lengths) = (core.clone(), pace.has_conflicting_lengths(requests.get()));
         async move {
-            Ok::<_, Infallible>(match is_doubtful {
-                true => unusual::refuse(400, &core),
-                false => unusual::answer(request, peer, &core).await,
+            Ok::<_, Infallible>(match has_conflicting_lengths {
+                true => hyper_service::refuse(400, &core),
+                false => hyper_service::answer(request, peer, &core).await,
             })
         }
     });
@@ -120,7 +120,7 @@ impl Rewound {
     fn has_read(&mut self, arrived: &[u8]) {
         self.pace.has_read();
         if let Some(number) = self.follower.follow(arrived) {
-            self.pace.doubts(number);
+            self.pace.found_conflicting_lengths(number);
         }
     }
 

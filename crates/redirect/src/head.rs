@@ -5,7 +5,7 @@
 //! (see [`crate::handover`]). So no second opinion on framing exists, and nothing can be smuggled between two.
 
 use crate::proxies::TrustedProxies;
-use crate::visit::Visit;
+use crate::request::LinkRequest;
 use httparse::{ParserConfig, Request, Status};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ const HEADERS_MAX: usize = 48;
 /// A plain request at the start of some bytes.
 #[derive(Debug)]
 pub(crate) struct Head<'a> {
-    pub(crate) visit: Visit<'a>,
+    pub(crate) request: LinkRequest<'a>,
     /// How many bytes it takes.
     pub(crate) length: usize,
     /// Whether the client wants the connection closed after the answer.
@@ -27,24 +27,24 @@ pub(crate) struct Head<'a> {
 #[inline]
 pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies) -> Option<Head<'a>> {
     let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    let mut request = Request::new(&mut []);
-    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut request, bytes, &mut headers);
+    let mut read = Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut read, bytes, &mut headers);
     let Ok(Status::Complete(length)) = parsed else { return None };
-    let head = match request.method {
+    let head = match read.method {
         Some("GET") => false,
         Some("HEAD") => true,
         _ => return None,
     };
-    let target = request.path?.as_bytes();
-    if request.version != Some(1) || target.first() != Some(&b'/') || target.contains(&b'#') {
+    let target = read.path?.as_bytes();
+    if read.version != Some(1) || target.first() != Some(&b'/') || target.contains(&b'#') {
         return None;
     }
-    let mut visit = Visit::to(target, head, peer);
+    let mut request = LinkRequest::to(target, head, peer);
     let mut hosts = 0;
     let mut close = false;
     let behind_proxy = proxies.trusts(peer);
     let mut is_forwarded = false;
-    for header in request.headers.iter() {
+    for header in read.headers.iter() {
         let name = header.name.as_bytes();
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
@@ -66,13 +66,13 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
                 if std::mem::replace(&mut is_forwarded, true) {
                     return None;
                 }
-                visit.address = proxies.client(peer, [header.value]);
+                request.address = proxies.client(peer, [header.value]);
             }
             _ if changes_framing(name) => return None,
-            _ => visit.note(name, header.value),
+            _ => request.note(name, header.value),
         }
     }
-    (hosts == 1).then_some(Head { visit, length, close })
+    (hosts == 1).then_some(Head { request, length, close })
 }
 
 /// Headers that announce a body, another protocol or an expectation.
@@ -119,9 +119,12 @@ mod tests {
                     Accept-Language: de\r\nSec-Purpose: prefetch;prerender\r\nConnection: keep-alive\r\n\r\nrest";
         let head = parse(text.as_bytes(), PEER, &TrustedProxies::default()).unwrap();
         assert_eq!(head.length, text.len() - 4);
-        assert_eq!((head.visit.path, head.visit.query), (&b"/abc"[..], &b"utm_source=x"[..]));
-        assert_eq!((head.visit.user_agent, head.visit.referrer), (&b"Mozilla/5.0"[..], &b"https://a/"[..]));
-        assert!(head.visit.prefetch && !head.visit.head && !head.close);
+        assert_eq!((head.request.path, head.request.query), (&b"/abc"[..], &b"utm_source=x"[..]));
+        assert_eq!(
+            (head.request.user_agent, head.request.referrer),
+            (&b"Mozilla/5.0"[..], &b"https://a/"[..])
+        );
+        assert!(head.request.prefetch && !head.request.head && !head.close);
     }
 
     #[test]

@@ -5,23 +5,23 @@
 
 mod answer;
 mod buffers;
+mod conflicting_lengths;
 mod connection;
 pub mod counters;
-mod doubt;
-mod guesses;
 mod handover;
 mod head;
+mod hyper_service;
+mod idle_connections;
 mod pace;
 pub mod pages;
+mod password_attempts;
 mod proxies;
 mod redirector;
-mod seats;
+mod request;
 pub mod server;
-mod unusual;
-mod visit;
 mod wire;
 
-pub use guesses::Guesses;
 pub use handover::{Body, Elsewhere};
+pub use password_attempts::PasswordAttempts;
 pub use proxies::TrustedProxies;
 pub use redirector::{Redirector, Shared};

@@ -21,7 +21,7 @@ pub(crate) struct Pace {
     /// Whether an answer waits for its client to take it.
     writing: AtomicBool,
     /// The number of the request that tells two lengths, counted from 1; 0 while there is none.
-    doubtful: AtomicU64,
+    conflicting_lengths: AtomicU64,
 }
 
 /// The timer of one connection.
@@ -47,13 +47,13 @@ impl Pace {
     }
 
     /// The head of this request, counted from 1, tells two lengths.
-    pub(crate) fn doubts(&self, number: u64) {
-        self.doubtful.store(number, Ordering::Relaxed);
+    pub(crate) fn found_conflicting_lengths(&self, number: u64) {
+        self.conflicting_lengths.store(number, Ordering::Relaxed);
     }
 
     /// Whether this request, counted from 1, tells two lengths.
-    pub(crate) fn is_doubtful(&self, number: u64) -> bool {
-        self.doubtful.load(Ordering::Relaxed) == number
+    pub(crate) fn has_conflicting_lengths(&self, number: u64) -> bool {
+        self.conflicting_lengths.load(Ordering::Relaxed) == number
     }
 
     /// An answer waits for its client, or does not any more.

@@ -5,14 +5,14 @@
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
-use crate::guesses::{Guesses, Verdict};
 use crate::pages::{self, Preview, Shown};
-use crate::visit::Visit;
+use crate::password_attempts::{PasswordAttempts, Verdict};
+use crate::request::LinkRequest;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
+use curtail_clicks::clock::now;
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
-use curtail_runtime::clock;
 use curtail_store::{Links, Seen, Spent, StoreError};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -31,7 +31,7 @@ pub struct Shared {
     /// The store itself: for previews and for links with a limit.
     pub links: Arc<dyn Links>,
     /// Checks passwords.
-    pub guesses: Guesses,
+    pub password_attempts: PasswordAttempts,
     /// Where visitors of unknown links are sent, instead of a page.
     pub not_found_url: Option<String>,
 }
@@ -59,43 +59,48 @@ impl Redirector {
         Redirector { hot: RefCell::new(Hot { cache, recorder }), shared, counters }
     }
 
-    /// Answers a visit into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
+    /// Answers a request into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
     #[inline]
-    pub(crate) fn serve_warm(&self, visit: &Visit<'_>, ending: Ending<'_>, out: &mut Vec<u8>) -> bool {
-        let Some(code) = code::from_path(visit.path) else { return false };
+    pub(crate) fn serve_warm(
+        &self,
+        request: &LinkRequest<'_>,
+        ending: Ending<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(code) = code::from_path(request.path) else { return false };
         let now = now();
         let Hot { cache, recorder } = &mut *self.hot.borrow_mut();
         let Lookup::Link(record) = cache.look_up(code.as_bytes(), now) else { return false };
         let Some(target) = Target::unpack(record) else { return false };
         let Decision::Redirect { status, location } = decide(&target, now, false) else { return false };
-        if target.forward_query && !visit.query.is_empty() {
+        if target.forward_query && !request.query.is_empty() {
             return false;
         }
-        record_click(recorder, visit, now, Clicked::Link(target.id));
+        record_click(recorder, request, now, Clicked::Link(target.id));
         wire::redirect(out, status.code(), location, cache_control(&target), ending);
         self.counters.count(Outcome::Warm);
         true
     }
 
-    /// Answers a visit, whatever it takes.
-    pub(crate) async fn answer(&self, visit: &Visit<'_>) -> Answer {
-        let Some(code) = code::from_path(visit.path) else { return self.unknown(visit) };
+    /// Answers a request, whatever it takes.
+    pub(crate) async fn answer(&self, request: &LinkRequest<'_>) -> Answer {
+        let Some(code) = code::from_path(request.path) else { return self.unknown(request) };
         if let Some(code) = code.strip_suffix('+') {
-            return self.preview(code, visit.query).await;
+            return self.preview(code, request.query).await;
         }
         match self.find(&code).await {
             Found::Record(record, outcome) => match Target::unpack(&record) {
-                Some(target) => self.follow(visit, &target, false, outcome).await,
+                Some(target) => self.follow(request, &target, false, outcome).await,
                 None => self.unavailable(),
             },
-            Found::Nothing => self.unknown(visit),
+            Found::Nothing => self.unknown(request),
             Found::Unavailable => self.unavailable(),
         }
     }
 
     /// Answers a visitor who sent a form. Links with a password take one, and no others do.
-    pub(crate) async fn unlock(&self, visit: &Visit<'_>, form: Form) -> Answer {
-        let Some(code) = code::from_path(visit.path) else { return self.takes_no_form() };
+    pub(crate) async fn unlock(&self, request: &LinkRequest<'_>, form: Form) -> Answer {
+        let Some(code) = code::from_path(request.path) else { return self.takes_no_form() };
         let (record, outcome) = match self.find(&code).await {
             Found::Record(record, outcome) => (record, outcome),
             Found::Nothing => return self.takes_no_form(),
@@ -110,17 +115,18 @@ impl Redirector {
             }
             // What the link became while somebody read its form.
             (Decision::Inactive { why, instead }, Form::Sent(Some(_))) => {
-                return self.inactive(visit, why, instead);
+                return self.inactive(request, why, instead);
             }
             // It has no password any more. The form must not travel on to its destination, so the link is asked for anew.
             (Decision::Redirect { .. } | Decision::Spend { .. }, Form::Sent(Some(_))) => {
                 self.counters.count(Outcome::Refused);
-                return Answer::see(303, itself(visit));
+                return Answer::see(303, itself(request));
             }
             _ => return self.takes_no_form(),
         };
-        match self.shared.guesses.check(target.id, visit.address, hash.to_owned(), password).await {
-            Verdict::Right => match self.follow(visit, &target, true, outcome).await {
+        match self.shared.password_attempts.check(target.id, request.address, hash.to_owned(), password).await
+        {
+            Verdict::Right => match self.follow(request, &target, true, outcome).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
                 Answer::Redirect { location, .. } => Answer::see(303, location),
                 page => page,
@@ -160,48 +166,48 @@ impl Redirector {
 
     async fn follow(
         &self,
-        visit: &Visit<'_>,
+        request: &LinkRequest<'_>,
         target: &Target<'_>,
         unlocked: bool,
         outcome: Outcome,
     ) -> Answer {
         match decide(target, now(), unlocked) {
-            Decision::Redirect { .. } => self.redirect(visit, target, outcome),
-            Decision::Spend { .. } => self.spend(visit, target).await,
+            Decision::Redirect { .. } => self.redirect(request, target, outcome),
+            Decision::Spend { .. } => self.spend(request, target).await,
             Decision::AskPassword { .. } => {
                 self.counters.count(Outcome::Asked);
                 Answer::page(200, pages::password(false))
             }
-            Decision::Inactive { why, instead } => self.inactive(visit, why, instead),
+            Decision::Inactive { why, instead } => self.inactive(request, why, instead),
         }
     }
 
-    fn redirect(&self, visit: &Visit<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
-        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+    fn redirect(&self, request: &LinkRequest<'_>, target: &Target<'_>, outcome: Outcome) -> Answer {
+        record_click(&mut self.hot.borrow_mut().recorder, request, now(), Clicked::Link(target.id));
         self.counters.count(outcome);
-        Answer::redirect(target, onward(target, visit.query).into_owned())
+        Answer::redirect(target, onward(target, request.query).into_owned())
     }
 
     /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a prefetch, spends
     /// nothing, and is not told where it leads: what only a `GET` finds out may be left out of the answer to `HEAD` (RFC
     /// 9110, 9.3.2), and of what was prefetched browsers use nothing that is not a success.
-    async fn spend(&self, visit: &Visit<'_>, target: &Target<'_>) -> Answer {
+    async fn spend(&self, request: &LinkRequest<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
-        let looks_ahead = visit.looks_ahead();
+        let looks_ahead = request.looks_ahead();
         let asked = if looks_ahead { links.peek(target.id) } else { links.spend(target.id) };
         match within(asked).await {
             Ok(Spent::Granted { .. }) if looks_ahead => {
-                record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Link(target.id));
+                record_click(&mut self.hot.borrow_mut().recorder, request, now(), Clicked::Link(target.id));
                 self.counters.count(Outcome::Withheld);
                 Answer::Withheld { status: target.status.code() }
             }
-            Ok(Spent::Granted { .. }) => self.redirect(visit, target, Outcome::Spent),
-            Ok(Spent::Unlimited) => self.redirect(visit, target, Outcome::Cold),
+            Ok(Spent::Granted { .. }) => self.redirect(request, target, Outcome::Spent),
+            Ok(Spent::Unlimited) => self.redirect(request, target, Outcome::Cold),
             Ok(Spent::UsedUp) => {
                 let instead = target.conditions.and_then(|conditions| conditions.expired_url);
-                self.inactive(visit, Inactive::UsedUp, instead)
+                self.inactive(request, Inactive::UsedUp, instead)
             }
-            Ok(Spent::Missing) => self.unknown(visit),
+            Ok(Spent::Missing) => self.unknown(request),
             Err(error) => self.no_allowance(target.id, &error),
         }
     }
@@ -214,8 +220,8 @@ impl Redirector {
     }
 
     /// A link that leads nowhere now. Who asked is an orphan: the link itself was not followed.
-    fn inactive(&self, visit: &Visit<'_>, why: Inactive, instead: Option<&str>) -> Answer {
-        self.record_orphan(visit);
+    fn inactive(&self, request: &LinkRequest<'_>, why: Inactive, instead: Option<&str>) -> Answer {
+        self.record_orphan(request);
         match instead {
             Some(location) => {
                 self.counters.count(Outcome::Inactive);
@@ -231,20 +237,25 @@ impl Redirector {
         Answer::page(status, page)
     }
 
-    fn unknown(&self, visit: &Visit<'_>) -> Answer {
-        self.record_orphan(visit);
+    fn unknown(&self, request: &LinkRequest<'_>) -> Answer {
+        self.record_orphan(request);
         self.counters.count(Outcome::Unknown);
         match &self.shared.not_found_url {
             // A page of that path which is not there either would send its visitors round and round.
-            Some(elsewhere) if path_of(elsewhere).as_bytes() != visit.path => {
+            Some(elsewhere) if path_of(elsewhere).as_bytes() != request.path => {
                 Answer::see(302, elsewhere.clone())
             }
             _ => Answer::page(404, pages::not_found()),
         }
     }
 
-    fn record_orphan(&self, visit: &Visit<'_>) {
-        record_click(&mut self.hot.borrow_mut().recorder, visit, now(), Clicked::Orphan { path: visit.path });
+    fn record_orphan(&self, request: &LinkRequest<'_>) {
+        record_click(
+            &mut self.hot.borrow_mut().recorder,
+            request,
+            now(),
+            Clicked::Orphan { path: request.path },
+        );
     }
 
     /// A form was sent to what has none. Nobody followed anything.
@@ -300,8 +311,8 @@ async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError
 }
 
 /// The very address that was asked for, on this host.
-fn itself(visit: &Visit<'_>) -> String {
-    let (path, query) = (String::from_utf8_lossy(visit.path), String::from_utf8_lossy(visit.query));
+fn itself(request: &LinkRequest<'_>) -> String {
+    let (path, query) = (String::from_utf8_lossy(request.path), String::from_utf8_lossy(request.query));
     let separator = if query.is_empty() { "" } else { "?" };
     format!("/{}{separator}{query}", path.trim_start_matches('/'))
 }
@@ -346,11 +357,11 @@ enum Found {
 
 /// A click that could not be kept is counted by the recorder with its reason; the visitor is redirected all the same.
 #[inline]
-fn record_click<'a>(recorder: &mut Recorder, visit: &Visit<'a>, now: Timestamp, clicked: Clicked<'a>) {
-    let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&visit.click(now, clicked));
-}
-
-#[inline]
-fn now() -> Timestamp {
-    Timestamp::from_millis(clock::coarse_millis())
+fn record_click<'a>(
+    recorder: &mut Recorder,
+    request: &LinkRequest<'a>,
+    now: Timestamp,
+    clicked: Clicked<'a>,
+) {
+    let (Recorded::Kept | Recorded::Dropped(_)) = recorder.record(&request.click(now, clicked));
 }

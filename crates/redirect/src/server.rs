@@ -4,9 +4,9 @@ use crate::buffers::Buffers;
 use crate::connection::{self, Greeting};
 use crate::counters::Counters;
 use crate::handover::Elsewhere;
+use crate::idle_connections::IdleConnections;
 use crate::proxies::TrustedProxies;
 use crate::redirector::Redirector;
-use crate::seats::Seats;
 use curtail_runtime::acceptor::Acceptor;
 use curtail_runtime::clock;
 use curtail_runtime::shutdown::Shutdown;
@@ -51,7 +51,7 @@ pub struct Core {
     pub(crate) draining: Cell<bool>,
     pub(crate) buffers: Rc<Buffers>,
     pub(crate) clock: Clock,
-    seats: Rc<Seats>,
+    idle_connections: Rc<IdleConnections>,
 }
 
 impl Core {
@@ -72,7 +72,7 @@ impl Core {
             draining: Cell::new(false),
             buffers: Rc::default(),
             clock: Clock::default(),
-            seats: Rc::default(),
+            idle_connections: Rc::default(),
         }
     }
 }
@@ -106,14 +106,14 @@ async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) {
     }
 }
 
-/// Once a second, shows out who has been idle for too long.
+/// Once a second, closes what has been idle for too long.
 async fn look_after(core: &Core) {
     let idle_seconds = core.settings.idle_timeout.as_secs() as u32;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
-        core.seats.show_out(core.clock.second().saturating_sub(idle_seconds));
+        core.idle_connections.close_idle(core.clock.second().saturating_sub(idle_seconds));
     }
 }
 
@@ -130,15 +130,15 @@ fn welcome(stream: TcpStream, peer: SocketAddr, core: &Rc<Core>) {
         return;
     };
     core.counters.open.add(1);
-    let seat = core.seats.take(core.clock.second());
-    let (number, waiting_since) = seat.ticket();
+    let idle = core.idle_connections.watch(core.clock.second());
+    let (number, waiting_since) = idle.watched();
     let open = Open(core.counters.clone());
     let served = core.clone();
     let task = tokio::task::spawn_local(async move {
         let _open = open;
-        connection::serve(stream, peer, served, seat, arrived).await;
+        connection::serve(stream, peer, served, idle, arrived).await;
     });
-    core.seats.seated(number, waiting_since, task.abort_handle());
+    core.idle_connections.started(number, waiting_since, task.abort_handle());
 }
 
 /// Counts a connection as closed, however it ends.
@@ -159,7 +159,7 @@ async fn back_off(error: &io::Error) {
 async fn drain(core: &Core) {
     let end = Instant::now() + core.settings.grace;
     while core.counters.open.get() > 0 && Instant::now() < end {
-        core.seats.show_out(u32::MAX - 1);
+        core.idle_connections.close_idle(u32::MAX - 1);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

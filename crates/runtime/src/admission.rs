@@ -148,8 +148,8 @@ impl Gate {
         if state.queue.is_empty() {
             state.standing = Some(now);
         }
-        let (tell, place) = oneshot::channel();
-        state.queue.push_back(tell);
+        let (caller, place) = oneshot::channel();
+        state.queue.push_back(caller);
         let patience = if state.is_standing(now) { PATIENCE_STANDING } else { PATIENCE };
         Asked::Queued(place, patience)
     }

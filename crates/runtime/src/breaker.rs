@@ -110,7 +110,7 @@ enum Phase {
 pub struct Permit<'a> {
     breaker: &'a Breaker,
     era: u64,
-    told: bool,
+    reported: bool,
 }
 
 impl Breaker {
@@ -140,7 +140,7 @@ impl Breaker {
             Phase::Open { .. } => false,
             Phase::HalfOpen { probing, .. } => !std::mem::replace(probing, true),
         };
-        admitted.then(|| Permit { breaker: self, era: inner.era, told: false })
+        admitted.then(|| Permit { breaker: self, era: inner.era, reported: false })
     }
 
     /// Whether questions go through. An open breaker whose backoff is over is still open until somebody asks.
@@ -242,23 +242,23 @@ impl Outcome {
 impl Permit<'_> {
     /// It answered, and in time.
     pub fn succeeded(mut self, now: Instant) {
-        self.tell(Outcome::Success, now);
+        self.report(Outcome::Success, now);
     }
 
     /// It did not.
     pub fn failed(mut self, now: Instant) {
-        self.tell(Outcome::Failure, now);
+        self.report(Outcome::Failure, now);
     }
 
-    fn tell(&mut self, outcome: Outcome, now: Instant) {
-        self.told = true;
+    fn report(&mut self, outcome: Outcome, now: Instant) {
+        self.reported = true;
         self.breaker.outcome(self.era, outcome, now);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if !self.told {
+        if !self.reported {
             // The time is not looked at for what nobody knows.
             self.breaker.outcome(self.era, Outcome::Unknown, Instant::now());
         }

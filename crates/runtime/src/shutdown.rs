@@ -13,8 +13,8 @@ pub struct Stop(watch::Sender<bool>);
 
 /// A shutdown and the switch for it.
 pub fn shutdown() -> (Stop, Shutdown) {
-    let (stop, told) = watch::channel(false);
-    (Stop(stop), Shutdown(told))
+    let (stop, shutdown) = watch::channel(false);
+    (Stop(stop), Shutdown(shutdown))
 }
 
 impl Stop {

@@ -58,7 +58,7 @@ pub trait Links: Send + Sync {
     fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
 
     /// Whoever has seen this sees everything that was answered to a write so far.
-    fn position(&self) -> Seen {
+    fn seen(&self) -> Seen {
         Seen::ANYTHING
     }
 }
@@ -74,13 +74,13 @@ impl Seen {
     /// Only the newest state will do.
     pub const NEWEST: Seen = Seen(u64::MAX);
 
-    /// From what [`Links::position`] gave.
-    pub const fn at(position: u64) -> Seen {
-        Seen(position)
+    /// From what [`Links::seen`] gave.
+    pub const fn at(wal_position: u64) -> Seen {
+        Seen(wal_position)
     }
 
     /// The position, to be carried elsewhere.
-    pub const fn position(self) -> u64 {
+    pub const fn wal_position(self) -> u64 {
         self.0
     }
 }

@@ -4,13 +4,12 @@
 //! `postgres/migrations`, every statement in `postgres/sql`.
 
 mod address;
-mod attempts;
 mod bulkhead;
 mod changes;
 mod connections;
 mod deferred;
 mod engine;
-mod examining;
+mod examination;
 mod failure;
 mod groups;
 mod identity;
@@ -23,12 +22,13 @@ mod migrations;
 mod opening;
 mod presence;
 mod replicas;
+mod retries;
 mod rollups;
 mod row;
 mod tls;
 mod words;
 
-pub use examining::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
+pub use examination::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
 pub use presence::PrimaryState;

@@ -1,6 +1,9 @@
 //! What a link becomes when it is made or changed, whatever the engine.
 
-use curtail_model::{Change, Code, Destination, Field, Link, LinkId, NewLink, Timestamp};
+use crate::Spent;
+use curtail_model::{
+    Change, Code, Decision, Destination, Field, Link, LinkId, NewLink, Target, Timestamp, decide,
+};
 
 /// A link that has just been made.
 pub(crate) fn made(link: NewLink, id: LinkId, code: Code, version: u64, now: Timestamp) -> Link {
@@ -42,6 +45,21 @@ pub(crate) fn given(link: Link) -> NewLink {
         expired_url: link.expired_url,
         reuse: false,
     }
+}
+
+/// Whether a link redirects now and asks for no password: then it can be given again to who asks for its destination. Of a
+/// limited link, `peek` says whether it would give another click.
+pub(crate) fn leads_on<E>(
+    link: &Link,
+    now: Timestamp,
+    peek: impl FnOnce() -> Result<Spent, E>,
+) -> Result<bool, E> {
+    let packed = Target::pack(link);
+    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
+        Some(Decision::Redirect { .. }) => true,
+        Some(Decision::Spend { .. }) => matches!(peek()?, Spent::Granted { .. }),
+        Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
+    })
 }
 
 /// A link with a change. Its version and the time of the change are for the engine to set.

@@ -27,11 +27,11 @@ pub use export::Exporter;
 use crate::{Keys, Links, Rollups};
 use curtail_model::{Alphabet, CodeScheme, Codes};
 use file::{CLICKS, File, LINKS, explain};
-use keys::{KeyBook, SqliteKeys};
+use keys::{KeyWriterState, SqliteKeys};
 use links::SqliteLinks;
-use links::book::{Counters, LinkBook};
+use links::writer_state::{Counters, LinkWriterState};
 use readers::Readers;
-use rollups::{ClickBook, SqliteRollups, positions};
+use rollups::{ClickWriterState, SqliteRollups, positions};
 use rusqlite::Connection;
 use search::{Feed, Search};
 use std::fs;
@@ -169,7 +169,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let identity = identity::establish(&mut truth, directory, &settings)?;
     let counters = Counters::read(&truth).map_err(|error| explain(&LINKS.path(directory), &error))?;
     let feed = Arc::new(Feed::new(counters.version));
-    let book = LinkBook::new(truth, identity.codes.clone(), Arc::clone(&feed))
+    let state = LinkWriterState::new(truth, identity.codes.clone(), Arc::clone(&feed))
         .map_err(|error| explain(&LINKS.path(directory), &error))?;
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
     let path = CLICKS.path(directory);
@@ -185,7 +185,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     };
     let io = |error: std::io::Error| OpenError::Io { path: directory.to_owned(), error: error.to_string() };
 
-    let writer = Arc::new(Writer::start("links-writer", 0, book).map_err(io)?);
+    let writer = Arc::new(Writer::start("links-writer", 0, state).map_err(io)?);
     let search = Search::start(directory, &identity, feed, &writer, reader_cache)?;
     let links = Arc::new(SqliteLinks {
         writer: Arc::clone(&writer),
@@ -196,7 +196,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     });
     let keys = Arc::new(SqliteKeys { writer, lookups: Arc::clone(&links.lookups) });
     let rollups = Arc::new(SqliteRollups {
-        writer: Writer::start("clicks-writer", COUNTING_NICENESS, ClickBook(clicks)).map_err(io)?,
+        writer: Writer::start("clicks-writer", COUNTING_NICENESS, ClickWriterState(clicks)).map_err(io)?,
         readers: Readers::start("clicks-reader", connections(&CLICKS, lists)?).map_err(io)?,
     });
     let parts = Parts { links: Arc::clone(&links), rollups: Arc::clone(&rollups) };
@@ -213,10 +213,10 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
     let path = LINKS.path(directory);
     // Opening it to write would make it, and a store that is made here would not have the codes of its settings.
     std::fs::metadata(&path).map_err(|error| io(&path, error))?;
-    let book = KeyBook(LINKS.open_to_write(directory, CACHE_BYTES)?);
+    let state = KeyWriterState(LINKS.open_to_write(directory, CACHE_BYTES)?);
     let lookups = vec![LINKS.open_to_read(directory, CACHE_BYTES)?];
     Ok(Arc::new(SqliteKeys {
-        writer: Arc::new(Writer::start("keys-writer", 0, book).map_err(|error| io(directory, error))?),
+        writer: Arc::new(Writer::start("keys-writer", 0, state).map_err(|error| io(directory, error))?),
         lookups: Arc::new(Readers::start("keys-lookup", lookups).map_err(|error| io(directory, error))?),
     }))
 }

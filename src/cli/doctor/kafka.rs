@@ -12,10 +12,10 @@ const CHECK: &str = "Kafka";
 /// A topic that forgets sooner loses clicks in an outage of the workers that nobody would call long.
 const RETENTION_MIN: i64 = Timestamp::DAY;
 
-/// Looks, and compares it with what the store remembers, once that is told.
-pub(super) async fn look(settings: &Settings, told: oneshot::Receiver<Positions>) -> Vec<Finding> {
+/// Looks, and compares it with what the store remembers, once that has answered.
+pub(super) async fn look(settings: &Settings, answer: oneshot::Receiver<Positions>) -> Vec<Finding> {
     let Some(config) = engines::kafka_config(settings) else { return Vec::new() };
-    let (found, positions) = tokio::join!(kafka::examine(&config), told);
+    let (found, positions) = tokio::join!(kafka::examine(&config), answer);
     // Where the store is away, nothing contradicts.
     match Examined::beside(found, &positions.unwrap_or_default()) {
         Ok(found) => topic(&found),

@@ -1,12 +1,12 @@
 //! The machine: the data folder, its room, the clock, the limit of open files, the geo database.
 
 use super::finding::Finding;
-use crate::clock::now;
 use crate::config::{Role, Settings};
 use crate::data_folder::{self, check_not_moved};
 use crate::engines;
 use crate::roles;
 use curtail_cache::Strategy;
+use curtail_clicks::clock::now;
 use curtail_clicks::geo::Geo;
 use curtail_model::Timestamp;
 use curtail_store::sqlite;

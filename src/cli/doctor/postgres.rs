@@ -2,10 +2,10 @@
 
 use super::Secret;
 use super::finding::Finding;
-use crate::clock::now;
 use crate::config::Settings;
 use crate::data_folder;
 use crate::engines;
+use curtail_clicks::clock::now;
 use curtail_store::postgres::{self, OpenError, Primary, Replica, SCHEMA_KNOWN};
 use curtail_store::rollups::Positions;
 use tokio::sync::oneshot;
@@ -16,8 +16,8 @@ const APART_MAX: i64 = 1_000;
 /// Looks at all servers, and tells up to where clicks have been counted and what only the store knows.
 pub(super) async fn look(
     settings: &Settings,
-    tell: oneshot::Sender<Positions>,
-    tell_secret: oneshot::Sender<Secret>,
+    positions: oneshot::Sender<Positions>,
+    secret: oneshot::Sender<Secret>,
 ) -> Vec<Finding> {
     let Some(url) = &settings.database.url else { return Vec::new() };
     let found = postgres::examine(engines::postgres_settings(settings, url)).await;
@@ -25,8 +25,8 @@ pub(super) async fn look(
         Ok(found) => {
             let findings = primary(&found, settings);
             // Whoever wants to know may have an answer already.
-            let _ = tell.send(found.positions);
-            let _ = found.secret.map(|secret| tell_secret.send(secret));
+            let _ = positions.send(found.positions);
+            let _ = found.secret.map(|found| secret.send(found));
             findings
         }
         Err(error) => vec![Finding::refused("PostgreSQL", &error)],

@@ -25,7 +25,7 @@ pub(super) async fn ship(
     let journal = journal_config(settings, folder);
     let config = ShipConfig {
         geo_path: settings.geo.path.clone(),
-        journal: journal.dir.clone(),
+        journal_folder: journal.folder.clone(),
         interval: settings.clicks.commit_interval,
         waiting_clicks_max: waiting_clicks_max(settings),
     };

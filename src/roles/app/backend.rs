@@ -1,11 +1,11 @@
 //! What stands behind the listeners of a process that serves: opened in this order, closed in the reverse one.
 
-use crate::clock::now;
 use crate::config::Settings;
 use crate::engines::{Fleet, JournaledLinks, Pipelines, Recording, Store};
 use curtail_cache::{CoherentLinks, Lifetimes, Resolver, SharedCache, Sources};
+use curtail_clicks::clock::now;
 use curtail_clicks::recorder::Recorder;
-use curtail_redirect::{Guesses, Shared};
+use curtail_redirect::{PasswordAttempts, Shared};
 use curtail_runtime::password::Passwords;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Backend {
         Arc::new(Shared {
             resolver: Resolver::new(sources),
             links: self.links.links.clone(),
-            guesses: Guesses::new(passwords.clone()),
+            password_attempts: PasswordAttempts::new(passwords.clone()),
             not_found_url: settings.redirect.not_found_url.clone(),
         })
     }

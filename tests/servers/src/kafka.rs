@@ -1,17 +1,17 @@
 //! A Kafka of a test's own: what `dev/services` runs, on other ports.
 
+use crate::process::Process;
 use crate::{find_service, free_port, until};
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// One process that is broker and controller. It ends with this.
 pub struct Broker {
     folder: tempfile::TempDir,
     jars: PathBuf,
     address: String,
-    process: Option<Child>,
+    process: Process,
 }
 
 impl Broker {
@@ -32,7 +32,8 @@ impl Broker {
             folder.path().join("data").display()
         );
         fs::write(folder.path().join("server.properties"), properties).expect("a file can be written");
-        let mut broker = Broker { folder, jars, address: format!("127.0.0.1:{broker}"), process: None };
+        let mut broker =
+            Broker { folder, jars, address: format!("127.0.0.1:{broker}"), process: Process::default() };
         let id = ["format", "--cluster-id", "Y3VydGFpbC10ZXN0LWlkMQ", "--config", "server.properties"];
         broker.tool("kafka.tools.StorageTool", &id);
         broker.start_again();
@@ -54,33 +55,25 @@ impl Broker {
 
     /// Starts it after it was killed, on what it had.
     pub fn start_again(&mut self) {
-        assert!(self.process.is_none(), "it runs");
         let before = self.starts();
         let mut server = self.java("kafka.Kafka");
-        self.process = Some(server.arg("server.properties").spawn().expect("java runs"));
+        self.process.start(server.arg("server.properties"), "java runs");
         until("Kafka has started", || self.starts() > before);
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().expect("it can be killed");
-        process.wait().expect("it has ended");
+        self.process.kill();
     }
 
     /// SIGSTOP: it hangs and keeps its connections.
     pub fn hang(&self) {
-        self.signal(Signal::STOP);
+        self.process.hang();
     }
 
     /// SIGCONT
     pub fn go_on(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().expect("it runs");
-        kill_process(Pid::from_child(process), signal).expect("it runs");
+        self.process.go_on();
     }
 
     /// Runs one of Kafka's own programs to its end.
@@ -109,13 +102,5 @@ impl Broker {
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if self.process.is_some() {
-            self.kill();
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod kafka;
 pub mod postgres;
+mod process;
 mod redis;
 
 pub use kafka::Broker;

@@ -1,18 +1,18 @@
 //! A Redis of a test's own, as empty after each start as a cache that was lost.
 
+use crate::process::Process;
 use crate::{free_port, until};
-use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// One server. It ends with this.
 pub struct RedisServer {
     port: u16,
     folder: TempDir,
-    process: Option<Child>,
+    process: Process,
     scheme: &'static str,
     host: &'static str,
     flags: Vec<OsString>,
@@ -48,7 +48,7 @@ impl RedisServer {
     ) -> RedisServer {
         let port = free_port();
         let (folder, flags) = (tempfile::tempdir().expect("a folder"), flags(port.to_string().into()));
-        let mut server = RedisServer { port, folder, process: None, scheme, host, flags };
+        let mut server = RedisServer { port, folder, process: Process::default(), scheme, host, flags };
         server.start_again();
         server
     }
@@ -65,44 +65,25 @@ impl RedisServer {
 
     /// Starts it, empty, after it was killed.
     pub fn start_again(&mut self) {
-        assert!(self.process.is_none(), "it runs");
         let mut command = Command::new("redis-server");
         command.args(&self.flags).args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir"]);
         command.arg(self.folder.path()).stdout(Stdio::null());
-        let process = command.spawn().expect("redis-server is not installed: run dev/services start");
-        self.process = Some(process);
+        self.process.start(&mut command, "redis-server is not installed: run dev/services start");
         until("Redis listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().expect("it can be killed");
-        process.wait().expect("it has ended");
+        self.process.kill();
     }
 
     /// SIGSTOP: it hangs and keeps its connections.
     pub fn hang(&self) {
-        self.signal(Signal::STOP);
+        self.process.hang();
     }
 
     /// SIGCONT
     pub fn go_on(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().expect("it runs");
-        kill_process(Pid::from_child(process), signal).expect("it runs");
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // A process that is stopped can be killed all the same.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.go_on();
     }
 }

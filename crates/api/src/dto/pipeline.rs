@@ -90,7 +90,7 @@ impl From<&Status> for PipelineJson {
             damaged: status.damaged,
             lag: LagJson {
                 clicks: status.lag_clicks,
-                milliseconds: status.lag_ms,
+                milliseconds: status.lag_millis,
                 backlog_bytes: status.backlog_bytes,
             },
             log_waiting: status.log_waiting,

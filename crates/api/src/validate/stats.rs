@@ -159,8 +159,8 @@ fn too_many(from: Timestamp, until: Timestamp, interval: Grain) -> Option<String
 /// What is wrong with a start whose detail is not kept any more.
 fn forgotten(from: Timestamp, interval: Grain, now: Timestamp, retention: &Retention) -> Option<String> {
     let (kept, coarser) = match interval {
-        Grain::Minute => (retention.minutes_kept_ms, "hour or day"),
-        Grain::Hour => (retention.hours_kept_ms, "day"),
+        Grain::Minute => (retention.minutes_kept_millis, "hour or day"),
+        Grain::Hour => (retention.hours_kept_millis, "day"),
         Grain::Day => return None,
     };
     let since = now.plus_millis(-kept);

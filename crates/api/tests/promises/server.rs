@@ -49,9 +49,9 @@ pub(crate) fn settings() -> Settings {
         body_timeout: Duration::from_secs(30),
         rate_per_second: 0,
         retention: Retention {
-            minutes_kept_ms: 7 * Timestamp::DAY,
-            hours_kept_ms: 90 * Timestamp::DAY,
-            days_kept_ms: None,
+            minutes_kept_millis: 7 * Timestamp::DAY,
+            hours_kept_millis: 90 * Timestamp::DAY,
+            days_kept_millis: None,
         },
         spill_folder: std::env::temp_dir(),
     }
@@ -59,7 +59,7 @@ pub(crate) fn settings() -> Settings {
 
 fn start_pipeline(folder: &Path, store: &Sqlite) -> (Recorder, Pipeline) {
     let config = journal::Config {
-        dir: folder.join("journal"),
+        folder: folder.join("journal"),
         streams: 1,
         segment_bytes: 64 << 10,
         bytes_max: 1 << 20,

@@ -3,7 +3,7 @@
 use super::server::PATIENCE;
 use super::value::Value;
 use super::{Away, Redis};
-use crate::lease::UNCHECKED_MS;
+use crate::lease::UNCHECKED_MILLIS;
 use curtail_runtime::chance::Chance;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ impl Redis {
         let token = if lease { self.token() } else { Vec::new() };
         let age_max = match asked {
             Asked::Hearing => -1,
-            Asked::Deaf => UNCHECKED_MS,
+            Asked::Deaf => UNCHECKED_MILLIS,
         };
         let arguments = [
             token,

@@ -65,19 +65,19 @@ impl Notifications for PubSub {
     }
 
     fn listen(&self) -> mpsc::Receiver<Notice> {
-        let (tell, heard) = mpsc::channel(WAITING_MAX);
+        let (notices, heard) = mpsc::channel(WAITING_MAX);
         let (nodes, channel, publisher) = (self.nodes.clone(), self.channel.clone(), self.publisher.clone());
         tokio::spawn(async move {
             let mut reconnects = Backoff::new(RECONNECT, RECONNECT_MAX);
             for node in nodes.urls().iter().cycle() {
-                if tell.is_closed() {
+                if notices.is_closed() {
                     break;
                 }
                 match timeout(PATIENCE, open(&nodes, node, &channel)).await {
                     Ok(Ok((connection, messages))) => {
                         reconnects.reset();
                         *lock(&publisher) = Some(connection);
-                        hear(messages, &tell).await;
+                        hear(messages, &notices).await;
                         *lock(&publisher) = None;
                     }
                     Ok(Err(error)) => tracing::debug!(%error, "no messages over Redis"),
@@ -108,20 +108,20 @@ async fn open(
 }
 
 /// Hears until nothing is heard any more or nobody wants to know.
-async fn hear(messages: Messages, tell: &mpsc::Sender<Notice>) {
+async fn hear(messages: Messages, notices: &mpsc::Sender<Notice>) {
     let mut messages = messages.into_on_message();
-    if tell.send(Notice::Connected).await.is_err() {
+    if notices.send(Notice::Connected).await.is_err() {
         return;
     }
     while let Ok(Some(message)) = timeout(SILENCE_MAX, messages.next()).await {
-        match tell.try_send(Notice::Payload(message.get_payload_bytes().to_vec())) {
+        match notices.try_send(Notice::Payload(message.get_payload_bytes().to_vec())) {
             // A message that is lost leaves a hole, which is noticed.
             Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => {}
             Err(mpsc::error::TrySendError::Closed(_)) => return,
         }
     }
     // Who does not listen any more need not know.
-    let _ = tell.send(Notice::Lost).await;
+    let _ = notices.send(Notice::Lost).await;
 }
 
 fn lock(

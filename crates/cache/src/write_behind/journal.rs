@@ -37,9 +37,9 @@ const EXTENSION: &str = "links";
 /// Something to write.
 pub(super) enum Order {
     /// New links; the memory has them when they are on the disk.
-    Links { links: Vec<Entry>, tell: oneshot::Sender<Result<(), StoreError>> },
+    Links { links: Vec<Entry>, caller: oneshot::Sender<Result<(), StoreError>> },
     /// A lease that is in force from now on.
-    Lease { first: u64, end: u64, tell: oneshot::Sender<Result<(), StoreError>> },
+    Lease { first: u64, end: u64, caller: oneshot::Sender<Result<(), StoreError>> },
 }
 
 /// Where orders go.
@@ -129,9 +129,9 @@ impl Journal {
         order: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Order,
     ) -> Result<(), StoreError> {
         let ended = || StoreError::Unavailable("the journal of new links has ended".into());
-        let (tell, told) = oneshot::channel();
-        self.orders.send(order(tell)).map_err(|_| ended())?;
-        told.await.unwrap_or_else(|_| Err(ended()))
+        let (caller, answer) = oneshot::channel();
+        self.orders.send(order(caller)).map_err(|_| ended())?;
+        answer.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
@@ -219,21 +219,21 @@ impl Writer {
     fn written(&self, order: Order, sequence: u32) {
         // Nobody may be waiting any more: the links stand all the same.
         let _ = match order {
-            Order::Links { links, tell } => {
+            Order::Links { links, caller } => {
                 self.unwritten.add(links, sequence);
-                tell.send(Ok(()))
+                caller.send(Ok(()))
             }
-            Order::Lease { tell, .. } => tell.send(Ok(())),
+            Order::Lease { caller, .. } => caller.send(Ok(())),
         };
     }
 
     fn failed(&self, order: Order, error: &StoreError) {
         let _ = match order {
-            Order::Links { links, tell } => {
+            Order::Links { links, caller } => {
                 self.unwritten.give_room(links.iter().map(Entry::weight).sum());
-                tell.send(Err(error.clone()))
+                caller.send(Err(error.clone()))
             }
-            Order::Lease { tell, .. } => tell.send(Err(error.clone())),
+            Order::Lease { caller, .. } => caller.send(Err(error.clone())),
         };
     }
 }

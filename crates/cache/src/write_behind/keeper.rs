@@ -34,7 +34,7 @@ pub(super) async fn bring(this: Arc<Inner>) {
                 backoff.reset();
                 let refused = this.note(&next, &outcomes);
                 this.unwritten.remove(places, &refused);
-                tell(&this, &next).await;
+                announce(&this, &next).await;
             }
             Err(error) => {
                 if this.counts.failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(32) {
@@ -47,7 +47,7 @@ pub(super) async fn bring(this: Arc<Inner>) {
 }
 
 /// Others need not be told where links wait, and those who asked too early that they are there now.
-async fn tell(this: &Inner, brought: &[Next]) {
+async fn announce(this: &Inner, brought: &[Next]) {
     let ids: Vec<LinkId> = brought.iter().map(|next| next.link.id).collect();
     if let Some(redis) = &this.peers.redis
         && !ids.is_empty()
@@ -98,7 +98,7 @@ pub(super) async fn lease_block(this: &Inner) -> Result<bool, StoreError> {
     let lease = this.deferred.lease(this.block).await?;
     let (first, end, any) = (lease.first, lease.end, !lease.ids.is_empty());
     this.leases.hold(lease);
-    match this.journal.write(|tell| Order::Lease { first, end, tell }).await {
+    match this.journal.write(|caller| Order::Lease { first, end, caller }).await {
         Ok(()) => this.leases.noted(first),
         // It stays set aside in the store: a few codes that nobody will have.
         Err(error) => {

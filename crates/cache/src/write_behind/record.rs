@@ -275,8 +275,16 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = (read(&bytes, &codes()), unframe(&bytes, 0));
+        fn no_payload_makes_it_panic_and_each_comes_out_of_its_frame(
+            kind in 0_u8..4,
+            rest: Vec<u8>,
+            seed: u32,
+        ) {
+            let payload = [&[kind][..], &rest].concat();
+            let _ = read(&payload, &codes());
+            let mut framed = Vec::new();
+            frame(&payload, seed, &mut framed);
+            prop_assert_eq!(unframe(&framed, seed), Framed::Record { payload: &payload, length: framed.len() });
         }
     }
 

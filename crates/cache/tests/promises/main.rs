@@ -8,6 +8,7 @@ mod rates;
 mod redis;
 mod refusals;
 mod resolver;
+mod segments;
 mod shared_cache;
 mod strategies;
 mod write_behind;
@@ -17,6 +18,7 @@ mod support {
     pub(crate) mod certificates;
     pub(crate) mod node;
     pub(crate) mod records;
+    pub(crate) mod repair;
     pub(crate) mod services;
     pub(crate) mod store;
     pub(crate) mod until;

@@ -56,7 +56,7 @@ impl Keeper {
     ) -> Result<Keeper, JournalError> {
         let mut epoch = [0; 8];
         getrandom::fill(&mut epoch)
-            .map_err(|error| io_error(&config.dir, io::Error::other(error.to_string())))?;
+            .map_err(|error| io_error(&config.folder, io::Error::other(error.to_string())))?;
         let row = |(stream, &sequence): (&Arc<Stream>, &u64)| Row {
             stream: Arc::clone(stream),
             segments: VecDeque::new(),
@@ -72,7 +72,7 @@ impl Keeper {
         for index in 0..self.rows.len() {
             match self.provide(index, now) {
                 Err(source) if reason_of(&source) == DropReason::DiskError => {
-                    return Err(io_error(&self.config.dir, source));
+                    return Err(io_error(&self.config.folder, source));
                 }
                 // The next round sets the reason for the recorder.
                 Ok(_) | Err(_) => {}
@@ -190,7 +190,7 @@ impl Keeper {
                 continue;
             }
             let header = self.next_header(index, now)?;
-            let fresh = segment.recycle(&self.config.dir, header)?;
+            let fresh = segment.recycle(&self.config.folder, header)?;
             self.attach(index, fresh);
         }
     }
@@ -205,7 +205,7 @@ impl Keeper {
             return Ok(Some(DropReason::BudgetUsedUp));
         }
         let header = self.next_header(index, now)?;
-        let segment = Segment::create(&self.config.dir, header)?;
+        let segment = Segment::create(&self.config.folder, header)?;
         self.attach(index, segment);
         Ok(None)
     }

@@ -32,11 +32,11 @@ impl Backlog {
     pub fn watch(config: &Config, topic: Topic, rollups: Arc<dyn Rollups>) -> io::Result<Backlog> {
         let waiting = Arc::new(AtomicU64::new(UNKNOWN));
         let (stop, stopped) = mpsc::channel();
-        let told = Arc::downgrade(&waiting);
+        let shown = Arc::downgrade(&waiting);
         let client: BaseConsumer = broker::client(config).create().map_err(io::Error::other)?;
         thread::Builder::new()
             .name("log-backlog".into())
-            .spawn(move || run(&client, topic, &*rollups, &told, &stopped))?;
+            .spawn(move || run(&client, topic, &*rollups, &shown, &stopped))?;
         Ok(Backlog { waiting, _stop: Arc::new(stop) })
     }
 
@@ -50,7 +50,7 @@ fn run(
     client: &BaseConsumer,
     mut topic: Topic,
     rollups: &dyn Rollups,
-    told: &Weak<AtomicU64>,
+    shown: &Weak<AtomicU64>,
     stopped: &Receiver<()>,
 ) {
     let executor = Builder::new_current_thread()
@@ -61,9 +61,9 @@ fn run(
         topic.cluster = topic.cluster.or_else(|| client.client().fetch_cluster_id(ANSWER_MAX));
         let counted = executor.block_on(rollups.positions()).ok().map(|positions| topic.counted(&positions));
         let waiting = counted.and_then(|counted| sum(client, &topic.name, &counted).ok());
-        let Some(shown) = told.upgrade() else { return };
-        shown.store(waiting.unwrap_or(UNKNOWN), Ordering::Relaxed);
-        drop(shown);
+        let Some(waiting_now) = shown.upgrade() else { return };
+        waiting_now.store(waiting.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        drop(waiting_now);
         if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
             return;
         }

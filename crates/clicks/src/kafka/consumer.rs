@@ -51,7 +51,7 @@ pub struct KafkaLog {
     partitions: Partitions,
     state: State,
     damage: Vec<Damage>,
-    told: Instant,
+    last_told_at: Instant,
 }
 
 /// How things stand between this worker and its group.
@@ -98,7 +98,15 @@ impl KafkaLog {
         let partitions = Partitions::new(topic.identity(), aside, tally);
         let claims = Claims::new(rollups);
         let state = State::Idle;
-        Ok(KafkaLog { consumer, topic, claims, partitions, state, damage: Vec::new(), told: Instant::now() })
+        Ok(KafkaLog {
+            consumer,
+            topic,
+            claims,
+            partitions,
+            state,
+            damage: Vec::new(),
+            last_told_at: Instant::now(),
+        })
     }
 
     /// Follows what the group has said. What was read before it changed its mind is nobody's.
@@ -212,10 +220,10 @@ impl Log for KafkaLog {
     }
 
     fn committed(&mut self, _: &Positions) {
-        if self.told.elapsed() < TELL_INTERVAL {
+        if self.last_told_at.elapsed() < TELL_INTERVAL {
             return;
         }
-        self.told = Instant::now();
+        self.last_told_at = Instant::now();
         let mut list = TopicPartitionList::new();
         for (partition, next) in self.partitions.nexts() {
             let next = Offset::Offset(next.cast_signed());

@@ -1,8 +1,8 @@
 //! The counting thread: read, fold, commit, wait.
 
-use super::breath::Breath;
-use super::courtesy::Courtesy;
+use super::pacing::Pacing;
 use super::status::Shared;
+use super::yielding::Yielding;
 use crate::aggregator;
 use crate::journal::Meter;
 use crate::log::{Clicks, Log, Unavailable};
@@ -33,9 +33,9 @@ pub(super) struct Counting {
     commit_interval: Duration,
     batch_clicks_max: usize,
     /// Nothing where nobody redirects beside; nor is anything recorded there then.
-    courtesy: Option<Courtesy>,
+    yielding: Option<Yielding>,
     meter: Option<Meter>,
-    breath: Arc<Breath>,
+    pacing: Arc<Pacing>,
     merge: Merge,
     executor: Runtime,
     clicks: Clicks,
@@ -53,14 +53,14 @@ impl Counting {
         shared: Arc<Shared>,
         commit_interval: Duration,
         batch_clicks_max: usize,
-        courtesy: Option<Courtesy>,
+        yielding: Option<Yielding>,
     ) -> Counting {
-        let breath = Arc::new(Breath::new());
-        let (told, taken) = (Arc::clone(&shared), Arc::clone(&breath));
+        let pacing = Arc::new(Pacing::new());
+        let (status, paced) = (Arc::clone(&shared), Arc::clone(&pacing));
         let merge = aggregator::merge(
-            move || taken.take(),
+            move || paced.rest_if_due(),
             move |malformed| {
-                told.rollups_damaged.fetch_add(1, Ordering::Relaxed);
+                status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
             },
         );
@@ -73,9 +73,9 @@ impl Counting {
             shared,
             commit_interval,
             batch_clicks_max: batch_clicks_max.max(1),
-            meter: courtesy.as_ref().map(Courtesy::meter),
-            courtesy,
-            breath,
+            meter: yielding.as_ref().map(Yielding::meter),
+            yielding,
+            pacing,
             merge,
             executor,
             clicks: Clicks::default(),
@@ -103,7 +103,7 @@ impl Counting {
                 continue;
             }
             // Where nobody redirects beside, there is nobody to leave the core to.
-            self.breath.set_hurry(full || stop.is_some() || self.courtesy.is_none());
+            self.pacing.set_hurry(full || stop.is_some() || self.yielding.is_none());
             full = self.turn();
             let caught_up = self.clicks.is_empty() && !full;
             if stop.is_some() && (caught_up || self.log.is_shared()) {
@@ -126,7 +126,7 @@ impl Counting {
     }
 
     fn should_wait(&mut self) -> bool {
-        self.courtesy.as_mut().is_some_and(Courtesy::should_wait)
+        self.yielding.as_mut().is_some_and(Yielding::should_wait)
     }
 
     /// Reads what has come and commits it. Answers whether there was more than one commit takes.
@@ -149,7 +149,7 @@ impl Counting {
         while !self.clicks.is_full(self.batch_clicks_max) {
             let room = self.batch_clicks_max - self.clicks.clicks.len();
             let limit = room.min(READ_CLICKS);
-            self.breath.take();
+            self.pacing.rest_if_due();
             match self.read_some(limit) {
                 Ok(read) if read == limit => {}
                 read => {
@@ -210,7 +210,8 @@ impl Counting {
             // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
             Batch::of_positions(positions.clone(), claims)
         } else {
-            let folded = aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.breath.take());
+            let folded =
+                aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.pacing.rest_if_due());
             Batch { claims, ..folded }
         };
         match wait(&self.executor, self.rollups.commit(Batch { lane, ..batch })) {

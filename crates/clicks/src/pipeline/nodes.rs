@@ -1,9 +1,9 @@
 //! The two halves of a pipeline that has Kafka in the middle.
 
 use super::counting::Counting;
-use super::courtesy::Courtesy;
 use super::shipping::Shipping;
 use super::status::{Part, Shared};
+use super::yielding::Yielding;
 use super::{Pipeline, Retention, StartError, Watch, forget, keep, main_thread, open_geo, step_back};
 use crate::journal::{Keeper, Reader, Shipped};
 use crate::kafka::{self, KafkaLog, Producer, Topic};
@@ -19,7 +19,7 @@ pub struct ShipConfig {
     /// An MMDB file with countries or cities.
     pub geo_path: Option<PathBuf>,
     /// The folder of the journal.
-    pub journal: PathBuf,
+    pub journal_folder: PathBuf,
     /// How often what was clicked is handed on.
     pub interval: Duration,
     /// How many clicks may wait in the journal while redirects use up all cores.
@@ -47,17 +47,17 @@ pub fn ship(
     kafka: kafka::Config,
     topic: Topic,
 ) -> Result<Pipeline, StartError> {
-    let ShipConfig { geo_path, journal, interval, waiting_clicks_max } = config;
+    let ShipConfig { geo_path, journal_folder, interval, waiting_clicks_max } = config;
     let shared = Arc::new(Shared::of(Part::Node));
     let meter = keeper.meter();
     let mut shipping = Shipping::new(
-        Shipped::open(&journal, &reader.streams()).map_err(StartError::Shipped)?,
+        Shipped::open(&journal_folder, &reader.streams()).map_err(StartError::Shipped)?,
         reader,
         Shipper::new(open_geo(geo_path)?),
         Producer::new(kafka, topic, Arc::clone(&shared.tally)),
         Arc::clone(&shared),
         interval,
-        Courtesy::new(meter.clone(), waiting_clicks_max),
+        Yielding::new(meter.clone(), waiting_clicks_max),
     );
     let (main, main_ended) = main_thread("shipping", move || {
         step_back();

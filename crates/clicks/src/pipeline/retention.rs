@@ -17,19 +17,19 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Those of minutes.
-    pub minutes_kept_ms: i64,
+    pub minutes_kept_millis: i64,
     /// Those of hours.
-    pub hours_kept_ms: i64,
+    pub hours_kept_millis: i64,
     /// Those of days; for ever without.
-    pub days_kept_ms: Option<i64>,
+    pub days_kept_millis: Option<i64>,
 }
 
 impl Retention {
     fn of(&self, grain: Grain) -> Option<i64> {
         match grain {
-            Grain::Minute => Some(self.minutes_kept_ms),
-            Grain::Hour => Some(self.hours_kept_ms),
-            Grain::Day => self.days_kept_ms,
+            Grain::Minute => Some(self.minutes_kept_millis),
+            Grain::Hour => Some(self.hours_kept_millis),
+            Grain::Day => self.days_kept_millis,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The shipping thread of a node: read the journal, enrich, hand to Kafka, release what it has acknowledged.
 
-use super::courtesy::Courtesy;
 use super::status::Shared;
+use super::yielding::Yielding;
 use crate::journal::{Reader, Shipped};
 use crate::kafka::{IN_FLIGHT_MAX, Producer, Sent, partition_of};
 use crate::log::record::{self, Origin};
@@ -30,7 +30,7 @@ pub(super) struct Shipping {
     shipped: Shipped,
     shared: Arc<Shared>,
     interval: Duration,
-    courtesy: Courtesy,
+    yielding: Yielding,
     values: Values,
     batch: Batch,
     /// When the journal was read last.
@@ -78,7 +78,7 @@ impl Shipping {
         producer: Producer,
         shared: Arc<Shared>,
         interval: Duration,
-        courtesy: Courtesy,
+        yielding: Yielding,
     ) -> Shipping {
         Shipping {
             reader,
@@ -87,7 +87,7 @@ impl Shipping {
             shipped,
             shared,
             interval,
-            courtesy,
+            yielding,
             values: Values::default(),
             batch: Batch::default(),
             read_at: Instant::now(),
@@ -107,7 +107,7 @@ impl Shipping {
                 thread::park_timeout(if stop.is_some() { backoff.min(SERVE) } else { backoff });
                 continue;
             }
-            if self.is_idle() && stop.is_none() && self.courtesy.should_wait() {
+            if self.is_idle() && stop.is_none() && self.yielding.should_wait() {
                 self.note_oldest();
                 thread::park_timeout(self.interval);
                 continue;

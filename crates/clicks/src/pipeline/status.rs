@@ -38,7 +38,7 @@ pub struct Status {
     /// Clicks that wait here to be counted, or to be handed on.
     pub lag_clicks: u64,
     /// The age of the oldest of them, in milliseconds.
-    pub lag_ms: u64,
+    pub lag_millis: u64,
     /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it cannot be asked.
     pub log_waiting: Option<u64>,
     /// Bytes that earlier processes left in the journal and that have not been read yet.
@@ -152,7 +152,7 @@ impl Shared {
             lag_clicks: journal.kept.saturating_sub(accounts.read)
                 + accounts.folding
                 + read(&self.tally.waiting),
-            lag_ms: age.max(0) as u64,
+            lag_millis: age.max(0) as u64,
             log_waiting: None,
             backlog_bytes: journal.backlog_bytes,
             waiting_bytes: journal.waiting_bytes,

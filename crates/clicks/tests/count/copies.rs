@@ -1,5 +1,6 @@
 //! A journal that was copied is counted once, though two nodes count what is in it.
 
+use crate::folder::copy;
 use crate::log::config;
 use crate::memory::{Memory, Mood};
 use crate::pipeline::{counted, record_all, settings, until};
@@ -7,7 +8,6 @@ use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Pipeline};
 use curtail_clicks::recorder::Recorder;
 use curtail_store::Rollups;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +19,6 @@ fn start(folder: &Path, store: &Arc<Memory>, recorded: u64) -> (Vec<Recorder>, P
     record_all(&mut recorders, 0..recorded);
     let rollups = Arc::clone(store) as Arc<dyn Rollups>;
     (recorders, pipeline::start(settings(), reader, keeper, rollups).unwrap())
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) fn config(dir: &Path, streams: usize) -> Config {
     Config {
-        dir: dir.into(),
+        folder: dir.into(),
         streams,
         segment_bytes: 64 << 10,
         bytes_max: 64 << 20,

@@ -19,9 +19,9 @@ pub(crate) fn settings() -> Config {
     Config {
         geo_path: None,
         retention: Retention {
-            minutes_kept_ms: 2 * Timestamp::DAY,
-            hours_kept_ms: 90 * Timestamp::DAY,
-            days_kept_ms: None,
+            minutes_kept_millis: 2 * Timestamp::DAY,
+            hours_kept_millis: 90 * Timestamp::DAY,
+            days_kept_millis: None,
         },
         commit_interval: Duration::from_millis(20),
         batch_clicks_max: 1_000,

@@ -1,5 +1,6 @@
 //! No two clicks ever have the same stream and position, whatever is done to the folder.
 
+use crate::folder::copy;
 use crate::support::{click, config, open, record_all};
 use curtail_clicks::journal::{Config, Reader};
 use std::collections::BTreeSet;
@@ -23,18 +24,6 @@ fn record_in(dir: &Path, numbers: std::ops::Range<u64>) -> Vec<(i64, u64, u64)> 
         record_all(&mut recorders[0], &mut keeper, &[click(number, "agent", "")]);
     }
     read_all(&mut reader)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn second() -> u64 {

@@ -1,5 +1,6 @@
 //! What the journal promises of every byte that is on disk: what was written is read back, and what was damaged is found.
 
+use crate::repair::{CLICK_BYTES, RECORDS_START, begin_with_a_click, repair};
 use crate::support::{Click, click, clicks, config, open, record_all, segments};
 use curtail_clicks::journal::{self, Damage, DamageKind};
 use curtail_model::Timestamp;
@@ -78,10 +79,37 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
+    /// Random bytes pass no checksum, so theirs are put right: then kinds, flags, ids and texts are whatever they are.
     #[test]
-    fn no_bytes_make_decoding_panic(bytes: Vec<u8>) {
-        let _ = decode(&bytes);
+    fn no_bytes_behind_right_checksums_make_decoding_panic(
+        header in proptest::collection::vec(any::<u8>(), RECORDS_START),
+        records in proptest::collection::vec((0_u8..6, any::<u8>(), proptest::collection::vec(any::<u8>(), 8..64)), 1..40),
+    ) {
+        let mut segment = header;
+        segment.resize(RECORDS_START + CLICK_BYTES, 0);
+        for (kind, flags, mut body) in records {
+            // A click has a length of its own; others have any.
+            body.resize(if kind == 1 { CLICK_BYTES - 8 } else { body.len().next_multiple_of(8) }, 0);
+            segment.extend_from_slice(&[0, 0, 0, 0, (8 + body.len()) as u8, 0, kind, flags]);
+            segment.extend_from_slice(&body);
+        }
+        let _ = decode(&segment);
+        begin_with_a_click(&mut segment);
+        repair(&mut segment);
+        let (found, _) = decode(&segment).expect("the header is right");
+        prop_assert!(!found.is_empty() && found.len() * CLICK_BYTES <= segment.len());
     }
+}
+
+#[test]
+fn a_repaired_segment_is_the_one_that_was_recorded() {
+    let written = few();
+    let whole = segment_with(&written);
+    let mut bytes = whole.clone();
+    repair(&mut bytes);
+    assert_eq!(bytes[..RECORDS_START / 2], whole[..RECORDS_START / 2], "the format of the header");
+    let (found, damage) = decode(&bytes).expect("the header is right");
+    assert_eq!((found, damage), (written, Vec::new()), "the format of records");
 }
 
 #[test]

@@ -125,7 +125,7 @@ pub(crate) fn clicks(count: Range<usize>) -> impl Strategy<Value = Vec<Click>> {
 /// A journal of one stream of small segments.
 pub(crate) fn config(dir: &Path) -> Config {
     Config {
-        dir: dir.to_path_buf(),
+        folder: dir.to_path_buf(),
         streams: 1,
         segment_bytes: 1 << 16,
         bytes_max: 1 << 24,

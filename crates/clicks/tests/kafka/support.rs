@@ -20,7 +20,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) fn journal_config(dir: &Path) -> Config {
     Config {
-        dir: dir.into(),
+        folder: dir.into(),
         streams: 2,
         segment_bytes: 64 << 10,
         bytes_max: 64 << 20,
@@ -59,7 +59,7 @@ pub(crate) fn start_node(
     let (recorders, reader, keeper) = journal::open(journal_config(dir), &[]).unwrap();
     let config = ShipConfig {
         geo_path: None,
-        journal: dir.into(),
+        journal_folder: dir.into(),
         interval: Duration::from_millis(20),
         waiting_clicks_max: 0,
     };
@@ -76,9 +76,9 @@ pub(crate) fn start_worker(
     let config = WorkConfig {
         folder: folder.into(),
         retention: Retention {
-            minutes_kept_ms: 2 * Timestamp::DAY,
-            hours_kept_ms: 90 * Timestamp::DAY,
-            days_kept_ms: None,
+            minutes_kept_millis: 2 * Timestamp::DAY,
+            hours_kept_millis: 90 * Timestamp::DAY,
+            days_kept_millis: None,
         },
         commit_interval: Duration::from_millis(20),
         batch_clicks_max: 1_000,

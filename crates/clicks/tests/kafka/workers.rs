@@ -1,6 +1,7 @@
 //! Nodes and workers, while all is well and while workers come and go.
 
 use crate::engine::{Engine, on_each_engine};
+use crate::folder::copy;
 use crate::support::{
     Ground, SOON, assert_each_once, clicks_of_days, clicks_on, record_all, record_only, ship, start_node,
     start_worker, until, until_counted, until_status,
@@ -9,7 +10,6 @@ use curtail_clicks::kafka::{self, Backlog};
 use curtail_clicks::log::record::Poison;
 use curtail_clicks::pipeline::Part;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 on_each_engine!(
@@ -30,7 +30,7 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     record_all(&mut recorders, 1..5_001);
     let status = until_status(&worker, |status| status.counted == 5_000);
     assert_eq!((status.part, status.partitions, status.repeated), (Part::Worker, 3, 0));
-    until_status(&worker, |status| (status.lag_clicks, status.lag_ms) == (0, 0));
+    until_status(&worker, |status| (status.lag_clicks, status.lag_millis) == (0, 0));
     let shipped = until_status(&node, |status| status.shipped == 5_000);
     let dropped: u64 = shipped.dropped.iter().map(|(_, clicks)| clicks).sum();
     assert_eq!((shipped.part, shipped.produced - dropped, shipped.last_error), (Part::Node, 5_000, None));
@@ -80,18 +80,6 @@ fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
     until_counted(&topic, &found, rollups);
     worker.drain(SOON);
     assert_each_once(rollups, 1..4_001);
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine) {

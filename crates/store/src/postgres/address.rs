@@ -33,7 +33,7 @@ pub(super) struct Address {
     /// Whether it is there, where somebody looks.
     pub(super) presence: Option<Arc<Presence>>,
     /// What may be tried again there.
-    pub(super) retries: Arc<Budget>,
+    pub(super) retry_budget: Arc<Budget>,
 }
 
 impl Address {
@@ -91,8 +91,8 @@ impl Address {
             config.options(session_options(config.get_options(), settings.statement_timeout));
         }
         let tls = trust.map(|trust| tls::connector(setting, &trust)).transpose()?;
-        let retries = Arc::new(Budget::full());
-        Ok(Address { setting, name: name_of(&config), config, tls, presence: None, retries })
+        let retry_budget = Arc::new(Budget::full());
+        Ok(Address { setting, name: name_of(&config), config, tls, presence: None, retry_budget })
     }
 }
 

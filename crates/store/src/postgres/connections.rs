@@ -2,9 +2,9 @@
 
 use super::OpenError;
 use super::address::{Address, with_causes};
-use super::attempts::Attempts;
 use super::failure::Failure;
 use super::presence::Presence;
+use super::retries::Retries;
 use crate::StoreError;
 use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
@@ -61,7 +61,7 @@ pub(super) struct Pool {
     patience: Duration,
     /// Whether the server is there, where that is known.
     presence: Option<Arc<Presence>>,
-    retries: Arc<Budget>,
+    retry_budget: Arc<Budget>,
 }
 
 /// A session on loan. Unless its work ends well it is closed: nobody gets a transaction that somebody else began.
@@ -114,12 +114,12 @@ impl Pool {
             prepared,
             patience: statement_timeout + GRACE,
             presence: address.presence.clone(),
-            retries: Arc::clone(&address.retries),
+            retry_budget: Arc::clone(&address.retry_budget),
         })
     }
 
     /// Lends a session, unless the server is known not to answer.
-    pub(super) async fn lease(&self) -> Result<Session, StoreError> {
+    pub(super) async fn session(&self) -> Result<Session, StoreError> {
         let away = |error: String| StoreError::Unavailable(format!("{}: {error}", self.name));
         if self.presence.as_ref().is_some_and(|presence| !presence.is_there()) {
             return Err(away("it does not answer; it is asked again all the time".into()));
@@ -129,13 +129,13 @@ impl Pool {
             PoolError::Backend(error) => away(with_causes(&error)),
             other => away(other.to_string()),
         })?;
-        Ok(self.session(object))
+        Ok(self.wrap(object))
     }
 
     /// Lends the very first session, and tells in words for people why there is none.
     pub(super) async fn first(&self, address: &Address) -> Result<Session, OpenError> {
         match self.sessions.get().await {
-            Ok(object) => Ok(self.session(object)),
+            Ok(object) => Ok(self.wrap(object)),
             Err(PoolError::Backend(error)) => Err(OpenError::explain(address, &error)),
             Err(error) => Err(OpenError::Unreachable {
                 setting: address.setting,
@@ -145,7 +145,7 @@ impl Pool {
         }
     }
 
-    fn session(&self, object: Object) -> Session {
+    fn wrap(&self, object: Object) -> Session {
         let (prepared, patience, presence) = (self.prepared, self.patience, self.presence.clone());
         Session { object: Some(object), prepared, patience, presence, ended_well: false }
     }
@@ -156,14 +156,14 @@ impl Pool {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let session = self.lease().await?;
+        let session = self.session().await?;
         let rows = session.within(session.query(sql, parameters)).await;
         session.end(rows)
     }
 
     /// Attempts at work that others may be in the way of.
-    pub(super) fn attempts(&self) -> Attempts {
-        Attempts::of(&self.retries)
+    pub(super) fn retries(&self) -> Retries {
+        Retries::of(&self.retry_budget)
     }
 
     /// Closes all sessions that are not on loan.

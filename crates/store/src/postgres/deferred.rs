@@ -10,7 +10,7 @@ use super::connections::{Pool, Session, Sql, sql};
 use super::engine::Engine;
 use super::failure::{Failure, Remedy};
 use super::ids::{COUNTER_MAX, given};
-use super::links::acknowledged::{Acknowledged, POSITION};
+use super::links::acknowledged::{Acknowledged, WAL_POSITION};
 use super::links::insert::{INSERT, Rows, versions};
 use super::row::{column, id_column, link_id};
 use crate::{Answer, Brought, Deferred, Lease, StoreError, shape};
@@ -65,7 +65,7 @@ impl Deferred for PostgresDeferred {
     fn lease(&self, count: u32) -> Answer<'_, Lease> {
         let bringer = Arc::clone(&self.bringer);
         self.bulkhead.run(async move {
-            let session = bringer.pool.lease().await?;
+            let session = bringer.pool.session().await?;
             let leased = session.within(lease(&session, &bringer.codes, count)).await;
             session.end(leased)
         })
@@ -136,7 +136,7 @@ impl Bringer {
     async fn attempts(&self, rows: &[Row]) -> Result<Vec<Brought>, Failure> {
         let mut tries = 1;
         loop {
-            let session = self.pool.lease().await?;
+            let session = self.pool.session().await?;
             let outcome = session.within(self.insert(&session, rows)).await;
             match session.end::<_, Failure>(outcome) {
                 Err(failure) if failure.remedy() == Remedy::Again && tries < TRIES => tries += 1,
@@ -151,7 +151,7 @@ impl Bringer {
             columns.push(*id, code, false, true, link, *created_at);
             columns.has_version(*version);
         }
-        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&POSITION).await?);
+        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&WAL_POSITION).await?);
         let parameters = columns.parameters();
         let inserted = session.send(&insert, &parameters);
         let (inserted, position) = try_join(inserted, session.send(&position, &[])).await?;

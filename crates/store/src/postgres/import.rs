@@ -176,7 +176,7 @@ impl Importer {
     pub async fn checksums(
         &self,
         without: &BTreeSet<LinkId>,
-        mut tell: impl FnMut(u64),
+        mut report: impl FnMut(u64),
     ) -> Result<Checksums, StoreError> {
         let without = Arc::new(without.clone());
         let mut sums = Checksums::default();
@@ -188,7 +188,7 @@ impl Importer {
             });
             let (added, last, count) = part.await?;
             (sums, after, read) = (added, last, read + count);
-            tell(read);
+            report(read);
             if after.is_none() {
                 return Ok(sums);
             }
@@ -228,7 +228,7 @@ impl Importer {
     {
         let pool = self.pool.clone();
         let done = self.engine.spawn(async move {
-            let session = Arc::new(pool.lease().await?);
+            let session = Arc::new(pool.session().await?);
             let lent = Arc::clone(&session);
             let outcome = async {
                 session.command("BEGIN").await?;

@@ -2,10 +2,11 @@
 
 pub(super) mod acknowledged;
 mod allowance;
-mod asking;
 mod change;
-mod choosing;
+mod chosen;
 mod create;
+mod deduplicated;
+mod generated;
 pub(super) mod insert;
 mod list;
 
@@ -153,7 +154,7 @@ impl Links for PostgresLinks {
         self.reads.run(async move { allowance::peek(&changer.pool, id).await })
     }
 
-    fn position(&self) -> Seen {
-        self.acknowledged.position()
+    fn seen(&self) -> Seen {
+        self.acknowledged.seen()
     }
 }

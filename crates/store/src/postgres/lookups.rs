@@ -106,7 +106,7 @@ async fn work(questions: Arc<Groups<Question>>, pool: Pool, codes: Codes) {
         if group.entries.is_empty() {
             continue;
         }
-        let answers = match pool.lease().await {
+        let answers = match pool.session().await {
             Ok(session) => {
                 let answers = session.within(ask(&session, &group.entries, &codes)).await;
                 session.end::<_, StoreError>(answers)

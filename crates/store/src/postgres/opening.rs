@@ -1,6 +1,10 @@
 //! Whether a database can be used, and if not, what to do about it; then its schema and its identity.
 
-use super::address::{Address, with_causes};
+mod error;
+
+pub use error::OpenError;
+
+use super::address::Address;
 use super::connections::{Pool, Session, Sql, sql};
 use super::failure::Failure;
 use super::identity::{self, Identity};
@@ -8,203 +12,9 @@ use super::import::state;
 use super::migrations::{self, Schema};
 use super::row::column;
 use super::{Settings, VERSION_MIN};
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 static ABOUT: Sql = sql!("server_about");
-
-/// Why a store could not be opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The address of a server cannot be understood.
-    #[error(
-        "{setting} cannot be understood: {error}. Write it as postgres://user:password@host:5432/database"
-    )]
-    Address {
-        /// The setting.
-        setting: &'static str,
-        /// What is wrong.
-        error: String,
-    },
-    /// Connections to a server cannot be encrypted as its address asks for.
-    #[error("{setting}: {error}")]
-    Tls {
-        /// The setting.
-        setting: &'static str,
-        /// What is wrong.
-        error: String,
-    },
-    /// A server does not answer.
-    #[error(
-        "{setting}: the server {server} cannot be reached ({error}). Start it, or correct host, port and sslmode in \
-         {setting}"
-    )]
-    Unreachable {
-        /// The setting.
-        setting: &'static str,
-        /// Host, port and database.
-        server: String,
-        /// What the system says.
-        error: String,
-    },
-    /// A server does not let us in.
-    #[error(
-        "{setting}: the server {server} refuses the user ({error}). Correct user and password in {setting}, or let the user \
-         in by pg_hba.conf"
-    )]
-    Refused {
-        /// The setting.
-        setting: &'static str,
-        /// Host, port and database.
-        server: String,
-        /// What the server says.
-        error: String,
-    },
-    /// There is no such database.
-    #[error(
-        "{setting}: there is no such database at {server} ({error}). Make it with createdb, or correct {setting}"
-    )]
-    NoDatabase {
-        /// The setting.
-        setting: &'static str,
-        /// Host, port and database.
-        server: String,
-        /// What the server says.
-        error: String,
-    },
-    /// The server has no room for more connections.
-    #[error(
-        "{setting}: the server {server} takes no more connections ({error}). Raise max_connections there, or lower \
-         database.connections here"
-    )]
-    Crowded {
-        /// The setting.
-        setting: &'static str,
-        /// Host, port and database.
-        server: String,
-        /// What the server says.
-        error: String,
-    },
-    /// A pooler in front of the server does not do what is asked of it.
-    #[error(
-        "{setting}: {server} is a pooler that does not hand on how sessions are set up ({error}). Set database.prepared to \
-         false, which is made for poolers in transaction mode"
-    )]
-    Pooler {
-        /// The setting.
-        setting: &'static str,
-        /// Host, port and database.
-        server: String,
-        /// What the pooler says.
-        error: String,
-    },
-    /// The server is older than what is used here.
-    #[error(
-        "database.url: {server} is PostgreSQL {found}; {}.0 is the oldest that can be used. Use a newer server",
-        VERSION_MIN / 10_000
-    )]
-    TooOld {
-        /// Host, port and database.
-        server: String,
-        /// Its version.
-        found: String,
-    },
-    /// The server only reads.
-    #[error(
-        "database.url: {server} is a replica, which takes no writes. Name its primary, and the replica in \
-         database.replica_urls"
-    )]
-    ReadOnly {
-        /// Host, port and database.
-        server: String,
-    },
-    /// The database keeps texts in another encoding.
-    #[error(
-        "database.url: {server} keeps texts as {found}, and links need UTF8. Make a database with \
-         createdb --encoding=UTF8 --template=template0"
-    )]
-    Encoding {
-        /// Host, port and database.
-        server: String,
-        /// Its encoding.
-        found: String,
-    },
-    /// The server acknowledges what it has not made durable.
-    #[error(
-        "database.url: synchronous_commit is off at {server}, so acknowledged links could be lost. Set it on: ALTER ROLE \
-         or ALTER DATABASE ... SET synchronous_commit = on"
-    )]
-    NotDurable {
-        /// Host, port and database.
-        server: String,
-    },
-    /// The user may not do what has to be done.
-    #[error(
-        "database.url: the user may not do what it must ({error}). Make it the owner of its database, or GRANT USAGE, CREATE \
-         ON SCHEMA public and all rights on the tables in it"
-    )]
-    Forbidden {
-        /// What the server says.
-        error: String,
-    },
-    /// A newer Curtail has changed the schema.
-    #[error(
-        "database.url: the database has schema version {found}, and this Curtail knows {known} at most: it is used by a \
-         newer one. Use that, or restore a backup from before"
-    )]
-    Newer {
-        /// Its version.
-        found: usize,
-        /// The last version that is known here.
-        known: usize,
-    },
-    /// The settings of codes are not those that the store was made with.
-    #[error(
-        "the store was made with codes.scheme = {:?} and codes.alphabet = {:?}, but the settings say {:?} and {:?}. Links \
-         that exist depend on them: set them back, or use another database", made.0, made.1, asked.0, asked.1
-    )]
-    MadeDifferently {
-        /// Scheme and alphabet of the store.
-        made: (String, String),
-        /// Scheme and alphabet of the settings.
-        asked: (String, String),
-    },
-    /// Another store is in the database than the one that is to move there.
-    #[error(
-        "database.url: there is another store in this database, with codes of its own: move to an empty database, or to one \
-         where moving this very store began"
-    )]
-    OtherStore,
-    /// A store is moving here, and not all of it has arrived.
-    #[error(
-        "database.url: a store is still moving into this database, and not all of it is here. Stop the server that it moves \
-         from, and run `curtail migrate-store` once more as before: its last pass says when all is here"
-    )]
-    Moving,
-    /// The store has moved here before, and was used here since.
-    #[error(
-        "database.url: this store has moved here already and has been used here since; moving it again would undo what was \
-         changed here. To begin anew, move to an empty database"
-    )]
-    InUse,
-    /// The address past the pooler leads elsewhere.
-    #[error(
-        "database.direct_url: {direct} is another database than {server} of database.url. Name the same database in both, \
-         database.direct_url without the pooler"
-    )]
-    Elsewhere {
-        /// Host, port and database.
-        direct: String,
-        /// Those of database.url.
-        server: String,
-    },
-    /// Something else went wrong.
-    #[error("database.url: the database cannot be opened: {error}")]
-    Io {
-        /// What the system says.
-        error: String,
-    },
-}
 
 /// Checks the primary, brings its schema up to date and reads its identity.
 pub(super) async fn prepare(
@@ -272,39 +82,4 @@ pub(super) async fn check(session: &Session, address: &Address) -> Result<(), Op
         return Err(OpenError::NotDurable { server });
     }
     Ok(())
-}
-
-impl OpenError {
-    /// Why no connection to a server could be made.
-    pub(super) fn explain(address: &Address, error: &Error) -> OpenError {
-        let (setting, server, text) = (address.setting, address.name.clone(), with_causes(error));
-        match error.code() {
-            // PgBouncer has another code for it.
-            Some(state) if state.code().starts_with("28") || text.contains("authentication failed") => {
-                OpenError::Refused { setting, server, error: text }
-            }
-            Some(state) if *state == SqlState::INVALID_CATALOG_NAME => {
-                OpenError::NoDatabase { setting, server, error: text }
-            }
-            Some(state) if *state == SqlState::TOO_MANY_CONNECTIONS => {
-                OpenError::Crowded { setting, server, error: text }
-            }
-            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::Forbidden { error: text },
-            // A server understands what we ask for when a connection begins; PgBouncer names what it does not.
-            Some(state) if *state == SqlState::PROTOCOL_VIOLATION && text.contains("startup parameter") => {
-                OpenError::Pooler { setting, server, error: text }
-            }
-            _ => OpenError::Unreachable { setting, server, error: text },
-        }
-    }
-}
-
-impl From<Failure> for OpenError {
-    fn from(failure: Failure) -> OpenError {
-        let error = failure.error.to_string();
-        match failure.state {
-            Some(state) if state == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::Forbidden { error },
-            _ => OpenError::Io { error },
-        }
-    }
 }

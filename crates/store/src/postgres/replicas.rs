@@ -210,7 +210,7 @@ impl Source<'_> {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Vec<Row>>, StoreError> {
-        let session = self.pool.lease().await?;
+        let session = self.pool.session().await?;
         let rows = session.within(self.ask(&session, sql, parameters)).await;
         session.end(rows)
     }

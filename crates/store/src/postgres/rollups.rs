@@ -4,8 +4,8 @@
 //! the lane of whoever counted it. A link's totals are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]), so that damage counts nothing
 //! wrongly.
 
-mod adding;
-mod forgetting;
+mod batches;
+mod removal;
 
 use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
@@ -16,7 +16,7 @@ use super::row::{column, id_column};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
 use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
-use adding::Lanes;
+use batches::Lanes;
 use curtail_model::{LinkId, Timestamp};
 use futures_util::future::try_join;
 use std::collections::HashMap;
@@ -100,7 +100,7 @@ impl Rollups for PostgresRollups {
 
     fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
         let (pool, lanes) = (self.pool.clone(), Arc::clone(&self.lanes));
-        self.batches.run(async move { adding::commit(&pool, &lanes, batch).await })
+        self.batches.run(async move { batches::commit(&pool, &lanes, batch).await })
     }
 
     fn series(
@@ -123,12 +123,12 @@ impl Rollups for PostgresRollups {
 
     fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
         let pool = self.pool.clone();
-        self.batches.run(async move { forgetting::forget_before(&pool, grain, before).await })
+        self.batches.run(async move { removal::forget_before(&pool, grain, before).await })
     }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
         let pool = self.pool.clone();
-        self.batches.run(async move { forgetting::forget_link(&pool, link).await })
+        self.batches.run(async move { removal::forget_link(&pool, link).await })
     }
 }
 

@@ -4,7 +4,7 @@ use super::OpenError;
 use super::file::{CLICKS, LINKS, explain};
 use super::identity;
 use super::links::allowance;
-use super::links::book::Counters;
+use super::links::writer_state::Counters;
 use super::rollups::positions;
 use super::row;
 use crate::rollups::Positions;

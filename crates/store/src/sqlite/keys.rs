@@ -2,23 +2,23 @@
 
 use super::readers::Readers;
 use super::row::{self, words_column};
-use super::writer::{Book, Writer};
+use super::writer::{Writer, WriterState};
 use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError};
 use curtail_model::{Scopes, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
 
 /// API keys in `links.db`, written beside links by the server, or alone by a second process.
-pub(super) struct SqliteKeys<B: Book> {
+pub(super) struct SqliteKeys<B: WriterState> {
     pub(super) writer: Arc<Writer<B>>,
     pub(super) lookups: Arc<Readers<Connection>>,
 }
 
 /// What a process writes with that manages keys only: it keeps nothing in memory, so that it cannot disagree with the
 /// server that runs on the same file.
-pub(super) struct KeyBook(pub(super) Connection);
+pub(super) struct KeyWriterState(pub(super) Connection);
 
-impl Book for KeyBook {
+impl WriterState for KeyWriterState {
     fn connection(&self) -> &Connection {
         &self.0
     }
@@ -34,9 +34,9 @@ impl Book for KeyBook {
     fn rolled_back(&mut self) {}
 }
 
-impl<B: Book> Keys for SqliteKeys<B> {
+impl<B: WriterState> Keys for SqliteKeys<B> {
     fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
-        self.writer.submit(1, move |book| {
+        self.writer.submit(1, move |state| {
             let scopes: Vec<String> = key.scopes.names().map(str::to_owned).collect();
             let row = (
                 key.name,
@@ -45,7 +45,7 @@ impl<B: Book> Keys for SqliteKeys<B> {
                 key.created_at.millis(),
                 key.expires_at.map(Timestamp::millis),
             );
-            let mut statement = book.connection().prepare_cached(include_str!("sql/key_add.sql"))?;
+            let mut statement = state.connection().prepare_cached(include_str!("sql/key_add.sql"))?;
             let id: Option<i64> = statement.query_row(row, |row| row.get(0)).optional()?;
             Ok(id.map(i64::cast_unsigned))
         })
@@ -67,8 +67,8 @@ impl<B: Book> Keys for SqliteKeys<B> {
     }
 
     fn revoke(&self, id: u64, now: Timestamp) -> Answer<'_, bool> {
-        self.writer.submit(1, move |book| {
-            let mut statement = book.connection().prepare_cached(include_str!("sql/key_revoke.sql"))?;
+        self.writer.submit(1, move |state| {
+            let mut statement = state.connection().prepare_cached(include_str!("sql/key_revoke.sql"))?;
             Ok(statement.execute((id.cast_signed(), now.millis()))? > 0)
         })
     }

@@ -2,14 +2,14 @@
 //! a long list never stands before a redirect.
 
 pub(super) mod allowance;
-pub(super) mod book;
 mod change;
 mod create;
-pub(super) mod finding;
 mod insert;
 mod list;
+pub(super) mod lookup;
 mod rows;
 mod urls;
+pub(super) mod writer_state;
 
 use super::readers::Readers;
 use super::search::Search;
@@ -18,14 +18,14 @@ use crate::{
     Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
-use book::LinkBook;
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
 use rusqlite::Connection;
 use std::sync::Arc;
+use writer_state::LinkWriterState;
 
 /// Links in `links.db` and `search.db`.
 pub(super) struct SqliteLinks {
-    pub(super) writer: Arc<Writer<LinkBook>>,
+    pub(super) writer: Arc<Writer<LinkWriterState>>,
     pub(super) lookups: Arc<Readers<Connection>>,
     pub(super) lists: Readers<Connection>,
     pub(super) search: Search,
@@ -38,12 +38,12 @@ impl Links for SqliteLinks {
     }
 
     fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
-        self.writer.submit(links.len(), move |book| create::create(book, links))
+        self.writer.submit(links.len(), move |state| create::create(state, links))
     }
 
     fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
         let codes = self.codes.clone();
-        self.lookups.read(move |connection| finding::get(connection, &codes, id))
+        self.lookups.read(move |connection| lookup::get(connection, &codes, id))
     }
 
     fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
@@ -57,11 +57,11 @@ impl Links for SqliteLinks {
         only_if: Option<u64>,
         now: Timestamp,
     ) -> Answer<'_, Result<Link, UpdateRefused>> {
-        self.writer.submit(1, move |book| change::update(book, id, change, only_if, now))
+        self.writer.submit(1, move |state| change::update(state, id, change, only_if, now))
     }
 
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
-        self.writer.submit(1, move |book| change::delete(book, id, only_if))
+        self.writer.submit(1, move |state| change::delete(state, id, only_if))
     }
 
     fn list(&self, query: ListQuery, _: Seen) -> Answer<'_, Page> {
@@ -77,7 +77,7 @@ impl Links for SqliteLinks {
     }
 
     fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
-        self.writer.submit(1, move |book| allowance::spend(book, id))
+        self.writer.submit(1, move |state| allowance::spend(state, id))
     }
 
     fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
@@ -93,7 +93,7 @@ impl SqliteLinks {
         view: impl FnOnce(Link) -> T + Send + 'static,
     ) -> Answer<'static, Option<T>> {
         let (codes, code) = (self.codes.clone(), code.to_owned());
-        self.lookups.read(move |connection| Ok(finding::find(connection, &codes, &code)?.map(view)))
+        self.lookups.read(move |connection| Ok(lookup::find(connection, &codes, &code)?.map(view)))
     }
 }
 

@@ -3,14 +3,14 @@
 //! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own. A link's totals
 //! are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]).
 
-mod adding;
+mod batches;
 mod claiming;
-mod forgetting;
 pub(super) mod positions;
+mod removal;
 
 use super::readers::Readers;
 use super::row::id_column;
-use super::writer::{Book, Writer};
+use super::writer::{Writer, WriterState};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
 use crate::{Answer, Rollups, StoreError, checksum, shelf};
@@ -22,12 +22,12 @@ const LIFETIME: Period = (0, 0);
 
 /// Rollups in `clicks.db`.
 pub(super) struct SqliteRollups {
-    pub(super) writer: Writer<ClickBook>,
+    pub(super) writer: Writer<ClickWriterState>,
     pub(super) readers: Readers<Connection>,
 }
 
 /// The writer's side of `clicks.db`; nothing is kept beside it.
-pub(super) struct ClickBook(pub(super) Connection);
+pub(super) struct ClickWriterState(pub(super) Connection);
 
 impl Rollups for SqliteRollups {
     fn positions(&self) -> Answer<'_, Positions> {
@@ -35,15 +35,15 @@ impl Rollups for SqliteRollups {
     }
 
     fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
-        self.writer.submit(streams.len(), move |book| claiming::claim(&book.0, &streams))
+        self.writer.submit(streams.len(), move |state| claiming::claim(&state.0, &streams))
     }
 
     fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
-        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |book| {
-            if !claiming::holds(&book.0, &batch.claims)? {
+        self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |state| {
+            if !claiming::holds(&state.0, &batch.claims)? {
                 return Ok(Committed::Fenced);
             }
-            adding::add(&book.0, batch)?;
+            batches::add(&state.0, batch)?;
             Ok(Committed::Done)
         })
     }
@@ -75,10 +75,8 @@ impl Rollups for SqliteRollups {
         Box::pin(async move {
             let mut forgotten = 0;
             loop {
-                let (some, more) = self
-                    .writer
-                    .submit(1, move |book| forgetting::forget_some(&book.0, grain, before))
-                    .await?;
+                let (some, more) =
+                    self.writer.submit(1, move |state| removal::forget_some(&state.0, grain, before)).await?;
                 forgotten += some;
                 if !more {
                     return Ok(forgotten);
@@ -88,11 +86,11 @@ impl Rollups for SqliteRollups {
     }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.writer.submit(1, move |book| forgetting::forget_link(&book.0, link))
+        self.writer.submit(1, move |state| removal::forget_link(&state.0, link))
     }
 }
 
-impl Book for ClickBook {
+impl WriterState for ClickWriterState {
     fn connection(&self) -> &Connection {
         &self.0
     }

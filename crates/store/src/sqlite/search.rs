@@ -12,8 +12,8 @@ mod indexer;
 use super::OpenError;
 use super::file::{LINKS, SEARCH};
 use super::identity::Identity;
-use super::links::book::LinkBook;
-use super::links::finding;
+use super::links::lookup;
+use super::links::writer_state::LinkWriterState;
 use super::readers::Readers;
 use super::row;
 use super::writer::Writer;
@@ -56,7 +56,7 @@ impl Search {
         directory: &Path,
         identity: &Identity,
         feed: Arc<Feed>,
-        writer: &Arc<Writer<LinkBook>>,
+        writer: &Arc<Writer<LinkWriterState>>,
         cache_bytes: usize,
     ) -> Result<Search, OpenError> {
         let io =
@@ -146,7 +146,7 @@ impl Source {
                 .collect::<Result<_, _>>()?;
             for &(id, _) in &found {
                 links.extend(
-                    finding::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
+                    lookup::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
                 );
             }
             match found.last() {

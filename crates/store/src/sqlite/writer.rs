@@ -19,7 +19,7 @@ const GROUP_WEIGHT: usize = 8_192;
 const QUEUE_WEIGHT: usize = 32 * GROUP_WEIGHT;
 
 /// What a writer's thread owns: a connection, and what is kept in memory beside it.
-pub(super) trait Book: Send + 'static {
+pub(super) trait WriterState: Send + 'static {
     /// Where groups are written.
     fn connection(&self) -> &Connection;
     /// A group begins.
@@ -33,14 +33,14 @@ pub(super) trait Book: Send + 'static {
 }
 
 /// A handle on the writer's thread. Dropping it, as closing it, finishes what waits and checkpoints.
-pub(super) struct Writer<B: Book> {
+pub(super) struct Writer<B: WriterState> {
     name: &'static str,
     queue: Arc<Queue<Box<dyn Operation<B>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 pub(super) trait Operation<B>: Send {
-    fn run(&mut self, book: &mut B) -> Result<(), StoreError>;
+    fn run(&mut self, state: &mut B) -> Result<(), StoreError>;
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -50,15 +50,15 @@ struct Pending<F, T> {
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<B: Book> Writer<B> {
+impl<B: WriterState> Writer<B> {
     /// Starts the thread, which steps back for others by `niceness` (as nice(2) has it).
-    pub(super) fn start(name: &'static str, niceness: i32, book: B) -> std::io::Result<Writer<B>> {
+    pub(super) fn start(name: &'static str, niceness: i32, state: B) -> std::io::Result<Writer<B>> {
         let queue = Arc::new(Queue::new(QUEUE_WEIGHT));
         let entries = Arc::clone(&queue);
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             // Where the system refuses it, all that is lost is courtesy.
             let _ = rustix::process::nice(niceness);
-            run(name, &entries, book);
+            run(name, &entries, state);
         })?;
         Ok(Writer { name, queue, thread: Mutex::new(Some(thread)) })
     }
@@ -91,23 +91,23 @@ impl<B: Book> Writer<B> {
     }
 }
 
-impl<B: Book> Drop for Writer<B> {
+impl<B: WriterState> Drop for Writer<B> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl<B: Book, F, T> Operation<B> for Pending<F, T>
+impl<B: WriterState, F, T> Operation<B> for Pending<F, T>
 where
     T: Send,
     F: FnOnce(&mut B) -> Result<T, StoreError> + Send,
 {
-    fn run(&mut self, book: &mut B) -> Result<(), StoreError> {
+    fn run(&mut self, state: &mut B) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        let changes = book.connection().total_changes();
-        let value = work(book);
+        let changes = state.connection().total_changes();
+        let value = work(state);
         if let Err(failure) = &value {
-            let connection = book.connection();
+            let connection = state.connection();
             let wrote_nothing = connection.total_changes() == changes && !connection.is_autocommit();
             if !(wrote_nothing && matches!(failure, StoreError::Damaged(_))) {
                 return Err(failure.clone());
@@ -139,12 +139,12 @@ impl<T> Drop for Abandon<'_, T> {
     }
 }
 
-fn run<B: Book>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>, mut book: B) {
+fn run<B: WriterState>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>, mut state: B) {
     let _abandon = Abandon(queue);
     let mut group = Vec::new();
     let mut failing = None;
     while queue.take(GROUP_WEIGHT, 1, &mut group) {
-        let committed = commit(&mut book, &mut group);
+        let committed = commit(&mut state, &mut group);
         // Once when it begins and once when it ends: a full disk fails thousands of groups a second.
         match (&committed, failing.take()) {
             (Ok(()), None) => {}
@@ -161,38 +161,38 @@ fn run<B: Book>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>, mut bo
         }
     }
     // An empty log makes the next start quick; the changes are safe without it.
-    if let Err(failure) = book.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+    if let Err(failure) = state.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         debug!(writer = name, %failure, "no checkpoint at the end");
     }
 }
 
-fn commit<B: Book>(book: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
-    match attempt(book, group) {
+fn commit<B: WriterState>(state: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
+    match attempt(state, group) {
         Ok(()) => {
-            book.committed();
+            state.committed();
             Ok(())
         }
         Err(failure) => {
             // SQLite has rolled back by itself after some errors; where this fails too, the next BEGIN will say so.
-            if !book.connection().is_autocommit()
-                && let Err(worse) = book.connection().execute_batch("ROLLBACK")
+            if !state.connection().is_autocommit()
+                && let Err(worse) = state.connection().execute_batch("ROLLBACK")
             {
                 error!(failure = %worse, "could not roll back");
             }
-            book.rolled_back();
+            state.rolled_back();
             Err(failure)
         }
     }
 }
 
-fn attempt<B: Book>(book: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
-    book.begin();
-    book.connection().prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+fn attempt<B: WriterState>(state: &mut B, group: &mut [Box<dyn Operation<B>>]) -> Result<(), StoreError> {
+    state.begin();
+    state.connection().prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for operation in group {
-        operation.run(book)?;
+        operation.run(state)?;
     }
-    book.seal()?;
-    book.connection().prepare_cached("COMMIT")?.execute([])?;
+    state.seal()?;
+    state.connection().prepare_cached("COMMIT")?.execute([])?;
     Ok(())
 }
 
@@ -207,7 +207,7 @@ mod tests {
         before: usize,
     }
 
-    impl Book for Numbers {
+    impl WriterState for Numbers {
         fn connection(&self) -> &Connection {
             &self.connection
         }
@@ -233,14 +233,16 @@ mod tests {
         Numbers { connection, count: 0, before: 0 }
     }
 
-    fn add(book: &mut Numbers, number: i64, padding: usize) -> Result<usize, StoreError> {
-        book.connection.execute("INSERT INTO numbers VALUES (?1, zeroblob(?2))", (number, padding as i64))?;
-        book.count += 1;
-        Ok(book.count)
+    fn add(state: &mut Numbers, number: i64, padding: usize) -> Result<usize, StoreError> {
+        state
+            .connection
+            .execute("INSERT INTO numbers VALUES (?1, zeroblob(?2))", (number, padding as i64))?;
+        state.count += 1;
+        Ok(state.count)
     }
 
-    fn rows(book: &mut Numbers) -> Result<i64, StoreError> {
-        Ok(book.connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
+    fn rows(state: &mut Numbers) -> Result<i64, StoreError> {
+        Ok(state.connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
     }
 
     /// Keeps the thread busy until the returned sender is dropped, so that what is asked meanwhile is one group.
@@ -260,19 +262,19 @@ mod tests {
     async fn a_full_disk_refuses_the_whole_group_and_the_next_one_is_well() {
         let writer = Writer::start("test", 0, numbers()).unwrap();
         writer
-            .submit(1, |book| Ok(book.connection.pragma_update(None, "max_page_count", 20)?))
+            .submit(1, |state| Ok(state.connection.pragma_update(None, "max_page_count", 20)?))
             .await
             .unwrap();
         let release = hold(&writer);
-        let small = writer.submit(1, |book| add(book, 1, 10));
-        let large = writer.submit(1, |book| add(book, 2, 1 << 20));
-        let after = writer.submit(1, |book| add(book, 3, 10));
+        let small = writer.submit(1, |state| add(state, 1, 10));
+        let large = writer.submit(1, |state| add(state, 2, 1 << 20));
+        let after = writer.submit(1, |state| add(state, 3, 10));
         drop(release);
         assert_eq!(small.await, Err(StoreError::Full));
         assert_eq!(large.await, Err(StoreError::Full));
         assert_eq!(after.await, Err(StoreError::Full));
         assert_eq!(writer.submit(1, rows).await, Ok(0));
-        assert_eq!(writer.submit(1, |book| add(book, 4, 10)).await, Ok(1));
+        assert_eq!(writer.submit(1, |state| add(state, 4, 10)).await, Ok(1));
     }
 
     #[tokio::test]
@@ -280,14 +282,14 @@ mod tests {
         let damage = || StoreError::Damaged("on purpose".into());
         let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
-        let before = writer.submit(1, |book| add(book, 1, 0));
+        let before = writer.submit(1, |state| add(state, 1, 0));
         let damaged = writer.submit(1, move |_| Err::<(), _>(damage()));
-        let after = writer.submit(1, |book| add(book, 2, 0));
+        let after = writer.submit(1, |state| add(state, 2, 0));
         drop(release);
         assert_eq!((before.await, damaged.await, after.await), (Ok(1), Err(damage()), Ok(2)));
         let release = hold(&writer);
-        let before = writer.submit(1, |book| add(book, 3, 0));
-        let damaged = writer.submit(1, move |book| add(book, 4, 0).and_then(|_| Err::<(), _>(damage())));
+        let before = writer.submit(1, |state| add(state, 3, 0));
+        let damaged = writer.submit(1, move |state| add(state, 4, 0).and_then(|_| Err::<(), _>(damage())));
         drop(release);
         assert_eq!((before.await, damaged.await), (Err(damage()), Err(damage())));
         assert_eq!(writer.submit(1, rows).await, Ok(2));
@@ -298,7 +300,7 @@ mod tests {
         let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
         let asked: Vec<_> = (0..100)
-            .map(|number| writer.submit(1, move |book| add(book, number, 0).map(|_| book.before)))
+            .map(|number| writer.submit(1, move |state| add(state, number, 0).map(|_| state.before)))
             .collect();
         drop(release);
         for answer in asked {
@@ -311,7 +313,7 @@ mod tests {
         let writer = Writer::start("test", 0, numbers()).unwrap();
         let release = hold(&writer);
         let broken = writer.submit(1, |_| -> Result<(), StoreError> { panic!("on purpose") });
-        let next = writer.submit(1, |book| add(book, 1, 0));
+        let next = writer.submit(1, |state| add(state, 1, 0));
         drop(release);
         assert!(matches!(broken.await, Err(StoreError::Unavailable(_))));
         assert!(matches!(next.await, Err(StoreError::Unavailable(_))));

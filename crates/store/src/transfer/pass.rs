@@ -1,14 +1,16 @@
 //! The order of a move. A pass may be broken off anywhere and begun again: what is there already is not sent again, and what
 //! has changed since is told by its version; what was removed since, by the checksums of its bucket.
 
+mod comparison;
+
 use super::reached::Reached;
 use super::{Checksums, Clicks, ClicksKey, Progress, Step};
 use crate::StoreError;
 use crate::postgres::Importer;
 use crate::sqlite::Exporter;
-use curtail_model::{Bucket, LinkId};
+use curtail_model::LinkId;
 use futures_util::future::join;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How much goes over at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +28,6 @@ impl Pieces {
     pub const GOOD: Pieces = Pieces { links: 2_000, keys: 10_000, rows: 1_000 };
 }
 
-/// Ids of buckets that differ which are held in memory at once.
-const IDS_HELD_MAX: u64 = 4 << 20;
 /// Damaged links that are set aside.
 const DAMAGED_MAX: usize = 10_000;
 
@@ -76,9 +76,9 @@ pub async fn pass(
     from: &Exporter,
     to: &Importer,
     pieces: Pieces,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
 ) -> Result<Moved, MoveError> {
-    let mut pass = Pass { from, to, pieces, tell, moved: Moved::default() };
+    let mut pass = Pass { from, to, pieces, report, moved: Moved::default() };
     let mut sums = pass.links().await?;
     pass.retired(&mut sums).await?;
     pass.keys().await?;
@@ -94,7 +94,7 @@ struct Pass<'a> {
     from: &'a Exporter,
     to: &'a Importer,
     pieces: Pieces,
-    tell: &'a mut dyn FnMut(Progress),
+    report: &'a mut dyn FnMut(Progress),
     moved: Moved,
 }
 
@@ -110,7 +110,7 @@ impl Pass<'_> {
         let mut reached = noted.unwrap_or(Reached { version, after: None });
         let mut sums = Checksums::default();
         let mut piece = from.links(None, self.pieces.links).map_err(MoveError::From)?;
-        self.told(Step::Links, 0, of, resumed);
+        self.report(Step::Links, 0, of, resumed);
         while let Some(last) = piece.last {
             self.moved.damaged.extend(piece.damaged);
             if self.moved.damaged.len() > DAMAGED_MAX {
@@ -132,7 +132,7 @@ impl Pass<'_> {
             let (sent, read) = join(send, async { from.links(Some(last), self.pieces.links) }).await;
             sent.map_err(MoveError::To)?;
             (reached, piece) = (next, read.map_err(MoveError::From)?);
-            self.told(Step::Links, self.moved.links, of, resumed);
+            self.report(Step::Links, self.moved.links, of, resumed);
         }
         let whole = Reached { version, after: Some(LinkId::MAX) };
         to.note(Reached::NOTE, whole.bytes()).await.map_err(MoveError::To)?;
@@ -141,7 +141,7 @@ impl Pass<'_> {
 
     async fn retired(&mut self, sums: &mut Checksums) -> Result<(), MoveError> {
         let of = self.from.count_retired().map_err(MoveError::From)?;
-        self.told(Step::Retired, 0, of, false);
+        self.report(Step::Retired, 0, of, false);
         let mut after = None;
         loop {
             let piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
@@ -150,7 +150,7 @@ impl Pass<'_> {
             piece.iter().for_each(|retired| sums.add_retired(*retired));
             self.moved.retired += piece.len() as u64;
             self.to.retired(piece).await.map_err(MoveError::To)?;
-            self.told(Step::Retired, self.moved.retired, of, false);
+            self.report(Step::Retired, self.moved.retired, of, false);
         }
     }
 
@@ -158,7 +158,7 @@ impl Pass<'_> {
         let keys = self.from.keys().map_err(MoveError::From)?;
         self.moved.keys = keys.len() as u64;
         self.to.keys(keys).await.map_err(MoveError::To)?;
-        self.told(Step::Keys, self.moved.keys, self.moved.keys, false);
+        self.report(Step::Keys, self.moved.keys, self.moved.keys, false);
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Pass<'_> {
             done += piece.len() as u64;
             sent += self.to.remembered(piece).await.map_err(MoveError::To)?;
             if step == Step::Remembered {
-                self.told(step, done, done, false);
+                self.report(step, done, done, false);
             }
         }
     }
@@ -182,7 +182,7 @@ impl Pass<'_> {
         let (from, to) = (self.from, self.to);
         let of = from.count_clicks().map_err(MoveError::From)?;
         let (mut done, mut changed) = (0, 0);
-        self.told(step, done, of, false);
+        self.report(step, done, of, false);
         for which in [Clicks::Shelves, Clicks::Alone] {
             let mut after: Option<ClicksKey> = None;
             let mut piece = from.clicks(which, after, self.pieces.rows).map_err(MoveError::From)?;
@@ -198,116 +198,14 @@ impl Pass<'_> {
                 let Some(next) = next.map_err(MoveError::From)? else { break };
                 (after, piece) = (last, next);
                 done += count;
-                self.told(step, done, of, false);
+                self.report(step, done, of, false);
             }
         }
         self.moved.rows = done;
         Ok(changed)
     }
 
-    /// Compares the links, and moves the buckets again that differ.
-    async fn check_links(&mut self, sums: &Checksums) -> Result<(), MoveError> {
-        let differing = sums.differing(&self.sums_there().await?);
-        if differing.is_empty() {
-            return Ok(());
-        }
-        self.moved.mended = differing.len() as u64;
-        self.mend(&differing).await?;
-        if sums.differing(&self.sums_there().await?).is_empty() {
-            Ok(())
-        } else {
-            Err(MoveError::Differs("links"))
-        }
-    }
-
-    async fn sums_there(&mut self) -> Result<Checksums, MoveError> {
-        let of = self.moved.links + self.moved.retired;
-        let tell = &mut *self.tell;
-        let mut told =
-            |done| tell(Progress { step: Step::CheckLinks, done, of: of.max(done), resumed: false });
-        told(0);
-        self.to.checksums(&self.moved.damaged, told).await.map_err(MoveError::To)
-    }
-
-    /// Moves buckets again, and removes what is there and not here.
-    async fn mend(&mut self, differing: &[Bucket]) -> Result<(), MoveError> {
-        let of = differing.len() as u64;
-        let each = (self.moved.links + self.moved.retired) / u64::from(Bucket::COUNT) + 1;
-        let at_once = usize::try_from(IDS_HELD_MAX / each).unwrap_or(usize::MAX).max(1);
-        let mut done = 0;
-        self.told(Step::Mend, done, of, false);
-        for group in differing.chunks(at_once) {
-            let mut ids: BTreeMap<Bucket, Vec<LinkId>> =
-                group.iter().map(|bucket| (*bucket, Vec::new())).collect();
-            self.mend_links(&mut ids).await?;
-            self.mend_retired(&mut ids).await?;
-            for (bucket, mut ids) in ids {
-                ids.sort_unstable();
-                self.to.keep_only(bucket, ids).await.map_err(MoveError::To)?;
-                done += 1;
-                self.told(Step::Mend, done, of, false);
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the links of some buckets, and notes their ids.
-    async fn mend_links(&self, ids: &mut BTreeMap<Bucket, Vec<LinkId>>) -> Result<(), MoveError> {
-        let mut after = None;
-        loop {
-            let mut piece = self.from.links(after, self.pieces.links).map_err(MoveError::From)?;
-            let Some(last) = piece.last else { return Ok(()) };
-            after = Some(last);
-            // What is there of a damaged one is kept.
-            piece.damaged.iter().for_each(|id| _ = note(ids, *id));
-            piece.records.retain(|record| note(ids, record.link.id));
-            if !piece.records.is_empty() {
-                self.to.links(piece.records).await.map_err(MoveError::To)?;
-            }
-        }
-    }
-
-    /// The same with the ids of removed links.
-    async fn mend_retired(&self, ids: &mut BTreeMap<Bucket, Vec<LinkId>>) -> Result<(), MoveError> {
-        let mut after = None;
-        loop {
-            let mut piece = self.from.retired(after, self.pieces.keys).map_err(MoveError::From)?;
-            let Some(last) = piece.last() else { return Ok(()) };
-            after = Some(last.id);
-            piece.retain(|retired| note(ids, retired.id));
-            if !piece.is_empty() {
-                self.to.retired(piece).await.map_err(MoveError::To)?;
-            }
-        }
-    }
-
-    /// Compares keys and counted clicks: there is nothing left to send.
-    async fn check_others(&mut self) -> Result<(), MoveError> {
-        let there = self.to.keys_there().await.map_err(MoveError::To)?;
-        if self.from.keys().map_err(MoveError::From)? != there {
-            return Err(MoveError::Differs("API keys"));
-        }
-        if self.remembered(Step::CheckOthers).await? > 0 {
-            return Err(MoveError::Differs("idempotency keys"));
-        }
-        if self.clicks(Step::CheckOthers).await? > 0 {
-            return Err(MoveError::Differs("stats"));
-        }
-        Ok(())
-    }
-
-    fn told(&mut self, step: Step, done: u64, of: u64, resumed: bool) {
-        (self.tell)(Progress { step, done, of: of.max(done), resumed });
-    }
-}
-
-/// Notes an id under its bucket, if that is one of those asked for. Answers whether it is.
-fn note(ids: &mut BTreeMap<Bucket, Vec<LinkId>>, id: LinkId) -> bool {
-    match ids.get_mut(&id.bucket()) {
-        Some(ids) => {
-            ids.push(id);
-            true
-        }
-        None => false,
+    fn report(&mut self, step: Step, done: u64, of: u64, resumed: bool) {
+        (self.report)(Progress { step, done, of: of.max(done), resumed });
     }
 }

@@ -1,13 +1,16 @@
 //! Where the reader is in one stream.
 
+mod source;
+
 use crate::journal::decode::{Decoder, Ending};
 use crate::journal::folder::OldSegment;
 use crate::journal::header::{Found, Header};
 use crate::journal::reader::{Damage, DamageKind, Entry, SegmentKey};
-use crate::journal::segment::{Link, Segment};
+use crate::journal::segment::Link;
 use crate::journal::stream::{Shared, Stream};
 use crate::journal::{position_of, sequence_of};
 use curtail_model::Timestamp;
+use source::Source;
 use std::collections::VecDeque;
 use std::fs;
 use std::sync::atomic::Ordering;
@@ -61,14 +64,6 @@ impl Entered {
             Entered::Live(sequence, _) => *sequence,
         }
     }
-}
-
-/// Where the bytes of a segment are.
-#[derive(Debug)]
-enum Source {
-    /// Read from the disk as a whole: a read error is an error then, where a mapping would raise a signal.
-    Old(Vec<u8>),
-    Live(Arc<Segment>),
 }
 
 impl Cursor {
@@ -292,35 +287,4 @@ impl Cursor {
 /// The clicks that went with damage.
 fn lost_with(damage: &[Damage]) -> u64 {
     damage.iter().map(|damage| damage.clicks).sum()
-}
-
-impl Source {
-    /// Hands out up to `limit` clicks; tells whether the segment ends behind them, and how many they were.
-    fn read(
-        &self,
-        decoder: &mut Decoder,
-        limit: usize,
-        each: &mut dyn FnMut(SegmentKey, &Entry<'_>),
-    ) -> (bool, usize) {
-        // Asked before the bytes are looked at: what was published before the seal is then among them.
-        let (is_complete, ending) = match self {
-            Source::Old(_) => (true, Ending::Final),
-            Source::Live(segment) => (segment.is_sealed(), Ending::Published),
-        };
-        let bytes = self.bytes();
-        for handed in 0..limit {
-            match decoder.next(bytes, ending) {
-                Some(entry) => each(decoder.key, &entry),
-                None => return (is_complete, handed),
-            }
-        }
-        (false, limit)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Source::Old(bytes) => bytes,
-            Source::Live(segment) => segment.published(),
-        }
-    }
 }

@@ -1,16 +1,15 @@
 //! Links that move here, and what all that are here come to.
 
-use crate::packed;
 use crate::postgres::connections::{Session, Sql, sql};
 use crate::postgres::failure::Failure;
+use crate::postgres::links::insert::Rows;
 use crate::postgres::row::{self, bucket_column, column, id_column, link_id, text};
-use crate::postgres::words;
+use crate::shape;
 use crate::transfer::{Checksums, LinkRecord, Retired};
-use curtail_model::destination::normal;
-use curtail_model::{Codes, Link, LinkId, Timestamp};
+use curtail_model::{Codes, Link, LinkId, NewLink};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use xxhash_rust::xxh3::xxh3_64;
+use tokio_postgres::types::ToSql;
 
 static LINKS: Sql = sql!(
     "import_links",
@@ -55,58 +54,23 @@ type Entries<'a> = (Vec<Cow<'a, str>>, Vec<bool>, Vec<i64>, Vec<i64>);
 pub(super) async fn put(session: &Session, records: &[LinkRecord], codes: &Codes) -> Result<(), Failure> {
     let ids: Vec<LinkId> = records.iter().map(|record| record.link.id).collect();
     clear_tags(session, &ids, codes).await?;
-    let links = || records.iter().map(|record| &record.link);
-    let own_code = |link: &Link| codes.decode(link.code.as_str().as_bytes()) != Some(link.id);
-    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
-    let chosen: Vec<Option<&str>> =
-        links().map(|link| own_code(link).then_some(link.code.as_str())).collect();
-    let replaced = session.query(&REPLACED, &[&columns, &chosen]).await?;
+    let given: Vec<NewLink> = records.iter().map(|record| shape::given(record.link.clone())).collect();
+    let mut rows = Rows::default();
+    for (LinkRecord { link, generated, .. }, given) in records.iter().zip(&given) {
+        let keeps_code = codes.decode(link.code.as_str().as_bytes()) != Some(link.id);
+        rows.push(link.id, link.code.as_str(), keeps_code, *generated, given, link.created_at);
+    }
+    let replaced = session.query(&REPLACED, &rows.ids_and_codes()).await?;
     let replaced = replaced.iter().map(|row| link_id(column(row, 0)?)).collect::<Result<Vec<_>, _>>()?;
     remove(session, &replaced, codes).await?;
-    let urls: Vec<_> = links().map(|link| text(&link.url)).collect();
-    let hashes: Vec<i64> = links().map(|link| xxh3_64(normal(&link.url).as_bytes()).cast_signed()).collect();
-    let times = |time: fn(&Link) -> Option<Timestamp>| -> Vec<Option<i64>> {
-        links().map(|link| time(link).map(Timestamp::millis)).collect()
-    };
-    let texts =
-        |part: fn(&Link) -> Option<&str>| -> Vec<_> { links().map(|link| part(link).map(text)).collect() };
-    let words: Vec<String> = links()
-        .map(|link| {
-            words::of_link(link.code.as_str(), &link.url, link.title.as_deref(), link.notes.as_deref())
-        })
-        .collect();
-    let tags: Vec<_> =
-        links().map(|link| packed::pack(&link.tags).map(|tags| text(&tags).into_owned())).collect();
-    let generated: Vec<bool> = records.iter().map(|record| record.generated).collect();
+    let links = || records.iter().map(|record| &record.link);
+    let updated_at: Vec<i64> = links().map(|link| link.updated_at.millis()).collect();
+    let versions: Vec<i64> = links().map(|link| link.version.cast_signed()).collect();
+    let archived: Vec<bool> = links().map(|link| link.archived).collect();
     let used: Vec<_> = records.iter().map(|record| record.used.map(u64::cast_signed)).collect();
-    session
-        .query(
-            &LINKS,
-            &[
-                &columns,
-                &chosen,
-                &urls,
-                &hashes,
-                &links().map(|link| link.created_at.millis()).collect::<Vec<i64>>(),
-                &generated,
-                &links().map(|link| link.redirect_status.code().cast_signed()).collect::<Vec<i16>>(),
-                &links().map(|link| link.forward_query).collect::<Vec<bool>>(),
-                &times(|link| link.starts_at),
-                &times(|link| link.expires_at),
-                &links().map(|link| link.max_clicks.map(u64::cast_signed)).collect::<Vec<_>>(),
-                &texts(|link| link.title.as_deref()),
-                &texts(|link| link.notes.as_deref()),
-                &tags,
-                &texts(|link| link.password_hash.as_deref()),
-                &texts(|link| link.expired_url.as_deref()),
-                &words,
-                &links().map(|link| link.updated_at.millis()).collect::<Vec<i64>>(),
-                &links().map(|link| link.version.cast_signed()).collect::<Vec<i64>>(),
-                &links().map(|link| link.archived).collect::<Vec<bool>>(),
-                &used,
-            ],
-        )
-        .await?;
+    let mut parameters = rows.columns().to_vec();
+    parameters.extend([&updated_at as &(dyn ToSql + Sync), &versions, &archived, &used]);
+    session.query(&LINKS, &parameters).await?;
     let all: Vec<Link> = links().cloned().collect();
     let (tags, archived, created_at, ids) = entries(&all);
     session.query(&TAGS, &[&tags, &archived, &created_at, &ids]).await?;

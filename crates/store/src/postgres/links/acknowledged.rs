@@ -8,14 +8,14 @@ use tokio_postgres::Row;
 
 /// Asked for after each commit, in the same trip. What is committed has been flushed: start refuses a database that would
 /// acknowledge before.
-pub(in super::super) static POSITION: Sql = sql!("position");
+pub(in super::super) static WAL_POSITION: Sql = sql!("wal_position");
 
 /// The newest position.
 #[derive(Default)]
 pub(in super::super) struct Acknowledged(AtomicU64);
 
 impl Acknowledged {
-    /// Notes what [`POSITION`] said.
+    /// Notes what [`WAL_POSITION`] said.
     pub(in super::super) fn note(&self, rows: &[Row]) -> Result<(), StoreError> {
         if let Some(row) = rows.first() {
             self.0.fetch_max(column::<i64>(row, 0)?.cast_unsigned(), Ordering::AcqRel);
@@ -23,7 +23,7 @@ impl Acknowledged {
         Ok(())
     }
 
-    pub(in super::super) fn position(&self) -> Seen {
+    pub(in super::super) fn seen(&self) -> Seen {
         Seen::at(self.0.load(Ordering::Acquire))
     }
 }

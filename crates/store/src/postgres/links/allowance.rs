@@ -107,12 +107,12 @@ impl Taken {
 }
 
 async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
-    let mut attempts = pool.attempts();
+    let mut retries = pool.retries();
     loop {
-        let session = pool.lease().await?;
+        let session = pool.session().await?;
         let taken = session.within(take(&session, clicks)).await;
         let taken = session.end::<_, Failure>(taken);
-        let Some(pause) = attempts.pause_after(&taken) else { return Ok(taken?) };
+        let Some(pause) = retries.pause_after(&taken) else { return Ok(taken?) };
         sleep(pause).await;
     }
 }
@@ -156,7 +156,7 @@ pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<Li
 
 /// What the next click of one link would get; takes nothing.
 pub(super) async fn peek(pool: &Pool, id: LinkId) -> Result<Spent, StoreError> {
-    let session = pool.lease().await?;
+    let session = pool.session().await?;
     let left = session.within(left(&session, &[id])).await;
     Ok(session.end::<_, StoreError>(left)?.remove(&id).unwrap_or(Spent::Missing))
 }

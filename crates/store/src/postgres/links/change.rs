@@ -1,6 +1,6 @@
 //! Changing and removing links: the row is locked before anything is decided, and the version is taken while it is.
 
-use super::acknowledged::{Acknowledged, POSITION};
+use super::acknowledged::{Acknowledged, WAL_POSITION};
 use super::allowance;
 use super::create::version_in;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
@@ -64,12 +64,12 @@ impl Changer {
         only_if: Option<u64>,
         task: Task,
     ) -> Result<Outcome, StoreError> {
-        let mut attempts = self.pool.attempts();
+        let mut retries = self.pool.retries();
         loop {
-            let session = self.pool.lease().await?;
+            let session = self.pool.session().await?;
             let outcome = session.within(self.attempt(&session, id, only_if, task.clone())).await;
             let outcome = session.end::<_, Failure>(outcome);
-            let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
+            let Some(pause) = retries.pause_after(&outcome) else { return Ok(outcome?) };
             sleep(pause).await;
         }
     }
@@ -96,7 +96,7 @@ impl Changer {
                     Task::Update { change, now } => update(session, &old, *change, now).await?,
                     Task::Delete => delete(session, old, &self.codes).await?,
                 };
-                let position = session.ready(&POSITION).await?;
+                let position = session.ready(&WAL_POSITION).await?;
                 let ((), position) =
                     try_join(session.command("COMMIT"), session.send(&position, &[])).await?;
                 self.acknowledged.note(&position)?;

@@ -2,22 +2,20 @@
 //! under way at a time: while one waits for the disk, the next is prepared.
 //!
 //! Links of one call are made in order as far as it matters: those with generated codes go many at a time, those with
-//! chosen codes in a transaction of their own, and those that ask what there is already ([`super::asking`]) as well.
+//! chosen codes in a transaction of their own, and those that may be there already ([`super::deduplicated`]) as well.
 
-use super::super::connections::{Pool, Session};
+use super::super::connections::Pool;
 use super::super::failure::{Failure, Remedy};
-use super::super::ids::{BEGIN_CHOOSING, Ids};
+use super::super::ids::Ids;
 use super::super::row::column;
-use super::acknowledged::{Acknowledged, POSITION};
-use super::asking;
-use super::insert::{INSERT, RENEW, Rows, versions};
+use super::acknowledged::Acknowledged;
+use super::{chosen, deduplicated, generated};
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::engine::Engine;
 use crate::postgres::groups::Groups;
 use crate::{Answer, Create, Created, Refused, StoreError, WhenMade};
 use curtail_model::{Code, Codes, Link, LinkId};
-use futures_util::future::{try_join, try_join3};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -69,7 +67,7 @@ enum Kind {
     /// Its code may be taken.
     Chosen,
     /// What there is already has a say.
-    Asking,
+    Deduplicated,
 }
 
 impl Creates {
@@ -103,9 +101,9 @@ impl Creates {
 impl Kind {
     fn of(create: &Create) -> Kind {
         match create {
-            Create { idempotency: Some(_), .. } => Kind::Asking,
+            Create { idempotency: Some(_), .. } => Kind::Deduplicated,
             Create { link, .. } if link.code.is_some() => Kind::Chosen,
-            Create { link, .. } if link.reuse => Kind::Asking,
+            Create { link, .. } if link.reuse => Kind::Deduplicated,
             Create { .. } => Kind::Generated,
         }
     }
@@ -115,7 +113,7 @@ impl Kind {
         match self {
             Kind::Generated => STATEMENT_LINKS,
             Kind::Chosen => STATEMENT_LINKS / 2,
-            Kind::Asking => asking::LINKS_AT_ONCE,
+            Kind::Deduplicated => deduplicated::LINKS_AT_ONCE,
         }
     }
 }
@@ -141,7 +139,7 @@ async fn work(calls: Arc<Groups<Call>>, maker: Arc<Maker>) {
 /// Makes all links of a group. A call whose links cannot all be made fails; those of it that were made stay.
 async fn make(maker: &Maker, group: &[Call], outcomes: &mut [Result<Vec<Outcome>, StoreError>]) {
     let mut rest: Vec<&[Create]> = group.iter().map(|call| call.creates.as_slice()).collect();
-    for kind in [Kind::Generated, Kind::Chosen, Kind::Asking].into_iter().cycle() {
+    for kind in [Kind::Generated, Kind::Chosen, Kind::Deduplicated].into_iter().cycle() {
         // What each call goes on with, if that is of this kind.
         let mut heads: VecDeque<(usize, &[Create])> = VecDeque::new();
         for (call, rest) in rest.iter_mut().enumerate() {
@@ -217,99 +215,18 @@ fn distribute(
 
 /// Tries again while others are in the way: nothing has changed then.
 async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let mut attempts = maker.pool.attempts();
+    let mut retries = maker.pool.retries();
     loop {
-        let session = maker.pool.lease().await?;
+        let session = maker.pool.session().await?;
         let outcome = match kind {
-            Kind::Generated => session.within(generated(maker, &session, creates)).await,
-            Kind::Chosen => session.within(chosen(maker, &session, creates)).await,
-            Kind::Asking => session.within(asking::make(maker, &session, creates)).await,
+            Kind::Generated => session.within(generated::make(maker, &session, creates)).await,
+            Kind::Chosen => session.within(chosen::make(maker, &session, creates)).await,
+            Kind::Deduplicated => session.within(deduplicated::make(maker, &session, creates)).await,
         };
         let outcome = session.end::<_, Failure>(outcome);
-        let Some(pause) = attempts.pause_after(&outcome) else { return outcome };
+        let Some(pause) = retries.pause_after(&outcome) else { return outcome };
         sleep(pause).await;
     }
-}
-
-/// Makes links with generated codes: one statement, unless somebody has chosen one of the codes before.
-async fn generated(maker: &Maker, session: &Session, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
-    outcomes.resize_with(creates.len(), || None);
-    let mut open: Vec<usize> = (0..creates.len()).collect();
-    while !open.is_empty() {
-        let ids = maker.ids.generated(session, open.len()).await?;
-        let (given, without) = open.split_at(ids.len());
-        for place in without {
-            outcomes[*place] = Some(Outcome::Refused(Refused::CodesUsedUp));
-        }
-        let mut rows = Rows::default();
-        for ((id, code), place) in ids.iter().zip(given) {
-            let Create { link, now, .. } = creates[*place];
-            rows.push(*id, code, false, true, link, *now);
-        }
-        if rows.is_empty() {
-            break;
-        }
-        let (insert, position) = (session.ready(&INSERT).await?, session.ready(&POSITION).await?);
-        let parameters = rows.parameters();
-        let inserted = session.send(&insert, &parameters);
-        let (inserted, position) = try_join(inserted, session.send(&position, &[])).await?;
-        maker.acknowledged.note(&position)?;
-        let versions = versions(&inserted)?;
-        drop(rows);
-        let mut taken = Vec::new();
-        for ((id, code), place) in ids.into_iter().zip(given) {
-            match versions.get(&id) {
-                Some(&version) => {
-                    outcomes[*place] = Some(Outcome::Made { id, version, code: Code::known(code) });
-                }
-                None => taken.push(*place),
-            }
-        }
-        open = taken;
-    }
-    Ok(outcomes.into_iter().flatten().collect())
-}
-
-/// Makes links with chosen codes.
-async fn chosen(maker: &Maker, session: &Session, creates: &[&Create]) -> Result<Vec<Outcome>, Failure> {
-    let codes: Vec<&Code> = creates.iter().filter_map(|create| create.link.code.as_ref()).collect();
-    let wanted = maker.ids_of(session, &codes).await?;
-    // In one order everywhere: two groups that want the same codes never wait for each other.
-    let mut order: Vec<usize> = (0..creates.len()).collect();
-    order.sort_by_key(|&place| creates[place].link.code.as_ref().map(Code::as_str));
-    let mut rows = Rows::default();
-    for &place in &order {
-        let Create { link, now, .. } = creates[place];
-        if let (Some((id, is_shaped)), Some(code)) = (wanted[place], &link.code) {
-            rows.push(id, code.as_str(), !is_shaped, false, link, *now);
-        }
-    }
-    let is_shaped = wanted.iter().flatten().any(|(_, is_shaped)| *is_shaped);
-    let begin = session.command(if is_shaped { BEGIN_CHOOSING } else { "BEGIN" });
-    let insert = session.ready(&INSERT);
-    let ((), insert) = try_join(begin, insert).await?;
-    let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;
-    let ids: Vec<i64> = made.keys().map(|id| id.get().cast_signed()).collect();
-    let (renew, position) = (session.ready(&RENEW).await?, session.ready(&POSITION).await?);
-    let parameters = [&ids as &(dyn tokio_postgres::types::ToSql + Sync)];
-    let renewed = session.send(&renew, &parameters);
-    let (renewed, (), position) =
-        try_join3(renewed, session.command("COMMIT"), session.send(&position, &[])).await?;
-    maker.acknowledged.note(&position)?;
-    made.extend(versions(&renewed)?);
-    let mut outcomes: HashMap<usize, Outcome> = HashMap::new();
-    for place in order {
-        // Of two that want one code the first gets it.
-        let version = wanted[place].and_then(|(id, _)| Some((id, made.remove(&id)?)));
-        let outcome = match (version, wanted[place], &creates[place].link.code) {
-            (Some((id, version)), _, Some(code)) => Outcome::Made { id, version, code: code.clone() },
-            (None, None, _) => Outcome::Refused(Refused::CodesUsedUp),
-            _ => Outcome::Refused(Refused::CodeTaken),
-        };
-        outcomes.insert(place, outcome);
-    }
-    Ok((0..creates.len()).filter_map(|place| outcomes.remove(&place)).collect())
 }
 
 impl Outcome {

@@ -108,8 +108,13 @@ impl<'a> Rows<'a> {
         self.ids.is_empty()
     }
 
-    /// The parameters of [`INSERT`].
-    pub(in super::super) fn parameters(&self) -> [&(dyn ToSql + Sync); 20] {
+    /// Ids, and codes where they are kept.
+    pub(in super::super) fn ids_and_codes(&self) -> [&(dyn ToSql + Sync); 2] {
+        [&self.ids, &self.codes]
+    }
+
+    /// What a link is made of, whichever statement takes it.
+    pub(in super::super) fn columns(&self) -> [&(dyn ToSql + Sync); 17] {
         [
             &self.ids,
             &self.codes,
@@ -128,10 +133,14 @@ impl<'a> Rows<'a> {
             &self.password_hashes,
             &self.expired_urls,
             &self.words,
-            &self.tag_names,
-            &self.tag_ids,
-            &self.versions,
         ]
+    }
+
+    /// The parameters of [`INSERT`].
+    pub(in super::super) fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let mut parameters = self.columns().to_vec();
+        parameters.extend([&self.tag_names as &(dyn ToSql + Sync), &self.tag_ids, &self.versions]);
+        parameters
     }
 
     /// Inserts the rows. Answers the versions of those that there was room for, by id.

@@ -1,8 +1,8 @@
 //! How many clicks a limited link may give, and how many of them it has given.
 
 use super::super::row::id_column;
-use super::book::LinkBook;
-use super::finding;
+use super::lookup;
+use super::writer_state::LinkWriterState;
 use crate::{Spent, StoreError};
 use curtail_model::{Codes, LinkId};
 use rusqlite::{Connection, OptionalExtension};
@@ -21,14 +21,14 @@ pub(super) fn begin(connection: &Connection, id: LinkId) -> Result<(), StoreErro
 }
 
 /// Takes one of the clicks that a link may give, in the writer's thread.
-pub(super) fn spend(book: &mut LinkBook, id: LinkId) -> Result<Spent, StoreError> {
-    let allowance = match read(&book.connection, &book.codes, id)? {
+pub(super) fn spend(state: &mut LinkWriterState, id: LinkId) -> Result<Spent, StoreError> {
+    let allowance = match read(&state.connection, &state.codes, id)? {
         Ok(allowance) => allowance,
         Err(free) => return Ok(free),
     };
     let next = allowance.next();
     if let Spent::Granted { .. } = next {
-        put(&book.connection, include_str!("../sql/allowance_put.sql"), id, allowance.used + 1)?;
+        put(&state.connection, include_str!("../sql/allowance_put.sql"), id, allowance.used + 1)?;
     }
     Ok(next)
 }
@@ -51,7 +51,7 @@ impl Allowance {
 /// The allowance of a link, or the answer to whoever asks for a click of one that has none. The limit comes with its
 /// whole row, whose checksum tells whether it is what was set.
 fn read(connection: &Connection, codes: &Codes, id: LinkId) -> Result<Result<Allowance, Spent>, StoreError> {
-    let Some(link) = finding::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
+    let Some(link) = lookup::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
     let Some(max) = link.max_clicks else { return Ok(Err(Spent::Unlimited)) };
     match used(connection, id)? {
         Some(used) => Ok(Ok(Allowance { max, used })),

@@ -2,8 +2,8 @@
 
 use super::super::row::{self, id_column, words_column};
 use super::allowance;
-use super::book::LinkBook;
-use super::finding;
+use super::lookup;
+use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::{StoreError, UpdateRefused};
 use curtail_model::{Change, Field, Link, LinkId, Timestamp};
@@ -11,13 +11,13 @@ use tracing::warn;
 
 /// Changes a link, if it has the expected version.
 pub(super) fn update(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     id: LinkId,
     change: Change,
     only_if: Option<u64>,
     now: Timestamp,
 ) -> Result<Result<Link, UpdateRefused>, StoreError> {
-    let old = match expect(book, id, only_if)? {
+    let old = match expect(state, id, only_if)? {
         Ok(link) => link,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -30,18 +30,18 @@ pub(super) fn update(
         return Ok(Ok(old));
     }
     link.updated_at = now;
-    link.version = book.next_version();
+    link.version = state.next_version();
     if let Some(fingerprint) = fingerprint {
-        move_url(book, id, fingerprint)?;
+        move_url(state, id, fingerprint)?;
     }
     let tags = words_column(&link.tags);
-    let names_its_id = book.codes.decode(link.code.as_str().as_bytes()) == Some(id);
+    let names_its_id = state.codes.decode(link.code.as_str().as_bytes()) == Some(id);
     let checksum = checksum(&link, tags.as_deref(), (!names_its_id).then_some(link.code.as_str()));
-    book.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
+    state.connection.prepare_cached(include_str!("../sql/link_update.sql"))?.execute(rusqlite::params![
         id_column(id),
         link.url,
         fingerprint.map(u64::cast_signed),
-        book.url_part().cast_signed(),
+        state.url_part().cast_signed(),
         now.millis(),
         link.version.cast_signed(),
         link.archived,
@@ -58,48 +58,48 @@ pub(super) fn update(
         checksum,
     ])?;
     if old.tags != link.tags || old.archived != link.archived {
-        book.untag(&old)?;
-        book.tag(&link)?;
+        state.untag(&old)?;
+        state.tag(&link)?;
     }
     if link.max_clicks.is_some() && old.max_clicks.is_none() {
-        allowance::begin(&book.connection, id)?;
+        allowance::begin(&state.connection, id)?;
     }
-    book.changed(id);
+    state.changed(id);
     Ok(Ok(link))
 }
 
 /// Moves a link in the index by url to where its new fingerprint is, if it has another one.
-fn move_url(book: &mut LinkBook, id: LinkId, fingerprint: u64) -> Result<(), StoreError> {
-    book.write_urls()?;
-    let moved = book
+fn move_url(state: &mut LinkWriterState, id: LinkId, fingerprint: u64) -> Result<(), StoreError> {
+    state.write_urls()?;
+    let moved = state
         .connection
         .prepare_cached(include_str!("../sql/link_url_delete.sql"))?
         .execute((id_column(id), fingerprint.cast_signed()))?;
     if moved > 0 {
-        let part = book.url_part();
-        book.urls.add(part, fingerprint, id);
+        let part = state.url_part();
+        state.urls.add(part, fingerprint, id);
     }
     Ok(())
 }
 
 /// Removes a link, if it has the expected version. One whose row is damaged goes too, if whoever removes it expects none.
 pub(super) fn delete(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     id: LinkId,
     only_if: Option<u64>,
 ) -> Result<Result<Link, UpdateRefused>, StoreError> {
-    let mut link = match expect(book, id, only_if) {
+    let mut link = match expect(state, id, only_if) {
         Ok(Ok(link)) => link,
         Ok(Err(refused)) => return Ok(Err(refused)),
         Err(StoreError::Damaged(what)) if only_if.is_none() => {
             warn!(id = id.get(), what, "a link is removed whose row is damaged");
-            book.untag_all(id)?;
-            finding::remains(&book.connection, &book.codes, id)?
+            state.untag_all(id)?;
+            lookup::remains(&state.connection, &state.codes, id)?
         }
         Err(failure) => return Err(failure),
     };
-    book.write_urls()?;
-    let connection = &book.connection;
+    state.write_urls()?;
+    let connection = &state.connection;
     // Before the row goes: it tells whether a person chose the code, and so whether it may be chosen again.
     connection.prepare_cached(include_str!("../sql/link_retire.sql"))?.execute([id_column(id)])?;
     connection
@@ -107,7 +107,7 @@ pub(super) fn delete(
         .execute((id_column(id), None::<i64>))?;
     connection.prepare_cached(include_str!("../sql/link_delete.sql"))?.execute([id_column(id)])?;
     connection.prepare_cached(include_str!("../sql/allowance_delete.sql"))?.execute([id_column(id)])?;
-    if book.codes.decode(link.code.as_str().as_bytes()) != Some(id) {
+    if state.codes.decode(link.code.as_str().as_bytes()) != Some(id) {
         let code = (link.code.as_str(), id_column(id));
         let is_free = connection.prepare_cached(include_str!("../sql/code_delete.sql"))?.execute(code)? > 0;
         if !is_free {
@@ -115,10 +115,10 @@ pub(super) fn delete(
             connection.execute(include_str!("../sql/codes_of_link_delete.sql"), [id_column(id)])?;
         }
     }
-    book.retired_ahead = None;
-    book.untag(&link)?;
-    book.removed(&link);
-    link.version = book.counters.version;
+    state.retired_ahead = None;
+    state.untag(&link)?;
+    state.removed(&link);
+    link.version = state.counters.version;
     Ok(Ok(link))
 }
 
@@ -141,11 +141,11 @@ fn checksum(link: &Link, tags: Option<&str>, code: Option<&str>) -> i64 {
 }
 
 fn expect(
-    book: &LinkBook,
+    state: &LinkWriterState,
     id: LinkId,
     only_if: Option<u64>,
 ) -> Result<Result<Link, UpdateRefused>, StoreError> {
-    Ok(match book.get(id)? {
+    Ok(match state.get(id)? {
         None => Err(UpdateRefused::Missing),
         Some(link) if only_if.is_some_and(|version| version != link.version) => {
             Err(UpdateRefused::Changed(Box::new(link)))

@@ -2,16 +2,14 @@
 
 use super::super::row::{self, id_column};
 use super::allowance;
-use super::book::LinkBook;
 use super::insert::{self, LINKS_AT_ONCE, Row};
+use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::transfer::Retired;
-use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
+use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
-use curtail_model::{
-    Code, Decision, Destination, Link, LinkId, NewLink, Target, Timestamp, decide, destination,
-};
+use curtail_model::{Code, Destination, Link, LinkId, NewLink, Timestamp, destination};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
@@ -24,7 +22,7 @@ type Outcome<T> = Result<Result<T, Refused>, StoreError>;
 
 /// Makes links, each on its own. Those that ask for nothing special, one after the other, go many at a time.
 pub(super) fn create(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     links: Vec<Create>,
 ) -> Result<Vec<Result<Created, Refused>>, StoreError> {
     let mut outcomes = Vec::with_capacity(links.len());
@@ -33,14 +31,14 @@ pub(super) fn create(
         if is_plain(&create) {
             plain.push((create.link, create.now));
             if plain.len() == LINKS_AT_ONCE {
-                create_many(book, &mut plain, &mut outcomes)?;
+                create_many(state, &mut plain, &mut outcomes)?;
             }
         } else {
-            create_each(book, &mut plain, &mut outcomes)?;
-            outcomes.push(create_one(book, create)?);
+            create_each(state, &mut plain, &mut outcomes)?;
+            outcomes.push(create_one(state, create)?);
         }
     }
-    create_each(book, &mut plain, &mut outcomes)?;
+    create_each(state, &mut plain, &mut outcomes)?;
     Ok(outcomes)
 }
 
@@ -50,28 +48,28 @@ fn is_plain(create: &Create) -> bool {
 }
 
 fn create_each(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     links: &mut Vec<(NewLink, Timestamp)>,
     outcomes: &mut Vec<Result<Created, Refused>>,
 ) -> Result<(), StoreError> {
     for (link, now) in links.drain(..) {
-        outcomes.push(make(book, link, now)?.map(new));
+        outcomes.push(make(state, link, now)?.map(new));
     }
     Ok(())
 }
 
 /// Makes [`LINKS_AT_ONCE`] links with one statement.
 fn create_many(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     links: &mut Vec<(NewLink, Timestamp)>,
     outcomes: &mut Vec<Result<Created, Refused>>,
 ) -> Result<(), StoreError> {
     let mut identities = Vec::with_capacity(links.len());
     while identities.len() < links.len() {
         // Without an identity for each, those that there are go unused: a few of the very last ones.
-        let Some((id, code)) = next_generated(book)? else { return create_each(book, links, outcomes) };
-        identities.push((id, book.next_version(), code));
-        book.changed(id);
+        let Some((id, code)) = next_generated(state)? else { return create_each(state, links, outcomes) };
+        identities.push((id, state.next_version(), code));
+        state.changed(id);
     }
     let rows: Vec<Row<'_>> = identities
         .iter()
@@ -85,15 +83,15 @@ fn create_many(
             now: *now,
         })
         .collect();
-    let free = insert::many(book, &rows)?;
+    let free = insert::many(state, &rows)?;
     drop(rows);
     for ((free, (id, version, code)), (link, now)) in free.into_iter().zip(identities).zip(links.drain(..)) {
         outcomes.push(if free {
             let link = shape::made(link, id, Code::known(code), version, now);
-            complete(book, &link)?;
+            complete(state, &link)?;
             Ok(new(link))
         } else {
-            make(book, link, now)?.map(new)
+            make(state, link, now)?.map(new)
         });
     }
     Ok(())
@@ -103,35 +101,35 @@ fn new(link: Link) -> Created {
     Created { link, when: WhenMade::Now }
 }
 
-fn create_one(book: &mut LinkBook, create: Create) -> Outcome<Created> {
+fn create_one(state: &mut LinkWriterState, create: Create) -> Outcome<Created> {
     let Create { link, now, idempotency } = create;
     if let Some(idempotency) = &idempotency
-        && let Some(outcome) = replay(book, idempotency, now)?
+        && let Some(outcome) = replay(state, idempotency, now)?
     {
         return Ok(outcome);
     }
     let found =
-        if link.reuse && link.code.is_none() { reusable(book, &link.destination, now)? } else { None };
+        if link.reuse && link.code.is_none() { reusable(state, &link.destination, now)? } else { None };
     let created = match found {
         Some(link) => Created { link, when: WhenMade::Reused },
-        None => match make(book, link, now)? {
+        None => match make(state, link, now)? {
             Ok(link) => new(link),
             Err(refused) => return Ok(Err(refused)),
         },
     };
     if let Some(idempotency) = &idempotency {
-        remember(book, idempotency, created.link.id, now)?;
+        remember(state, idempotency, created.link.id, now)?;
     }
     Ok(Ok(created))
 }
 
 /// The outcome of the earlier request with this key, if there was one.
 fn replay(
-    book: &LinkBook,
+    state: &LinkWriterState,
     idempotency: &Idempotency,
     now: Timestamp,
 ) -> Result<Option<Result<Created, Refused>>, StoreError> {
-    let earlier = book
+    let earlier = state
         .connection
         .prepare_cached(include_str!("../sql/idempotency_get.sql"))?
         .query_row((idempotency.key, now.millis()), |row| {
@@ -142,37 +140,42 @@ fn replay(
     if request != idempotency.request {
         return Ok(Some(Err(Refused::IdempotencyKeyUsed)));
     }
-    Ok(Some(match book.get(id)? {
+    Ok(Some(match state.get(id)? {
         Some(link) => Ok(Created { link, when: WhenMade::Replayed }),
         None => Err(Refused::IdempotentLinkGone),
     }))
 }
 
 fn remember(
-    book: &LinkBook,
+    state: &LinkWriterState,
     idempotency: &Idempotency,
     id: LinkId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let expires_at = now.plus_millis(Idempotency::LIFETIME).millis();
-    book.connection.prepare_cached(include_str!("../sql/idempotency_put.sql"))?.execute((
+    state.connection.prepare_cached(include_str!("../sql/idempotency_put.sql"))?.execute((
         idempotency.key,
         idempotency.request,
         id_column(id),
         expires_at,
     ))?;
-    book.connection
+    state
+        .connection
         .prepare_cached(include_str!("../sql/idempotency_prune.sql"))?
         .execute((now.millis(), PRUNED_AT_ONCE))?;
     Ok(())
 }
 
 /// A link that leads to the same destination and sends whoever follows it there now, of those made last.
-fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result<Option<Link>, StoreError> {
-    book.write_urls()?;
-    let mut candidates = book.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
+fn reusable(
+    state: &mut LinkWriterState,
+    wanted: &Destination,
+    now: Timestamp,
+) -> Result<Option<Link>, StoreError> {
+    state.write_urls()?;
+    let mut candidates = state.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
     let mut looked_at = 0;
-    for part in (0..=book.url_part()).rev() {
+    for part in (0..=state.url_part()).rev() {
         let mut rows = candidates.query((part.cast_signed(), wanted.fingerprint().cast_signed()))?;
         while let Some(row) = rows.next()? {
             looked_at += 1;
@@ -184,8 +187,8 @@ fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result
             {
                 continue;
             }
-            if let Some(link) = book.get(row::link_id(row, 0)?)?
-                && leads_on(book, &link, now)?
+            if let Some(link) = state.get(row::link_id(row, 0)?)?
+                && shape::leads_on(&link, now, || allowance::peek(&state.connection, &state.codes, link.id))?
             {
                 return Ok(Some(link));
             }
@@ -194,42 +197,30 @@ fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result
     Ok(None)
 }
 
-/// Whether a link redirects now and asks for no password.
-fn leads_on(book: &LinkBook, link: &Link, now: Timestamp) -> Result<bool, StoreError> {
-    let packed = Target::pack(link);
-    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
-        Some(Decision::Redirect { .. }) => true,
-        Some(Decision::Spend { .. }) => {
-            matches!(allowance::peek(&book.connection, &book.codes, link.id)?, Spent::Granted { .. })
-        }
-        Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
-    })
-}
-
-fn make(book: &mut LinkBook, link: NewLink, now: Timestamp) -> Outcome<Link> {
-    let version = book.next_version();
+fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<Link> {
+    let version = state.next_version();
     let made = match &link.code {
-        Some(code) => insert_custom(book, code, &link, version, now)?.map(|id| (id, code.clone())),
-        None => insert_generated(book, &link, version, now)?,
+        Some(code) => insert_custom(state, code, &link, version, now)?.map(|id| (id, code.clone())),
+        None => insert_generated(state, &link, version, now)?,
     };
     let (id, code) = match made {
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
     };
-    book.changed(id);
+    state.changed(id);
     let link = shape::made(link, id, code, version, now);
-    complete(book, &link)?;
+    complete(state, &link)?;
     Ok(Ok(link))
 }
 
 /// The next id that no removed link had and whose code does not offend or hide a page of our own, unless all are used up.
-fn next_generated(book: &mut LinkBook) -> Result<Option<(LinkId, String)>, StoreError> {
+fn next_generated(state: &mut LinkWriterState) -> Result<Option<(LinkId, String)>, StoreError> {
     loop {
-        let Some(id) = LinkId::new(book.counters.next_generated) else { return Ok(None) };
-        let Some(code) = book.codes.encode(id) else { return Ok(None) };
-        book.counters.next_generated += 1;
+        let Some(id) = LinkId::new(state.counters.next_generated) else { return Ok(None) };
+        let Some(code) = state.codes.encode(id) else { return Ok(None) };
+        state.counters.next_generated += 1;
         let is_ours = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code));
-        if !is_ours && !is_offensive(&code) && !book.is_retired(id)? {
+        if !is_ours && !is_offensive(&code) && !state.is_retired(id)? {
             return Ok(Some((id, code)));
         }
     }
@@ -237,13 +228,13 @@ fn next_generated(book: &mut LinkBook) -> Result<Option<(LinkId, String)>, Store
 
 /// Gives the next id whose code nobody has chosen before.
 fn insert_generated(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     link: &NewLink,
     version: u64,
     now: Timestamp,
 ) -> Outcome<(LinkId, Code)> {
-    while let Some((id, code)) = next_generated(book)? {
-        if insert::one(book, &Row { id, version, generated: true, code: None, link, now })? {
+    while let Some((id, code)) = next_generated(state)? {
+        if insert::one(state, &Row { id, version, generated: true, code: None, link, now })? {
             return Ok(Ok((id, Code::known(code))));
         }
     }
@@ -251,52 +242,52 @@ fn insert_generated(
 }
 
 fn insert_custom(
-    book: &mut LinkBook,
+    state: &mut LinkWriterState,
     code: &Code,
     link: &NewLink,
     version: u64,
     now: Timestamp,
 ) -> Outcome<LinkId> {
-    if let Some(id) = book.codes.decode(code.as_str().as_bytes()) {
-        match retired(book, id)? {
+    if let Some(id) = state.codes.decode(code.as_str().as_bytes()) {
+        match retired(state, id)? {
             None => {
                 let row = Row { id, version, generated: false, code: None, link, now };
-                return Ok(if insert::one(book, &row)? { Ok(id) } else { Err(Refused::CodeTaken) });
+                return Ok(if insert::one(state, &row)? { Ok(id) } else { Err(Refused::CodeTaken) });
             }
             Some(Retired { generated: true, .. }) => return Ok(Err(Refused::CodeTaken)),
             // The code is free, and its id was another link's.
             Some(Retired { generated: false, .. }) => {}
         }
     }
-    let bucket = book.codes.bucket_of(0, code.as_str().as_bytes());
-    let Some(id) = LinkId::from_parts(book.counters.next_custom, bucket) else {
+    let bucket = state.codes.bucket_of(0, code.as_str().as_bytes());
+    let Some(id) = LinkId::from_parts(state.counters.next_custom, bucket) else {
         return Ok(Err(Refused::CodesUsedUp));
     };
     let row = (code.as_str(), id_column(id));
     // Where the table of codes is damaged, the row of a link tells that it has the code.
-    if book.connection.prepare_cached(include_str!("../sql/code_in_row.sql"))?.exists([code.as_str()])?
-        || book.connection.prepare_cached(include_str!("../sql/code_insert.sql"))?.execute(row)? == 0
+    if state.connection.prepare_cached(include_str!("../sql/code_in_row.sql"))?.exists([code.as_str()])?
+        || state.connection.prepare_cached(include_str!("../sql/code_insert.sql"))?.execute(row)? == 0
     {
         return Ok(Err(Refused::CodeTaken));
     }
-    book.counters.next_custom += 1;
+    state.counters.next_custom += 1;
     let row = Row { id, version, generated: false, code: Some(code.as_str()), link, now };
-    if !insert::one(book, &row)? {
+    if !insert::one(state, &row)? {
         return Err(StoreError::Damaged(format!("the id {id} is in use before it was given")));
     }
     Ok(Ok(id))
 }
 
 /// What is left of the removed link that had this id, if there was one.
-fn retired(book: &LinkBook, id: LinkId) -> Result<Option<Retired>, StoreError> {
-    let mut find = book.connection.prepare_cached(include_str!("../sql/retired_find.sql"))?;
+fn retired(state: &LinkWriterState, id: LinkId) -> Result<Option<Retired>, StoreError> {
+    let mut find = state.connection.prepare_cached(include_str!("../sql/retired_find.sql"))?;
     Ok(find.query_row([id_column(id)], |row| Ok(Retired { id, generated: row.get(0)? })).optional()?)
 }
 
 /// Writes what belongs to a link beside its row.
-fn complete(book: &mut LinkBook, link: &Link) -> Result<(), StoreError> {
+fn complete(state: &mut LinkWriterState, link: &Link) -> Result<(), StoreError> {
     if link.max_clicks.is_some() {
-        allowance::begin(&book.connection, link.id)?;
+        allowance::begin(&state.connection, link.id)?;
     }
-    book.tag(link)
+    state.tag(link)
 }

@@ -1,8 +1,8 @@
 //! Rows of new links: the primary key decides who gets an id.
 
 use super::super::row::{self, id_column, words_column};
-use super::book::LinkBook;
 use super::rows::{Rows, repeated};
+use super::writer_state::LinkWriterState;
 use curtail_model::{LinkId, NewLink, Timestamp};
 use rusqlite::Result;
 use std::sync::LazyLock;
@@ -25,34 +25,34 @@ pub(super) struct Row<'a> {
 }
 
 /// Inserts a link. Answers whether its id was free.
-pub(super) fn one(book: &mut LinkBook, row: &Row<'_>) -> Result<bool> {
-    let part = book.url_part();
-    let mut rows = Rows::prepare(&book.connection, INSERT)?;
+pub(super) fn one(state: &mut LinkWriterState, row: &Row<'_>) -> Result<bool> {
+    let part = state.url_part();
+    let mut rows = Rows::prepare(&state.connection, INSERT)?;
     bind(&mut rows, row, part)?;
     let inserted = rows.insert()? > 0;
     drop(rows);
     if inserted {
-        book.urls.add(part, row.link.destination.fingerprint(), row.id);
+        state.urls.add(part, row.link.destination.fingerprint(), row.id);
     }
     Ok(inserted)
 }
 
 /// Inserts [`LINKS_AT_ONCE`] links with generated codes. Answers which of their ids were free.
-pub(super) fn many(book: &mut LinkBook, links: &[Row<'_>]) -> Result<Vec<bool>> {
-    let part = book.url_part();
-    let mut rows = Rows::prepare(&book.connection, &INSERT_MANY)?;
+pub(super) fn many(state: &mut LinkWriterState, links: &[Row<'_>]) -> Result<Vec<bool>> {
+    let part = state.url_part();
+    let mut rows = Rows::prepare(&state.connection, &INSERT_MANY)?;
     links.iter().try_for_each(|row| bind(&mut rows, row, part))?;
     let inserted = rows.insert()?;
     drop(rows);
     let mut free = vec![true; links.len()];
     if inserted < links.len() {
-        let mut ours = book.connection.prepare_cached(include_str!("../sql/link_is_version.sql"))?;
+        let mut ours = state.connection.prepare_cached(include_str!("../sql/link_is_version.sql"))?;
         for (free, row) in free.iter_mut().zip(links) {
             *free = ours.exists((id_column(row.id), row.version.cast_signed()))?;
         }
     }
     for (row, _) in links.iter().zip(&free).filter(|&(_, &free)| free) {
-        book.urls.add(part, row.link.destination.fingerprint(), row.id);
+        state.urls.add(part, row.link.destination.fingerprint(), row.id);
     }
     Ok(free)
 }

@@ -1,7 +1,7 @@
 //! Pages of links, in the order of their creation.
 
 use super::super::row;
-use super::finding;
+use super::lookup;
 use crate::{ListQuery, Page, Sort, StoreError};
 use curtail_model::{Codes, Link, LinkId, Timestamp};
 use rusqlite::Connection;
@@ -81,7 +81,7 @@ fn by_tag(
         .collect::<Result<_, _>>()?;
     let mut links = Vec::with_capacity(ids.len());
     for id in ids {
-        match finding::get(connection, codes, id) {
+        match lookup::get(connection, codes, id) {
             // It was removed since its id was read.
             Ok(None) => {}
             link => links.push(readable(row::id_column(id), link)?),

@@ -3,7 +3,7 @@
 use super::super::OpenError;
 use super::super::file::{LINKS, SEARCH, explain};
 use super::super::identity::Identity;
-use super::super::links::book::{Counters, LinkBook};
+use super::super::links::writer_state::{Counters, LinkWriterState};
 use super::super::row;
 use super::super::writer::Writer;
 use super::feed::{Feed, Task};
@@ -35,7 +35,7 @@ struct Indexer {
     cache_bytes: usize,
     codes: Codes,
     feed: Arc<Feed>,
-    writer: Arc<Writer<LinkBook>>,
+    writer: Arc<Writer<LinkWriterState>>,
     links: Connection,
     words: Connection,
     progress: Progress,
@@ -55,7 +55,7 @@ pub(super) fn start(
     directory: &Path,
     identity: &Identity,
     feed: Arc<Feed>,
-    writer: Arc<Writer<LinkBook>>,
+    writer: Arc<Writer<LinkWriterState>>,
     cache_bytes: usize,
 ) -> Result<JoinHandle<()>, OpenError> {
     let links = LINKS.open_to_read(directory, cache_bytes)?;
@@ -241,7 +241,7 @@ impl Indexer {
         if seq >= self.trimmed + TRIMMED_AT_ONCE {
             self.trimmed = seq;
             // Queued when it returns; if it is refused, the next one does it.
-            drop(self.writer.submit(1, move |book| book.trim(seq)));
+            drop(self.writer.submit(1, move |state| state.trim(seq)));
         }
     }
 }

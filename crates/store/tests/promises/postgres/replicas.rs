@@ -21,7 +21,7 @@ fn are_well(store: &Postgres, count: usize) -> bool {
 
 /// Replicas have all that was acknowledged so far.
 async fn caught_up(store: &Postgres, cluster: &Cluster) {
-    let position = store.links.position().position();
+    let position = store.links.seen().wal_position();
     for replica in &cluster.replicas {
         let has = format!("SELECT (pg_last_wal_replay_lsn() - '0/0' >= {position})::text");
         until("a replica has caught up", async || replica.ask(&has) == "true").await;
@@ -49,7 +49,7 @@ async fn who_has_written_finds_it_whatever_replicas_have() {
     for number in 0..50 {
         let url = format!("https://example.com/{number}");
         let link = make(&*store.links, create(new_link(&url))).await.unwrap().link;
-        let seen = store.links.position();
+        let seen = store.links.seen();
         assert_eq!(store.links.get(link.id, seen).await.unwrap().as_ref(), Some(&link));
         assert_eq!(store.links.find(link.code.as_str(), seen).await.unwrap().as_ref(), Some(&link));
         assert_eq!(store.links.list(everything(), seen).await.unwrap().links[0], link);
@@ -85,7 +85,7 @@ async fn reads_go_on_while_the_primary_is_away_and_writes_go_on_after() {
     let cluster = Cluster::start(1, &[]);
     let store = open(&cluster).await;
     let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
-    let seen = store.links.position();
+    let seen = store.links.seen();
     caught_up(&store, &cluster).await;
     cluster.primary.crash();
     for _ in 0..20 {

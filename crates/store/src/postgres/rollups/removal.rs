@@ -28,7 +28,7 @@ pub(super) async fn forget_before(pool: &Pool, grain: Grain, before: Timestamp) 
     let mut forgotten = 0;
     for lane in lanes(pool).await? {
         loop {
-            let session = pool.lease().await?;
+            let session = pool.session().await?;
             let some = session.within(forget_some(&session, lane, grain, before)).await;
             let (some, more) = session.end::<_, StoreError>(some)?;
             forgotten += some;
@@ -72,7 +72,7 @@ async fn forget_some(
 /// Forgets all that was counted for a link.
 pub(super) async fn forget_link(pool: &Pool, link: LinkId) -> Result<(), StoreError> {
     for lane in lanes(pool).await? {
-        let session = pool.lease().await?;
+        let session = pool.session().await?;
         let taken =
             session.within(take_off_shelves(&session, lane, subject_column(Subject::Link(link)))).await;
         session.end::<_, StoreError>(taken)?;

@@ -7,8 +7,8 @@ use crate::handover::Body;
 use crate::head::is_plain_host;
 use crate::pages;
 use crate::redirector::Form;
+use crate::request::LinkRequest;
 use crate::server::Core;
-use crate::visit::Visit;
 use bytes::Bytes;
 use curtail_model::code::RESERVED;
 use http::header::{
@@ -45,12 +45,12 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     }
     let (parts, body) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
-    let visit = visit(&parts.uri, &parts.headers, is_head, peer, core);
+    let request = link_request(&parts.uri, &parts.headers, is_head, peer, core);
     match parts.method {
-        Method::GET | Method::HEAD => respond(&core.redirector.answer(&visit).await),
+        Method::GET | Method::HEAD => respond(&core.redirector.answer(&request).await),
         Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
-            Ok(password) => respond(&core.redirector.unlock(&visit, Form::Sent(password)).await),
-            Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&visit, Form::OtherType).await),
+            Ok(password) => respond(&core.redirector.unlock(&request, Form::Sent(password)).await),
+            Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&request, Form::OtherType).await),
             Err(NotAForm::Broken) => refuse(400, core),
             Err(NotAForm::TooLarge) => refuse(413, core),
             Err(NotAForm::TooSlow) => refuse(408, core),
@@ -73,7 +73,8 @@ fn names_one_host(request: &Request<Incoming>) -> bool {
 }
 
 /// Codings other than `chunked` alone are read differently by different servers: what follows such a request may be
-/// somebody else's. That there is no length beside it is seen to by [`crate::doubt`], before hyper takes it away.
+/// somebody else's. That there is no length beside it is seen to by
+/// [`crate::conflicting_lengths`], before hyper takes it away.
 fn has_one_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
@@ -89,14 +90,20 @@ fn names_a_path(target: &Uri) -> bool {
     is_web && target.path().starts_with('/')
 }
 
-fn visit<'a>(uri: &'a Uri, headers: &'a HeaderMap, head: bool, peer: SocketAddr, core: &Core) -> Visit<'a> {
-    let mut visit = Visit::to(uri.path().as_bytes(), head, peer.ip());
-    visit.query = uri.query().unwrap_or_default().as_bytes();
-    visit.address = visitor(headers, peer, core);
+fn link_request<'a>(
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    head: bool,
+    peer: SocketAddr,
+    core: &Core,
+) -> LinkRequest<'a> {
+    let mut request = LinkRequest::to(uri.path().as_bytes(), head, peer.ip());
+    request.query = uri.query().unwrap_or_default().as_bytes();
+    request.address = visitor(headers, peer, core);
     for (name, value) in headers {
-        visit.note(name.as_str().as_bytes(), value.as_bytes());
+        request.note(name.as_str().as_bytes(), value.as_bytes());
     }
-    visit
+    request
 }
 
 /// Who asks: the peer, or whom a trusted proxy names.

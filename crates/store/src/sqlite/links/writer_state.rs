@@ -2,8 +2,8 @@
 
 use super::super::row::id_column;
 use super::super::search::Feed;
-use super::super::writer::Book;
-use super::finding;
+use super::super::writer::WriterState;
+use super::lookup;
 use super::urls::Urls;
 use crate::StoreError;
 use curtail_model::{Codes, Link, LinkId, Timestamp};
@@ -17,7 +17,7 @@ pub(super) const URL_PART_BITS: u32 = 16;
 const GAP_MAX: u64 = 16;
 
 /// The writer's side of `links.db`.
-pub(in super::super) struct LinkBook {
+pub(in super::super) struct LinkWriterState {
     pub(super) connection: Connection,
     pub(super) codes: Codes,
     pub(super) counters: Counters,
@@ -61,14 +61,14 @@ impl Counters {
     }
 }
 
-impl LinkBook {
+impl LinkWriterState {
     pub(in super::super) fn new(
         connection: Connection,
         codes: Codes,
         feed: Arc<Feed>,
-    ) -> rusqlite::Result<LinkBook> {
+    ) -> rusqlite::Result<LinkWriterState> {
         let counters = Counters::read(&connection)?;
-        Ok(LinkBook {
+        Ok(LinkWriterState {
             connection,
             codes,
             counters,
@@ -83,7 +83,7 @@ impl LinkBook {
 
     /// The link with this id.
     pub(super) fn get(&self, id: LinkId) -> Result<Option<Link>, StoreError> {
-        finding::get(&self.connection, &self.codes, id)
+        lookup::get(&self.connection, &self.codes, id)
     }
 
     /// Whether a removed link had this id, which the generator has come to. Nearly always known without a question.
@@ -207,7 +207,7 @@ impl LinkBook {
     }
 }
 
-impl Book for LinkBook {
+impl WriterState for LinkWriterState {
     fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,5 +1,5 @@
-//! Making links that ask what there is already: an earlier request with the same idempotency key, or a link to the same
-//! destination that may be given again.
+//! Links that may be there already, so that what is there is asked for first: an earlier request with the same
+//! idempotency key, or a link to the same destination that may be given again.
 //!
 //! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are one step. Of
 //! several in one group that ask for the same, one goes first and the others look again.
@@ -8,14 +8,16 @@ use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
 use super::super::ids::BEGIN_CHOOSING;
 use super::super::row::{self, bucket_column, column, id_column, link_id};
-use super::acknowledged::POSITION;
+use super::acknowledged::WAL_POSITION;
 use super::allowance::left;
 use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
+use crate::shape;
 use crate::{Create, Idempotency, Refused, Spent, StoreError, WhenMade};
-use curtail_model::{Code, Codes, Decision, Link, LinkId, Target, Timestamp, decide, destination};
+use curtail_model::{Code, Codes, Link, LinkId, Timestamp, destination};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
 static LOCK: Sql = sql!("keys_lock", INT8_ARRAY);
 static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
@@ -41,6 +43,17 @@ struct Before {
     /// Links that lead to the destinations asked for, the newest first, and what is left of their clicks.
     candidates: Vec<Link>,
     left: HashMap<LinkId, Spent>,
+}
+
+/// A link that is to be inserted.
+struct Wanted {
+    /// Its place among the links that were asked for.
+    place: usize,
+    id: LinkId,
+    code: Code,
+    /// Whether its id stands for another code.
+    keeps_code: bool,
+    is_generated: bool,
 }
 
 /// Makes links in one transaction.
@@ -72,7 +85,7 @@ pub(super) async fn make(
     let keys = creates.iter().filter(|create| create.idempotency.is_some()).count();
     let oldest = creates.iter().map(|create| create.now.millis()).min().unwrap_or_default();
     let prunes = i64::try_from(keys * PRUNED_AT_ONCE).unwrap_or(i64::MAX);
-    let (prune, position) = (session.ready(&PRUNE).await?, session.ready(&POSITION).await?);
+    let (prune, position) = (session.ready(&PRUNE).await?, session.ready(&WAL_POSITION).await?);
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&oldest, &prunes];
     let pruned = session.send(&prune, &parameters);
     let (_, (), position) =
@@ -186,17 +199,11 @@ impl Before {
     fn reusable(&self, create: &Create) -> Option<&Link> {
         let wanted = create.link.destination.normal();
         let same = self.candidates.iter().filter(|link| destination::normal(&link.url) == wanted);
-        same.into_iter().find(|link| self.leads_on(link, create.now))
-    }
-
-    /// Whether a link redirects now and asks for no password.
-    fn leads_on(&self, link: &Link, now: Timestamp) -> bool {
-        let packed = Target::pack(link);
-        match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
-            Some(Decision::Redirect { .. }) => true,
-            Some(Decision::Spend { .. }) => matches!(self.left.get(&link.id), Some(Spent::Granted { .. })),
-            Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
-        }
+        let left = |link: &Link| self.left.get(&link.id).copied().unwrap_or(Spent::Missing);
+        same.into_iter().find(|link| {
+            let Ok(leads_on) = shape::leads_on(link, create.now, || Ok::<_, Infallible>(left(link)));
+            leads_on
+        })
     }
 }
 
@@ -226,37 +233,36 @@ async fn insert(
     let mut generated = maker.ids.generated(session, without_code).await?.into_iter();
     let codes: Vec<&Code> = turn.iter().filter_map(|&place| creates[place].link.code.as_ref()).collect();
     let mut chosen = maker.ids_of(session, &codes).await?.into_iter();
-    let mut wanted: Vec<(usize, LinkId, Code, bool, bool)> = Vec::with_capacity(turn.len());
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(turn.len());
     for &place in turn {
-        match &creates[place].link.code {
-            None => match generated.next() {
-                Some((id, code)) => wanted.push((place, id, Code::known(code), false, true)),
-                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
-            },
-            Some(code) => match chosen.next().flatten() {
-                Some((id, is_shaped)) => wanted.push((place, id, code.clone(), !is_shaped, false)),
-                None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
-            },
+        let identity = match &creates[place].link.code {
+            None => generated.next().map(|(id, code)| (id, Code::known(code), false)),
+            Some(code) => chosen.next().flatten().map(|(id, is_shaped)| (id, code.clone(), !is_shaped)),
+        };
+        let is_generated = creates[place].link.code.is_none();
+        match identity {
+            Some((id, code, keeps_code)) => wanted.push(Wanted { place, id, code, keeps_code, is_generated }),
+            None => outcomes[place] = Some(Outcome::Refused(Refused::CodesUsedUp)),
         }
     }
     if wanted.is_empty() {
         return Ok(());
     }
     // In one order everywhere, as with chosen codes that nobody asks about.
-    wanted.sort_by(|one, other| one.2.as_str().cmp(other.2.as_str()));
+    wanted.sort_by(|one, other| one.code.as_str().cmp(other.code.as_str()));
     let mut rows = Rows::default();
-    for (place, id, code, keeps_code, is_generated) in &wanted {
+    for Wanted { place, id, code, keeps_code, is_generated } in &wanted {
         let Create { link, now, .. } = creates[*place];
         rows.push(*id, code.as_str(), *keeps_code, *is_generated, link, *now);
     }
     let mut made = rows.insert(session).await?;
     drop(rows);
-    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.1 == **id && !wanted.4);
+    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.id == **id && !wanted.is_generated);
     let chosen: Vec<i64> = made.keys().filter(is_chosen).copied().map(id_column).collect();
     if !chosen.is_empty() {
         made.extend(versions(&session.query(&RENEW, &[&chosen]).await?)?);
     }
-    for (place, id, code, _, is_generated) in wanted {
+    for Wanted { place, id, code, is_generated, .. } in wanted {
         match made.remove(&id) {
             Some(version) => outcomes[place] = Some(Outcome::Made { id, version, code }),
             None if is_generated => {}

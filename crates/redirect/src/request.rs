@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// What a visitor asks for and says of itself. Texts that were not sent are empty.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Visit<'a> {
+pub(crate) struct LinkRequest<'a> {
     /// Whether only the head of the answer is wanted.
     pub head: bool,
     /// The path as it was sent, percent-encoding and all.
@@ -25,14 +25,23 @@ pub(crate) struct Visit<'a> {
     pub address: IpAddr,
 }
 
-impl<'a> Visit<'a> {
-    /// A visit with nothing but a path, to be filled from headers.
-    pub(crate) fn to(target: &'a [u8], head: bool, address: IpAddr) -> Visit<'a> {
+impl<'a> LinkRequest<'a> {
+    /// A request for nothing but a path, to be filled from headers.
+    pub(crate) fn to(target: &'a [u8], head: bool, address: IpAddr) -> LinkRequest<'a> {
         let (path, query) = match target.iter().position(|&byte| byte == b'?') {
             Some(mark) => (&target[..mark], &target[mark + 1..]),
             None => (target, &[][..]),
         };
-        Visit { head, path, query, user_agent: b"", referrer: b"", language: b"", prefetch: false, address }
+        LinkRequest {
+            head,
+            path,
+            query,
+            user_agent: b"",
+            referrer: b"",
+            language: b"",
+            prefetch: false,
+            address,
+        }
     }
 
     /// Takes in a header, if it is one that matters here.
@@ -55,7 +64,7 @@ impl<'a> Visit<'a> {
         self.head || self.prefetch
     }
 
-    /// The click that this visit is.
+    /// The click that this request is.
     #[inline]
     pub(crate) fn click(&self, at: Timestamp, clicked: Clicked<'a>) -> RawClick<'a> {
         RawClick {

@@ -53,12 +53,12 @@ pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<C
         batch.totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
     // As they stand on their shelves.
     totals.sort_unstable();
-    let mut attempts = pool.attempts();
+    let mut retries = pool.retries();
     loop {
-        let session = pool.lease().await?;
+        let session = pool.session().await?;
         let outcome = session.within(attempt(&session, lanes, &batch, &totals)).await;
         let outcome = session.end::<_, Failure>(outcome);
-        let Some(pause) = attempts.pause_after(&outcome) else { return Ok(outcome?) };
+        let Some(pause) = retries.pause_after(&outcome) else { return Ok(outcome?) };
         sleep(pause).await;
     }
 }

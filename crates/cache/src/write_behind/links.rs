@@ -1,6 +1,6 @@
 //! The trait [`Links`] over what waits and the store behind it.
 
-use super::making::{AT_ONCE_MAX, is_plain};
+use super::creates::{AT_ONCE_MAX, is_plain};
 use super::record::{self, Framed, link_in};
 use super::{BRING_PATIENCE, Inner, WriteBehind};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
@@ -176,7 +176,7 @@ impl Links for WriteBehind {
         self.inner.links.peek(id)
     }
 
-    fn position(&self) -> Seen {
-        self.inner.links.position()
+    fn seen(&self) -> Seen {
+        self.inner.links.seen()
     }
 }

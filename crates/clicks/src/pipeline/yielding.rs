@@ -13,18 +13,18 @@ const BUSY: f64 = 0.92;
 /// How long a click may wait for redirects to leave some time.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-pub(super) struct Courtesy {
+pub(super) struct Yielding {
     meter: Meter,
     judge: Judge,
 }
 
-impl Courtesy {
+impl Yielding {
     /// At most `waiting_clicks_max` clicks may wait: a part of what the journal has room for.
-    pub(super) fn new(meter: Meter, waiting_clicks_max: u64) -> Courtesy {
+    pub(super) fn new(meter: Meter, waiting_clicks_max: u64) -> Yielding {
         let cores = thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
         let judge =
             Judge { waiting_clicks_max, cores, looked: Instant::now(), used: used(), waits_since: None };
-        Courtesy { meter, judge }
+        Yielding { meter, judge }
     }
 
     /// What it looks at.

@@ -41,7 +41,7 @@ impl Inner {
             )));
         }
         let kept = entries.clone();
-        self.journal.write(|tell| Order::Links { links: entries, tell }).await?;
+        self.journal.write(|caller| Order::Links { links: entries, caller }).await?;
         self.counts.acknowledged.fetch_add(links.len() as u64, Ordering::Relaxed);
         if let Some(redis) = &self.peers.redis {
             let left = kept.iter().map(|entry| keeper::leave(self, redis, entry.id, &entry.payload));

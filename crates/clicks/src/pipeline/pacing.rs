@@ -14,16 +14,16 @@ const WORK: Duration = Duration::from_micros(100);
 const REST: Duration = Duration::from_micros(50);
 
 /// Says when it is time to rest. One thread at a time works with it.
-pub(super) struct Breath {
+pub(super) struct Pacing {
     began: Instant,
     /// When the last rest ended, in nanoseconds since it began.
     rested_nanos: AtomicU64,
     in_a_hurry: AtomicBool,
 }
 
-impl Breath {
-    pub(super) fn new() -> Breath {
-        Breath { began: Instant::now(), rested_nanos: AtomicU64::new(0), in_a_hurry: AtomicBool::new(true) }
+impl Pacing {
+    pub(super) fn new() -> Pacing {
+        Pacing { began: Instant::now(), rested_nanos: AtomicU64::new(0), in_a_hurry: AtomicBool::new(true) }
     }
 
     /// Whether to go on without rest.
@@ -32,7 +32,7 @@ impl Breath {
     }
 
     /// To be called between two small pieces of work.
-    pub(super) fn take(&self) {
+    pub(super) fn rest_if_due(&self) {
         if self.in_a_hurry.load(Ordering::Relaxed) {
             return;
         }

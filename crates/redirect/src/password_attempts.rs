@@ -25,16 +25,20 @@ pub(crate) enum Verdict {
 }
 
 /// Checks what visitors take for the passwords of links, for all cores.
-pub struct Guesses {
+pub struct PasswordAttempts {
     passwords: Passwords,
     per_visitor: Attempts<(LinkId, IpAddr)>,
     per_link: Attempts<LinkId>,
 }
 
-impl Guesses {
+impl PasswordAttempts {
     /// Nobody has guessed yet.
-    pub fn new(passwords: Passwords) -> Guesses {
-        Guesses { passwords, per_visitor: Attempts::new(PER_VISITOR), per_link: Attempts::new(PER_LINK) }
+    pub fn new(passwords: Passwords) -> PasswordAttempts {
+        PasswordAttempts {
+            passwords,
+            per_visitor: Attempts::new(PER_VISITOR),
+            per_link: Attempts::new(PER_LINK),
+        }
     }
 
     /// Checks a visitor's password against a PHC string.
