@@ -1,4 +1,4 @@
-//! One file for each line of the README's table.
+//! One file for each subcommand: what it takes, and beside what.
 
 pub(crate) mod changes;
 pub(crate) mod create;
