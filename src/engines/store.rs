@@ -4,6 +4,7 @@ use crate::config::{Secret, Settings};
 use crate::data_folder::check_not_moved;
 use curtail_cache::Sources;
 use curtail_model::Codes;
+use curtail_runtime::breaker::Policy;
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::sqlite::{self, Sqlite};
 use curtail_store::{Deferred, Keys, Links, Notifications, Rollups};
@@ -28,6 +29,8 @@ pub(crate) struct Store {
     pub(crate) secret: [u8; 16],
     /// How long a redirect waits for it.
     pub(crate) budget: Duration,
+    /// When redirects leave it alone for a while.
+    pub(crate) policy: Policy,
     engine: Engine,
 }
 
@@ -49,6 +52,7 @@ impl Store {
             deferred: Some((store.deferred.clone(), store.codes.clone())),
             secret: store.secret,
             budget: settings.database.budget,
+            policy: Policy::NEAR,
             engine: Engine::Postgres(store),
         })
     }
@@ -70,6 +74,7 @@ impl Store {
             deferred: None,
             secret: store.secret,
             budget: Sources::EMBEDDED_BUDGET,
+            policy: Sources::EMBEDDED_POLICY,
             engine: Engine::Sqlite(store),
         })
     }

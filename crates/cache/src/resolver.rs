@@ -43,11 +43,18 @@ pub struct Sources {
     pub redis: Option<Arc<Redis>>,
     /// How long a request waits for the store if it has something older to answer with; else 250 ms at least.
     pub store_budget: Duration,
+    /// When the store is left alone for a while.
+    pub store_policy: Policy,
 }
 
 impl Sources {
     /// A good budget of an embedded store: it answers in microseconds, so this is for a disk that hangs.
     pub const EMBEDDED_BUDGET: Duration = Duration::from_millis(250);
+
+    /// A good policy for an embedded store. Where this machine has no time for it, questions of all who wait are late together,
+    /// and leaving it alone would only make refusals of them: only a disk that hangs for everybody opens this.
+    pub const EMBEDDED_POLICY: Policy =
+        Policy { consecutive_max: 1_000, outcomes_min: 1_000, failures_percent_max: 90, ..Policy::NEAR };
 }
 
 /// Asks and remembers.
@@ -68,12 +75,12 @@ struct Shared {
 impl Resolver {
     /// A resolver that asks these.
     pub fn new(sources: Sources) -> Resolver {
-        let budget = sources.store_budget;
+        let (budget, policy) = (sources.store_budget, sources.store_policy);
         let seed = getrandom::u64().unwrap_or(1);
         let shared = Shared {
             sources,
             flights: Flights::new(),
-            breaker: Breaker::new(Policy::NEAR, seed, Instant::now()),
+            breaker: Breaker::new(policy, seed, Instant::now()),
             store_takes: AtomicU64::new(0),
         };
         Resolver { shared: Arc::new(shared), budget, failures: AtomicU64::new(0) }

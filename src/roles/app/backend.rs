@@ -37,6 +37,7 @@ impl Backend {
             cache: self.cache.clone(),
             redis: self.fleet.redis.clone(),
             store_budget: self.store.budget,
+            store_policy: self.store.policy,
         };
         Arc::new(Shared {
             resolver: Resolver::new(sources),

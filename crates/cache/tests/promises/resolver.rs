@@ -5,6 +5,7 @@ use crate::support::until::until;
 use curtail_cache::{CoherentLinks, Held, Resolution, Resolver};
 use curtail_store::Links;
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -47,6 +48,18 @@ async fn a_store_that_hangs_costs_a_bounded_time_and_its_late_answer_is_still_re
         house.cache.get("late", NOW, &mut record) != Held::Unknown
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_embedded_store_that_is_late_for_all_at_once_is_asked_again_by_the_next() {
+    let house = house(0);
+    let resolver = Resolver::new(house.sources());
+    let codes: Vec<String> = (0..100).map(|number| format!("late{number}")).collect();
+    let late = join_all(codes.iter().map(|code| resolver.resolve(code, NOW))).await;
+    assert!(late.iter().all(|answer| *answer == Resolution::Unavailable));
+    // The machine has time again.
+    house.store.gate.add_permits(1_000);
+    assert_eq!(resolver.resolve("next", NOW).await, Resolution::Nothing);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use curtail_cache::{
     CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy, WriteBehind,
 };
 use curtail_model::{Alphabet, CodeScheme, Link};
+use curtail_runtime::breaker::Policy;
 use curtail_runtime::clock::coarse_millis;
 use curtail_servers::service;
 use curtail_store::postgres::{self, Postgres, Settings};
@@ -143,6 +144,7 @@ impl Behind {
             cache: cache.clone(),
             redis: Some(redis),
             store_budget: Duration::from_secs(5),
+            store_policy: Policy::NEAR,
         });
         let links = CoherentLinks::new(Arc::new(behind.clone()), cache.clone(), now).with_peers(peers);
         Ok(Behind { behind, links, cache, resolver })

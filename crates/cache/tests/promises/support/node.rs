@@ -5,6 +5,7 @@ use super::until::until;
 use curtail_cache::redis::{Config, PubSub, Redis};
 use curtail_cache::{Bus, CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy};
 use curtail_model::{Link, LinkId, Target, Timestamp};
+use curtail_runtime::breaker::Policy;
 use curtail_runtime::clock::coarse_millis;
 use curtail_store::{Links, Notifications};
 use std::sync::Arc;
@@ -64,6 +65,7 @@ impl Site {
             cache: cache.clone(),
             redis: Some(redis.clone()),
             store_budget: Duration::from_secs(5),
+            store_policy: Policy::NEAR,
         });
         let links = CoherentLinks::new(self.store.clone(), cache.clone(), now).with_peers(peers);
         Node { cache, redis, bus, resolver, links }

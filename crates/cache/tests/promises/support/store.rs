@@ -99,6 +99,7 @@ impl House {
             cache: self.cache.clone(),
             redis: None,
             store_budget: Sources::EMBEDDED_BUDGET,
+            store_policy: Sources::EMBEDDED_POLICY,
         }
     }
 }
