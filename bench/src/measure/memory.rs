@@ -51,7 +51,8 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     );
     report.add(figure("  of this anonymous", "MiB", |shown| Some(shown.idle.anonymous as f64 / MEBIBYTE)));
     report.add(
-        figure("each further cached link, 90-byte url", "bytes", |shown| Some(shown.each_link)).target("<= 130"),
+        figure("each further cached link, 90-byte url", "bytes", |shown| Some(shown.each_link))
+            .target("<= 130"),
     );
     report.add(figure("  from one link to all, with what is bounded", "bytes", |shown| shown.from_one));
     report.add(figure("  in all, with mapped files", "MiB", |shown| {
@@ -108,8 +109,10 @@ fn ours(settings: &Settings, data: &Path, count: usize) -> Result<Shown> {
 
 /// The first so many of these links.
 fn first(links: &Links, count: usize) -> Result<Links> {
-    let codes: Vec<&str> =
-        links.asked()[..count].iter().map(|&link| str::from_utf8(links.code(link))).collect::<Result<_, _>>()?;
+    let codes: Vec<&str> = links.asked()[..count]
+        .iter()
+        .map(|&link| str::from_utf8(links.code(link)))
+        .collect::<Result<_, _>>()?;
     Links::new(codes.into_iter())
 }
 

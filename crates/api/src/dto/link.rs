@@ -208,8 +208,10 @@ pub(crate) struct NewLinkBody {
     /// Where visitors go when it has expired or is used up.
     #[schema(format = "uri", max_length = 8192)]
     expired_url: Option<String>,
-    /// Answer an existing link to the same `url` that leads there now without a password (so not an archived, expired or
-    /// used-up one), with 200, instead of making another.
+    /// Answer a link that there is already, as it is and with 200, instead of making another: one with the same `url`,
+    /// `redirect_status` and `forward_query` (what is left out counts as its default) that leads there now without a
+    /// password, so not an archived, expired or used-up one. With a `code`, only the link with this code will do; when it
+    /// is not such a link, the code is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
     #[schema(default = false)]
     reuse: Option<bool>,
 }

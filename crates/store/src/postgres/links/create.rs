@@ -104,8 +104,8 @@ impl Kind {
     fn of(create: &Create) -> Kind {
         match create {
             Create { idempotency: Some(_), .. } => Kind::Asking,
-            Create { link, .. } if link.code.is_some() => Kind::Chosen,
             Create { link, .. } if link.reuse => Kind::Asking,
+            Create { link, .. } if link.code.is_some() => Kind::Chosen,
             Create { .. } => Kind::Generated,
         }
     }

@@ -3,15 +3,14 @@
 use super::super::row::{self, id_column};
 use super::allowance;
 use super::book::LinkBook;
+use super::finding;
 use super::insert::{self, LINKS_AT_ONCE, Row};
 use crate::shape;
 use crate::transfer::Retired;
 use crate::{Create, Created, Idempotency, Refused, Spent, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
-use curtail_model::{
-    Code, Decision, Destination, Link, LinkId, NewLink, Target, Timestamp, decide, destination,
-};
+use curtail_model::{Code, Decision, Link, LinkId, NewLink, Target, Timestamp, decide, destination};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
@@ -104,23 +103,22 @@ fn new(link: Link) -> Created {
 }
 
 fn create_one(book: &mut LinkBook, create: Create) -> Outcome<Created> {
-    let Create { link, now, idempotency } = create;
+    let (idempotency, now) = (create.idempotency, create.now);
     if let Some(idempotency) = &idempotency
         && let Some(outcome) = replay(book, idempotency, now)?
     {
         return Ok(outcome);
     }
-    let found =
-        if link.reuse && link.code.is_none() { reusable(book, &link.destination, now)? } else { None };
+    let found = if create.link.reuse { reusable(book, &create)? } else { None };
     let created = match found {
         Some(link) => Created { link, when: WhenMade::Reused },
-        None => match make(book, link, now)? {
+        None => match make(book, create.link, now)? {
             Ok(link) => new(link),
             Err(refused) => return Ok(Err(refused)),
         },
     };
     if let Some(idempotency) = &idempotency {
-        remember(book, idempotency, created.link.id, now)?;
+        remember(book, idempotency, &created, now)?;
     }
     Ok(Ok(created))
 }
@@ -135,15 +133,15 @@ fn replay(
         .connection
         .prepare_cached(include_str!("../sql/idempotency_get.sql"))?
         .query_row((idempotency.key, now.millis()), |row| {
-            Ok((row.get::<_, [u8; 32]>(0)?, row::link_id(row, 1)?))
+            Ok((row.get::<_, [u8; 32]>(0)?, row::link_id(row, 1)?, row.get(2)?))
         })
         .optional()?;
-    let Some((request, id)) = earlier else { return Ok(None) };
+    let Some((request, id, reused)) = earlier else { return Ok(None) };
     if request != idempotency.request {
         return Ok(Some(Err(Refused::IdempotencyKeyUsed)));
     }
     Ok(Some(match book.get(id)? {
-        Some(link) => Ok(Created { link, when: WhenMade::Replayed }),
+        Some(link) => Ok(Created { link, when: WhenMade::Replayed { reused } }),
         None => Err(Refused::IdempotentLinkGone),
     }))
 }
@@ -151,15 +149,16 @@ fn replay(
 fn remember(
     book: &LinkBook,
     idempotency: &Idempotency,
-    id: LinkId,
+    created: &Created,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let expires_at = now.plus_millis(Idempotency::LIFETIME).millis();
     book.connection.prepare_cached(include_str!("../sql/idempotency_put.sql"))?.execute((
         idempotency.key,
         idempotency.request,
-        id_column(id),
+        id_column(created.link.id),
         expires_at,
+        created.when == WhenMade::Reused,
     ))?;
     book.connection
         .prepare_cached(include_str!("../sql/idempotency_prune.sql"))?
@@ -167,8 +166,13 @@ fn remember(
     Ok(())
 }
 
-/// A link that leads to the same destination and sends whoever follows it there now, of those made last.
-fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result<Option<Link>, StoreError> {
+/// A link that does now what is asked for: the one with the code, where one is chosen, or else of those made last.
+fn reusable(book: &mut LinkBook, create: &Create) -> Result<Option<Link>, StoreError> {
+    if let Some(code) = &create.link.code {
+        let link = finding::find(&book.connection, &book.codes, code.as_str())?;
+        return link.map_or(Ok(None), |link| Ok(serves(book, &link, create)?.then_some(link)));
+    }
+    let wanted = &create.link.destination;
     book.write_urls()?;
     let mut candidates = book.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
     let mut looked_at = 0;
@@ -185,7 +189,7 @@ fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result
                 continue;
             }
             if let Some(link) = book.get(row::link_id(row, 0)?)?
-                && leads_on(book, &link, now)?
+                && serves(book, &link, create)?
             {
                 return Ok(Some(link));
             }
@@ -194,10 +198,13 @@ fn reusable(book: &mut LinkBook, wanted: &Destination, now: Timestamp) -> Result
     Ok(None)
 }
 
-/// Whether a link redirects now and asks for no password.
-fn leads_on(book: &LinkBook, link: &Link, now: Timestamp) -> Result<bool, StoreError> {
+/// Whether a link redirects now as is asked for, and asks for no password.
+fn serves(book: &LinkBook, link: &Link, create: &Create) -> Result<bool, StoreError> {
+    if !create.is_alike(link) {
+        return Ok(false);
+    }
     let packed = Target::pack(link);
-    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
+    Ok(match Target::unpack(&packed).map(|target| decide(&target, create.now, false)) {
         Some(Decision::Redirect { .. }) => true,
         Some(Decision::Spend { .. }) => {
             matches!(allowance::peek(&book.connection, &book.codes, link.id)?, Spent::Granted { .. })
