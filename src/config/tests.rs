@@ -202,6 +202,7 @@ fn every_default_is_valid_and_every_variable_means_one_setting() {
     variables.dedup();
     assert_eq!(variables.len(), all);
     assert_eq!(loaded.settings.links.app_schemes, destination::APP_SCHEMES);
+    assert_eq!(loaded.settings.api.body_bytes, curtail_api::Settings::BODY_BYTES_MAX as u64);
 }
 
 #[test]

@@ -28,8 +28,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A good [`Settings::body_bytes_max`]: room for the longest destination, notes and tags, all escaped.
-    pub const BODY_BYTES_MAX: usize = 64 * 1024;
+    /// A good [`Settings::body_bytes_max`]: room for a link whose fields are all as long as they may be and escaped, however
+    /// that is done. (As `\u0061` a byte of a URL has six, and as a pair of them a character of the notes has twelve.)
+    pub const BODY_BYTES_MAX: usize = 192 * 1024;
     /// A good [`Settings::body_timeout`]: a slow line can send the largest body in it.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 }
