@@ -61,7 +61,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
     let key = IdempotencyKey::read(&headers, caller.key)?;
-    let body = body::json(&headers, body, &service.settings).await?;
+    let body = body::json(&headers, body, body::JSON, &service.settings).await?;
     let WantedLink { mut link, password } = wanted_link(&body, service.rules(&origin))?;
     if let Some(password) = password {
         link.password_hash = Some(service.hash(password).await?);
