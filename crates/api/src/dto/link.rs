@@ -184,8 +184,7 @@ pub(crate) struct NewLinkBody {
     /// Anything to remember.
     #[schema(max_length = 4096)]
     notes: Option<String>,
-    /// Labels of at most 64 characters; spaces around them are cut off.
-    #[schema(max_items = 32)]
+    #[schema(schema_with = words::tags)]
     tags: Option<Vec<String>>,
     /// It leads nowhere before this.
     #[schema(format = DateTime)]
@@ -197,7 +196,7 @@ pub(crate) struct NewLinkBody {
     /// none, and are not told where it leads.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    #[schema(schema_with = words::redirect_status_or_null)]
+    #[schema(schema_with = words::new_redirect_status)]
     redirect_status: Option<u16>,
     /// Whether the query of a visitor's request goes on to the destination.
     #[schema(default = false)]
@@ -232,7 +231,7 @@ pub(crate) struct LinkChangeBody {
     title: Option<String>,
     #[schema(max_length = 4096)]
     notes: Option<String>,
-    #[schema(max_items = 32)]
+    #[schema(schema_with = words::tags)]
     tags: Option<Vec<String>>,
     #[schema(format = DateTime)]
     starts_at: Option<String>,
@@ -242,7 +241,7 @@ pub(crate) struct LinkChangeBody {
     /// what was given leaves none. null takes the limit off; what is given then does not count for one that is set later.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    #[schema(schema_with = words::redirect_status_or_null)]
+    #[schema(schema_with = words::other_redirect_status)]
     redirect_status: Option<u16>,
     forward_query: Option<bool>,
     /// null takes the password off.
