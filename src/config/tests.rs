@@ -202,6 +202,8 @@ fn every_default_is_valid_and_every_variable_means_one_setting() {
     variables.dedup();
     assert_eq!(variables.len(), all);
     assert_eq!(loaded.settings.links.app_schemes, destination::APP_SCHEMES);
+    // With which `the_largest_link_is_taken_however_it_is_escaped`.
+    assert_eq!(loaded.settings.api.body_bytes, 192 * 1024);
 }
 
 #[test]

@@ -20,8 +20,9 @@ pub(crate) async fn nothing_here() -> Problem {
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let mut response = next.run(request).await;
+    // The router adds it whenever no route has the method, also where something else was the matter.
+    let allowed = response.headers_mut().remove(ALLOW);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !is_problem(&response) {
-        let allowed = response.headers_mut().remove(ALLOW);
         response = method_not_allowed(&method, allowed.as_ref());
     }
     let headers = response.headers_mut();

@@ -6,10 +6,21 @@ use axum::body::{Body, Bytes, HttpBody};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-/// Reads a whole JSON body, if it is no larger and comes no slower than the settings allow.
-pub(crate) async fn json(headers: &HeaderMap, body: Body, settings: &Settings) -> Result<Bytes, Problem> {
+/// What a body of JSON may call itself.
+pub(crate) const JSON: &[&str] = &["application/json"];
+
+/// What a change may call itself besides: it is one as RFC 7396 has it.
+pub(crate) const CHANGE: &[&str] = &["application/json", "application/merge-patch+json"];
+
+/// Reads a whole JSON body, if it has one of these types and is no larger and comes no slower than the settings allow.
+pub(crate) async fn json(
+    headers: &HeaderMap,
+    body: Body,
+    types: &[&str],
+    settings: &Settings,
+) -> Result<Bytes, Problem> {
     let (bytes_max, patience) = (settings.body_bytes_max, settings.body_timeout);
-    expect_type(headers, &["application/json", "application/merge-patch+json"])?;
+    expect_type(headers, types)?;
     let announced = HttpBody::size_hint(&body).lower();
     if usize::try_from(announced).map_or(true, |announced| announced > bytes_max) {
         return Err(too_large(bytes_max));
@@ -38,8 +49,13 @@ pub(crate) fn expect_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), P
         let accepted = HeaderValue::try_from(allowed.join(", ")).expect("types are visible ASCII");
         refused().with(ACCEPT, accepted)
     };
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let mut parts = given.to_str().map_err(|_| wrong())?.split(';').map(str::trim);
+    let mut given = headers.get_all(CONTENT_TYPE).iter();
+    let Some(first) = given.next() else { return Ok(()) };
+    // Of two it cannot be both, and who is in between may believe the other.
+    if given.next().is_some() {
+        return Err(wrong());
+    }
+    let mut parts = first.to_str().map_err(|_| wrong())?.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
     let mut charsets = parts
         .filter_map(|part| part.split_once('='))

@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 /// The header that carries the key.
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Its name, for people.
+const NAME: &str = "Idempotency-Key";
+
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -24,12 +27,17 @@ impl IdempotencyKey {
         if given.next().is_some() || !good {
             let detail =
                 format!("must be given once and have from 1 to {KEY_BYTES_MAX} visible ASCII characters");
-            return Err(Invalid::new("Idempotency-Key", detail).into());
+            return Err(Invalid::new(NAME, detail).into());
         }
         // The caller's number has a fixed length and the key ends in a zero byte, so no two inputs are the same bytes.
         Ok(Some(IdempotencyKey(
             Sha256::new().chain_update(caller.to_le_bytes()).chain_update(key).chain_update([0]),
         )))
+    }
+
+    /// Refuses any key where a repetition cannot be answered as the first request was.
+    pub(crate) fn refuse(headers: &HeaderMap, why: &'static str) -> Result<(), Problem> {
+        if headers.contains_key(HEADER) { Err(Invalid::new(NAME, why).into()) } else { Ok(()) }
     }
 
     /// What the store remembers of a request with this body.

@@ -4,28 +4,29 @@
 //! that are not known or come twice are refused, because guessing what was meant loses data silently. Strings without
 //! escapes are borrowed from the body: a bulk of a million lines reads without a copy of its URLs.
 
-use crate::problem::{Invalid, Kind, Problem};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::problem::{Errors, Invalid, Kind, Problem};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
 /// The most fields that an object of the API has.
 const FIELDS_MAX: usize = 16;
 
-/// The most errors that one answer names: a body can hold more unknown fields than anybody would read.
-pub(crate) const ERRORS_MAX: usize = 50;
-
 /// Characters of a client's own field name that an answer repeats.
 const NAME_SHOWN: usize = 64;
 
 /// Any JSON value, as far as the API looks into it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Json<'a> {
     Null,
     Flag(bool),
+    /// However it is written. Those that no type holds are the greatest that one does, which is beyond all that is asked for.
     Whole(u64),
-    /// Negative, fractional or huge.
+    /// Negative or fractional.
     Number,
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
@@ -36,10 +37,37 @@ pub(crate) enum Json<'a> {
 pub(crate) struct Object<'a> {
     names: &'static [&'static str],
     values: [Option<Json<'a>>; FIELDS_MAX],
-    errors: Vec<Invalid>,
+    errors: Errors,
 }
 
-impl Json<'_> {
+impl<'a> Json<'a> {
+    /// Reads a value in which, or in whose list, a number may stand that no type holds.
+    fn with_care(raw: &'a RawValue) -> serde_json::Result<Json<'a>> {
+        if raw.get().starts_with('[') {
+            let items: Vec<&RawValue> = serde_json::from_str(raw.get())?;
+            return items.into_iter().map(Json::item_with_care).collect::<Result<_, _>>().map(Json::List);
+        }
+        Json::item_with_care(raw)
+    }
+
+    fn item_with_care(raw: &'a RawValue) -> serde_json::Result<Json<'a>> {
+        let text = raw.get();
+        match text.parse::<f64>() {
+            Ok(number) if number.is_infinite() => Ok(Json::number(number)),
+            _ => serde_json::from_str(text),
+        }
+    }
+
+    /// A number that is written with a fraction or an exponent, or has many digits: whole if its value is, as JSON Schema
+    /// has it.
+    fn number(number: f64) -> Json<'a> {
+        if number >= 0.0 && (number.is_infinite() || number.fract() == 0.0) {
+            Json::Whole(number as u64)
+        } else {
+            Json::Number
+        }
+    }
+
     /// What it is, for saying what was expected instead.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
@@ -62,24 +90,36 @@ impl<'a> Object<'a> {
 
     /// Notes that something is wrong.
     pub(crate) fn refuse(&mut self, invalid: Invalid) {
-        if self.errors.len() < ERRORS_MAX {
-            self.errors.push(invalid);
-        }
+        self.errors.refuse(invalid);
+    }
+
+    /// Notes that something is wrong of which there may be any number.
+    pub(crate) fn refuse_one_of_many(&mut self, invalid: Invalid) {
+        self.errors.refuse_one_of_many(invalid);
     }
 
     /// Answers with all that is wrong, if anything is.
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+        self.errors.finish()
     }
 }
 
 /// Reads an object that may have the fields `names`.
 pub(crate) fn read<'a>(body: &'a [u8], names: &'static [&'static str]) -> Result<Object<'a>, Problem> {
     debug_assert!(names.len() <= FIELDS_MAX);
+    // A number that no type holds ends the reading. Read with more care, it is a number of a field like any other.
+    read_as(body, names, false).or_else(|error| read_as(body, names, true).map_err(|_| explain(&error)))
+}
+
+fn read_as<'a>(
+    body: &'a [u8],
+    names: &'static [&'static str],
+    with_care: bool,
+) -> serde_json::Result<Object<'a>> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let object = Object { names, values: [const { None }; FIELDS_MAX], errors: Vec::new() };
-    let object = deserializer.deserialize_map(Fields(object)).map_err(|error| explain(&error))?;
-    deserializer.end().map_err(|error| explain(&error))?;
+    let object = Object { names, values: [const { None }; FIELDS_MAX], errors: Errors::default() };
+    let object = deserializer.deserialize_map(Fields { object, with_care })?;
+    deserializer.end()?;
     Ok(object)
 }
 
@@ -91,7 +131,10 @@ fn explain(error: &serde_json::Error) -> Problem {
     }
 }
 
-struct Fields<'a>(Object<'a>);
+struct Fields<'a> {
+    object: Object<'a>,
+    with_care: bool,
+}
 
 impl<'a> Visitor<'a> for Fields<'a> {
     type Value = Object<'a>;
@@ -101,14 +144,17 @@ impl<'a> Visitor<'a> for Fields<'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Object<'a>, A::Error> {
-        let mut object = self.0;
+        let mut object = self.object;
         while let Some(name) = map.next_key_seed(Name)? {
             let Some(place) = object.names.iter().position(|&known| known == name) else {
                 map.next_value::<IgnoredAny>()?;
-                object.refuse(Invalid::new(shown(&name), "is not a field that can be set here"));
+                object.refuse_one_of_many(Invalid::new(shown(&name), "is not a field that can be set here"));
                 continue;
             };
-            let value = map.next_value()?;
+            let value = match self.with_care {
+                false => map.next_value()?,
+                true => Json::with_care(map.next_value()?).map_err(A::Error::custom)?,
+            };
             if object.values[place].replace(value).is_some() {
                 object.refuse(Invalid::new(object.names[place], "is given more than once"));
             }
@@ -184,8 +230,8 @@ impl<'a> Visitor<'a> for AnyValue {
         Ok(Json::Number)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json<'a>, E> {
-        Ok(Json::Number)
+    fn visit_f64<E>(self, number: f64) -> Result<Json<'a>, E> {
+        Ok(Json::number(number))
     }
 
     fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Json<'a>, E> {
@@ -256,6 +302,33 @@ mod tests {
         for body in ["1", "null", "[]", "\"a\"", "true"] {
             assert!(problem(body).contains("must be a JSON object"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_number_is_what_its_value_is() {
+        for (written, read_as) in [
+            ("10", Json::Whole(10)),
+            ("10.0", Json::Whole(10)),
+            ("1e1", Json::Whole(10)),
+            ("-0", Json::Whole(0)),
+            ("1.5", Json::Number),
+            ("-1", Json::Number),
+            ("18446744073709551615", Json::Whole(u64::MAX)),
+            ("18446744073709551616", Json::Whole(u64::MAX)),
+            ("1e999", Json::Whole(u64::MAX)),
+            ("-1e999", Json::Number),
+            ("1e-999", Json::Whole(0)),
+        ] {
+            let body = format!("{{\"b\": [\"x\", {written}], \"a\": {written}}}");
+            let mut object = read(body.as_bytes(), &["a", "b"]).ok().unwrap();
+            assert_eq!(object.take("a"), Some(read_as), "{written}");
+            let Some(Json::List(items)) = object.take("b") else { panic!("{written}") };
+            assert_eq!(items[0], Json::Text("x".into()));
+        }
+        assert!(
+            problem("{\"a\": 1e999, \"b\": [[1e999]]}").contains("out of range"),
+            "it is no field's value"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod dto;
 mod idempotency;
 mod json;
 pub mod keys;
+mod number;
 mod openapi;
 mod origin;
 mod preconditions;

@@ -20,9 +20,13 @@ Short links and what was counted of them.
 **Keys.** Send `Authorization: Bearer KEY`. A key has scopes: `links:read`, `links:write`, `stats:read`, and `keys:admin`, which \
 holds all. A missing or invalid key is answered with 401, a missing scope with 403.
 
-**Errors** are `application/problem+json` (RFC 9457). `type` is stable; `errors` names every field that is wrong, at once.
+**Errors** are `application/problem+json` (RFC 9457). `type` is stable; `errors` names every field that is wrong, at once. \
+There is room for 50 errors, first of all for those of known fields; `detail` says how many there are.
 
-**Times** are RFC 3339 and answered in UTC.
+**Times** are RFC 3339 and answered in UTC. A leap second (`:60`) is read as the second before it.
+
+**Numbers** in a body are whole if their value is (`10`, `10.0`, `1e1`); elsewhere they are decimal digits without a sign or a leading \
+zero.
 
 **Rates** are told as `RateLimit-Policy: \"key\";q=50000;w=1` (requests `q` in `w` seconds) and `RateLimit: \"key\";r=49999;t=1` (`r` are \
 left) after draft-ietf-httpapi-ratelimit-headers; 429 carries `Retry-After`. A bulk is one request.
@@ -46,7 +50,10 @@ const PATTERNS: [(&[&str], &str); 4] = [
     (&["If-Match", "If-None-Match"], r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*"){0,31})$"#),
     (&["Idempotency-Key"], "^[!-~]{1,255}$"),
     (&["cursor"], "^[A-Za-z0-9_-]*$"),
-    (&["from", "to"], r"^(\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2}))?)?$"),
+    (
+        &["from", "to"],
+        r"^(\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d))?)?$",
+    ),
 ];
 
 #[derive(utoipa::OpenApi)]
@@ -188,13 +195,16 @@ fn add_refusals(operation: &mut Operation, has_id: bool) {
     if has_id {
         add("404", "There is nothing here");
     }
-    if operation.request_body.is_some() {
-        add("400", "The JSON of the body cannot be understood");
-        add("408", "The body did not arrive in time");
-        add("413", "The body is too large");
+    if let Some(RefOr::T(body)) = &operation.request_body {
+        // Of a body of lines each is answered on its own, and so is one that does not come.
+        if !body.content.contains_key(LINES) {
+            add("400", "The JSON of the body cannot be understood");
+            add("408", "The body did not arrive in time");
+            add("413", "The body is too large");
+        }
         add("415", "The body has an unsupported type");
     }
-    add("422", "Fields, parameters or headers are invalid; all of them are named");
+    add("422", "Fields, parameters or headers are invalid; they are named");
     if secured {
         add("401", "The API key is missing or not valid");
         add("403", "The API key lacks the scope");

@@ -3,6 +3,7 @@
 //! A link's ETag is `"v<version>.<clicks>"`: its answer holds both. If-None-Match compares all of it, so that a poller
 //! sees new clicks. If-Match compares the version only: a click is not an edit, and must not refuse one.
 
+use crate::number;
 use crate::problem::{Invalid, Problem};
 use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
@@ -94,7 +95,7 @@ fn tag(text: &str) -> Option<(Tag<'_>, &str)> {
 
 fn version(opaque: &str) -> Option<u64> {
     let version = opaque.strip_prefix('v')?;
-    version.split_once('.').map_or(version, |(version, _)| version).parse().ok()
+    number::whole(version.split_once('.').map_or(version, |(version, _)| version))
 }
 
 #[cfg(test)]
@@ -114,7 +115,9 @@ mod tests {
         );
         assert_eq!(if_match(&headers(IF_MATCH, "*")).unwrap(), IfMatch::Any);
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), IfMatch::Any);
-        assert_eq!(if_match(&headers(IF_MATCH, "W/\"v12.7\"")).unwrap(), IfMatch::Versions(vec![]));
+        for never_ours in ["W/\"v12.7\"", "\"v+12.7\"", "\"v012.7\""] {
+            assert_eq!(if_match(&headers(IF_MATCH, never_ours)).unwrap(), IfMatch::Versions(vec![]));
+        }
     }
 
     #[test]

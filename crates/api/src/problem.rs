@@ -2,8 +2,10 @@
 //!
 //! A problem names every invalid field at once. What went wrong inside is logged here, once, and never told.
 
+mod errors;
 mod kind;
 
+pub(crate) use errors::Errors;
 pub use kind::Kind;
 
 use crate::time;
@@ -55,13 +57,14 @@ pub(crate) struct ProblemJson<'a> {
     /// What is wrong this time.
     #[schema(example = "1 field is invalid.")]
     detail: &'a str,
-    /// Everything that is wrong with the request, where it can be named.
+    /// Everything that is wrong with the request, where it can be named: at most 50 things, those with known fields first of all.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [Invalid],
 }
 
-/// The path that describes a kind, written without building a string first.
+/// The path that describes a kind of problem.
+// Written without building a string first.
 #[derive(ToSchema)]
 #[schema(value_type = String)]
 struct KindPath(Kind);
@@ -78,11 +81,12 @@ impl Problem {
         Problem { kind, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
     }
 
-    /// The fields that are wrong; there is at least one.
-    pub fn invalid(errors: Vec<Invalid>) -> Problem {
-        let detail: Cow<'static, str> = match errors.len() {
+    /// So many things that are wrong, at least one, and those of them that are named.
+    fn invalid(count: usize, errors: Vec<Invalid>) -> Problem {
+        let detail: Cow<'static, str> = match count {
             1 => "1 field is invalid.".into(),
-            several => format!("{several} fields are invalid.").into(),
+            all if all == errors.len() => format!("{all} fields are invalid.").into(),
+            more => format!("{more} fields are invalid; {} of them are named.", errors.len()).into(),
         };
         Problem { errors, ..Problem::new(Kind::InvalidFields, detail) }
     }
@@ -90,6 +94,11 @@ impl Problem {
     /// There is no such link.
     pub fn no_such_link() -> Problem {
         Problem::new(Kind::NotFound, "There is no such link.")
+    }
+
+    /// The same of a key.
+    pub(crate) fn no_such_key() -> Problem {
+        Problem::new(Kind::NotFound, "There is no such key, or it has been revoked before.")
     }
 
     /// This problem with one more header.
@@ -124,7 +133,7 @@ impl Invalid {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Problem {
-        Problem::invalid(vec![invalid])
+        Problem::invalid(1, vec![invalid])
     }
 }
 

@@ -1,7 +1,8 @@
 //! A strict reading of the query of a request: unknown, repeated and undecodable parameters are named, all at once.
 
-use crate::json::{ERRORS_MAX, shown};
-use crate::problem::{Invalid, Problem};
+use crate::json::shown;
+use crate::number;
+use crate::problem::{Errors, Invalid, Problem};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -10,18 +11,19 @@ use std::borrow::Cow;
 /// The parameters of a request while they are checked.
 pub(crate) struct Query<'a> {
     given: Vec<(&'static str, Cow<'a, str>)>,
-    errors: Vec<Invalid>,
+    errors: Errors,
 }
 
 impl<'a> Query<'a> {
     /// Reads a query that may have the parameters `names`. An empty one is as one that is not given.
     pub(crate) fn read(query: Option<&'a str>, names: &[&'static str]) -> Query<'a> {
-        let mut read = Query { given: Vec::with_capacity(names.len()), errors: Vec::new() };
+        let mut read = Query { given: Vec::with_capacity(names.len()), errors: Errors::default() };
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let known = decode(name).and_then(|name| names.iter().copied().find(|&known| known == name));
             let Some(name) = known else {
-                read.refuse(shown(&percent_decode_str(name).decode_utf8_lossy()), "is not a parameter here");
+                let name = shown(&percent_decode_str(name).decode_utf8_lossy());
+                read.errors.refuse_one_of_many(Invalid::new(name, "is not a parameter here"));
                 continue;
             };
             if read.given.iter().any(|&(given, _)| given == name) {
@@ -57,20 +59,22 @@ impl<'a> Query<'a> {
         value
     }
 
+    /// Takes a parameter out that is a whole number from `least` to `most`.
+    pub(crate) fn number(&mut self, name: &'static str, least: usize, most: usize) -> Option<usize> {
+        self.parsed(name, &format!("from {least} to {most}"), |text| {
+            let number = number::whole(text).and_then(|number| usize::try_from(number).ok());
+            number.filter(|number| (least..=most).contains(number))
+        })
+    }
+
     /// Notes that a parameter is wrong.
-    pub(crate) fn refuse(
-        &mut self,
-        name: impl Into<Cow<'static, str>>,
-        detail: impl Into<Cow<'static, str>>,
-    ) {
-        if self.errors.len() < ERRORS_MAX {
-            self.errors.push(Invalid::new(name, detail));
-        }
+    pub(crate) fn refuse(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.errors.refuse(Invalid::new(name, detail));
     }
 
     /// Answers with all that is wrong, if anything is.
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+        self.errors.finish()
     }
 }
 
@@ -103,7 +107,7 @@ mod tests {
         let mut query = Query::read(Some("q=a+b%2B%C3%BC&tag=&limit=5"), &["q", "tag", "limit"]);
         assert_eq!(query.take("q").as_deref(), Some("a b+ü"));
         assert_eq!(query.take("tag"), None);
-        assert_eq!(query.parsed("limit", "a number", |text| text.parse().ok()), Some(5));
+        assert_eq!(query.number("limit", 1, 5), Some(5));
         assert!(query.finish().is_ok());
     }
 

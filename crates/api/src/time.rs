@@ -28,7 +28,8 @@ pub(crate) fn format(time: Timestamp) -> String {
     text
 }
 
-/// Reads an RFC 3339 time with any offset, of the years 1970 to 9999. What is finer than a millisecond is cut off.
+/// Reads an RFC 3339 time with any offset, of the years 1970 to 9999. What is finer than a millisecond is cut off, and a leap
+/// second, which no clock here counts, is the second before it.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     if !has_rfc3339_form(text) {
         return None;
@@ -45,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
 }
 
 /// The last second that can be written again.
-fn last() -> Timestamp {
+pub(crate) fn last() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::MAX.as_second() * Timestamp::SECOND)
 }
 
@@ -80,8 +81,17 @@ fn has_rfc3339_form(text: &str) -> bool {
         }
         None => rest,
     };
-    let offset = matches!(rest, [b'+' | b'-', h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()));
-    fits && (offset || matches!(rest, b"Z" | b"z"))
+    fits && (matches!(rest, b"Z" | b"z") || is_offset(rest))
+}
+
+/// `("+" / "-") hour ":" minute`, up to 23:59.
+fn is_offset(text: &[u8]) -> bool {
+    match text {
+        [b'+' | b'-', h1, h2, b':', m1, m2] => {
+            [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit) && [*h1, *h2] <= *b"23" && *m1 <= b'5'
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +107,13 @@ mod tests {
             assert_eq!(parse(never).map(format).as_deref(), Some("9999-12-30T22:00:00Z"), "{never}");
         }
         assert_eq!(parse_date("9999-12-31").map(format).as_deref(), Some("9999-12-30T22:00:00Z"));
-        assert_eq!(parse("2026-03-01T01:00:00+01:00"), parse("2026-03-01T00:00:00Z"));
+        for (written, same) in [
+            ("2026-03-01T01:00:00+01:00", "2026-03-01T00:00:00Z"),
+            ("2026-03-01T23:59:00+23:59", "2026-03-01T00:00:00Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(parse(written).map(format).as_deref(), Some(same));
+        }
         assert_eq!(
             parse("2026-03-01t00:00:00.1239999z").map(format).as_deref(),
             Some("2026-03-01T00:00:00.123Z")
@@ -123,6 +139,10 @@ mod tests {
             "1969-12-31T23:59:59Z",
             "+002026-03-01T00:00:00Z",
             "2026-03-01T24:00:00Z",
+            "2026-03-01T00:00:61Z",
+            "2026-03-01T00:00:00+24:00",
+            "2026-03-01T00:00:00-25:00",
+            "2026-03-01T00:00:00+01:60",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

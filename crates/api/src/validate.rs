@@ -53,12 +53,18 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes that a field is wrong.
-    pub(crate) fn refuse(
+    pub(crate) fn refuse(&mut self, field: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.0.refuse(Invalid::new(field, detail));
+    }
+
+    /// Notes that an item of a list is wrong.
+    pub(crate) fn refuse_item(
         &mut self,
-        field: impl Into<Cow<'static, str>>,
+        field: &'static str,
+        place: usize,
         detail: impl Into<Cow<'static, str>>,
     ) {
-        self.0.refuse(Invalid::new(field, detail));
+        self.0.refuse_one_of_many(Invalid::new(format!("{field}[{place}]"), detail));
     }
 
     /// Answers with all that is wrong, if anything is.
@@ -98,7 +104,7 @@ impl<'a> Fields<'a> {
             for (place, item) in items.into_iter().enumerate() {
                 match item {
                     Json::Text(text) => texts.push((place, text)),
-                    other => self.refuse(format!("{name}[{place}]"), expected("a string", &other)),
+                    other => self.refuse_item(name, place, expected("a string", &other)),
                 }
             }
             Some(texts)

@@ -1,7 +1,7 @@
 //! The memory of links.
 
 use crate::{Answer, shape};
-use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp};
+use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp, destination};
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
@@ -101,6 +101,14 @@ impl Create {
     pub fn made(self, id: LinkId, code: Code, version: u64) -> Link {
         shape::made(self.link, id, code, version, self.now)
     }
+
+    /// Whether who follows this link is sent to the same place in the same way.
+    pub(crate) fn is_alike(&self, link: &Link) -> bool {
+        let NewLink { destination, redirect_status, forward_query, .. } = &self.link;
+        destination::normal(&link.url) == destination.normal()
+            && link.redirect_status == *redirect_status
+            && link.forward_query == *forward_query
+    }
 }
 
 /// What tells a repeated request from a new one.
@@ -131,10 +139,13 @@ pub struct Created {
 pub enum WhenMade {
     /// By this very request.
     Now,
-    /// Before: it leads to the same destination now, without a password, and `reuse` was asked for.
+    /// Before: `reuse` was asked for, and it does now what was asked for, without a password.
     Reused,
-    /// By an earlier request with the same idempotency key.
-    Replayed,
+    /// Before, and this is the answer to an earlier request with the same idempotency key.
+    Replayed {
+        /// Whether that request did not make it either.
+        reused: bool,
+    },
 }
 
 /// Why a link was not made.

@@ -72,8 +72,10 @@ pub struct KeyRecord {
 pub struct RememberedKey {
     /// Of which request.
     pub idempotency: crate::Idempotency,
-    /// What it made.
+    /// What it was answered with.
     pub link: LinkId,
+    /// Whether that was there already.
+    pub reused: bool,
     /// Until when.
     pub expires_at: Timestamp,
 }

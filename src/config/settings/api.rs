@@ -17,7 +17,7 @@ impl Api {
             body_bytes: read.setting(
                 "api.body_bytes",
                 &Size(KIB, 64 * MIB),
-                "64KiB",
+                "192KiB",
                 "Largest body of a request. A line of a bulk request has 64 KiB at most.",
             ),
             rate_per_second: read.setting(

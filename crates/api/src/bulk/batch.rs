@@ -4,6 +4,7 @@ use crate::dto::bulk::BulkAnswerJson;
 use crate::dto::link::LinkJson;
 use crate::origin::Origin;
 use crate::problem::Problem;
+use crate::routes::links::status_of;
 use crate::service::Service;
 use crate::validate::link::{Rules, WantedLink, wanted_link};
 use axum::body::Bytes;
@@ -162,10 +163,10 @@ impl Answers {
             );
             match made {
                 Ok(made) => {
-                    let (status, totals) = match made.when {
-                        WhenMade::Now => (201, Totals::default()),
-                        WhenMade::Replayed => (201, totals.next().unwrap_or_default()),
-                        WhenMade::Reused => (200, totals.next().unwrap_or_default()),
+                    let status = status_of(made.when).as_u16();
+                    let totals = match made.when {
+                        WhenMade::Now => Totals::default(),
+                        WhenMade::Reused | WhenMade::Replayed { .. } => totals.next().unwrap_or_default(),
                     };
                     let link = LinkJson::new(&made.link, totals, origin);
                     write(&mut piece, &BulkAnswerJson::Made { line, status, link });

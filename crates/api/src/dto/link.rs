@@ -184,8 +184,7 @@ pub(crate) struct NewLinkBody {
     /// Anything to remember.
     #[schema(max_length = 4096)]
     notes: Option<String>,
-    /// Labels of at most 64 characters; spaces around them are cut off.
-    #[schema(max_items = 32)]
+    #[schema(schema_with = words::tags)]
     tags: Option<Vec<String>>,
     /// It leads nowhere before this.
     #[schema(format = DateTime)]
@@ -197,7 +196,7 @@ pub(crate) struct NewLinkBody {
     /// none, and are not told where it leads.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    #[schema(schema_with = words::redirect_status_or_null)]
+    #[schema(schema_with = words::new_redirect_status)]
     redirect_status: Option<u16>,
     /// Whether the query of a visitor's request goes on to the destination.
     #[schema(default = false)]
@@ -208,8 +207,10 @@ pub(crate) struct NewLinkBody {
     /// Where visitors go when it has expired or is used up.
     #[schema(format = "uri", max_length = 8192)]
     expired_url: Option<String>,
-    /// Answer an existing link to the same `url` that leads there now without a password (so not an archived, expired or
-    /// used-up one), with 200, instead of making another.
+    /// Answer a link that there is already, as it is and with 200, instead of making another: one with the same `url`,
+    /// `redirect_status` and `forward_query` (what is left out counts as its default) that leads there now without a
+    /// password, so not an archived, expired or used-up one. With a `code`, only the link with this code will do; when it
+    /// is not such a link, the code is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
     #[schema(default = false)]
     reuse: Option<bool>,
 }
@@ -230,7 +231,7 @@ pub(crate) struct LinkChangeBody {
     title: Option<String>,
     #[schema(max_length = 4096)]
     notes: Option<String>,
-    #[schema(max_items = 32)]
+    #[schema(schema_with = words::tags)]
     tags: Option<Vec<String>>,
     #[schema(format = DateTime)]
     starts_at: Option<String>,
@@ -240,7 +241,7 @@ pub(crate) struct LinkChangeBody {
     /// what was given leaves none. null takes the limit off; what is given then does not count for one that is set later.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
-    #[schema(schema_with = words::redirect_status_or_null)]
+    #[schema(schema_with = words::other_redirect_status)]
     redirect_status: Option<u16>,
     forward_query: Option<bool>,
     /// null takes the password off.

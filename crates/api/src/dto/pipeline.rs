@@ -39,6 +39,7 @@ pub(crate) struct PipelineJson {
     lag: LagJson,
     /// Clicks of all nodes that are in the log between nodes and that no worker has counted. `null` where there is no such
     /// log, and while it cannot be asked.
+    #[schema(required)]
     log_waiting: Option<u64>,
     /// Disk that the journal takes.
     journal_bytes: u64,

@@ -3,7 +3,7 @@
 use crate::problem::Kind;
 use curtail_clicks::pipeline::Part;
 use curtail_clicks::stats::GroupBy;
-use curtail_model::{ClickClass, Dimension, RedirectStatus, Scope};
+use curtail_model::{ClickClass, Dimension, Limits, RedirectStatus, Scope};
 use curtail_store::Sort;
 use curtail_store::rollups::Grain;
 use serde_json::Value;
@@ -110,10 +110,31 @@ pub(crate) fn redirect_status() -> Object {
     one_of(Type::Integer, RedirectStatus::ALL.map(RedirectStatus::code)).build()
 }
 
-/// The same to ask for; null is the default.
-pub(crate) fn redirect_status_or_null() -> Object {
-    let codes = RedirectStatus::ALL.map(RedirectStatus::code);
-    one_of_or_null(Type::Integer, codes).default(Some(RedirectStatus::default().code().into())).build()
+/// The same for a new link; null is the default.
+pub(crate) fn new_redirect_status() -> Object {
+    redirect_status_or_null().default(Some(RedirectStatus::default().code().into())).build()
+}
+
+/// The same to change; null puts the default back, and nothing is changed by default.
+pub(crate) fn other_redirect_status() -> Object {
+    let description = format!("null is {}.", RedirectStatus::default().code());
+    redirect_status_or_null().description(Some(description)).build()
+}
+
+fn redirect_status_or_null() -> ObjectBuilder {
+    one_of_or_null(Type::Integer, RedirectStatus::ALL.map(RedirectStatus::code))
+}
+
+/// The tags of a link to make or to change.
+pub(crate) fn tags() -> Array {
+    let tag =
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(Limits::TAG));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(tag)
+        .max_items(Some(Limits::TAGS))
+        .description(Some("Labels of at most 64 characters; spaces around them are cut off."))
+        .build()
 }
 
 fn one_of<W: Into<Value>>(kind: Type, words: impl IntoIterator<Item = W>) -> ObjectBuilder {

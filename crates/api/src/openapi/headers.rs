@@ -9,7 +9,7 @@ const HEADERS: [(&str, &str, &str); 8] = [
     ("ETag", "The version of the link and its clicks; give it as If-Match or If-None-Match.", "\"v12.7\""),
     (
         "Idempotent-Replayed",
-        "`true` when an earlier request with this Idempotency-Key made the link.",
+        "`true` when this repeats the answer to an earlier request with this Idempotency-Key.",
         "true",
     ),
     ("Location", "Where the API has it.", "/api/v1/links/40963"),

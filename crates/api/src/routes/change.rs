@@ -32,7 +32,8 @@ const TRIES: usize = 8;
 #[utoipa::path(patch, path = "/api/v1/links/{id}", operation_id = "change_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
-    request_body = LinkChangeBody,
+    request_body(content(
+        (LinkChangeBody = "application/json"), (LinkChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "What it is now", body = LinkJson<'_>, headers(("ETag" = String))),
         (status = 412, description = "It has changed since")))]
 pub(crate) async fn change(
@@ -46,7 +47,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
     let if_match = preconditions::if_match(&headers)?;
-    let body = body::json(&headers, body, &service.settings).await?;
+    let body = body::json(&headers, body, body::CHANGE, &service.settings).await?;
     let WantedChange { mut change, password } = wanted_change(&body, service.rules(&origin))?;
     change.password_hash = match password {
         Field::Keep => Field::Keep,

@@ -4,6 +4,7 @@ use crate::auth::Caller;
 use crate::body;
 use crate::dto::answer;
 use crate::dto::key::{KeyJson, KeysJson, NewKeyBody, NewKeyJson};
+use crate::idempotency::IdempotencyKey;
 use crate::keys::generate_key;
 use crate::problem::{Kind, Problem};
 use crate::query::NoQuery;
@@ -37,7 +38,7 @@ pub(crate) async fn list(
 
 /// Make an API key
 ///
-/// The answer holds the key, this once.
+/// The answer holds the key, this once. No repetition could answer it again: an `Idempotency-Key` is refused with 422.
 #[utoipa::path(post, path = "/api/v1/keys", operation_id = "create_key", tag = "keys", security(("key" = ["keys:admin"])),
     request_body = NewKeyBody,
     responses((status = 201, description = "It is made", body = NewKeyJson<'_>)))]
@@ -49,7 +50,11 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::KeysAdmin)?;
-    let body = body::json(&headers, body, &service.settings).await?;
+    IdempotencyKey::refuse(
+        &headers,
+        "cannot be given here: a key is shown once, and would not be shown again",
+    )?;
+    let body = body::json(&headers, body, body::JSON, &service.settings).await?;
     let now = time::now();
     let wanted = wanted_key(&body, now)?;
     let failed = || Problem::new(Kind::Internal, "No key could be made. It has been logged.");
@@ -86,9 +91,5 @@ pub(crate) async fn revoke(
     caller.may(Scope::KeysAdmin)?;
     let revoked = service.keys.revoke(id, time::now()).await?;
     service.authenticator.forget();
-    if revoked {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(Problem::new(Kind::NotFound, "There is no such key, or it has been revoked before."))
-    }
+    if revoked { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::no_such_key()) }
 }

@@ -40,16 +40,17 @@ const BULK_TYPES: &[&str] = &[
 /// Make a link
 ///
 /// Answered when it is durable. Repeating a request with the same `Idempotency-Key` and body within a day answers the same
-/// link again with `Idempotent-Replayed: true`.
+/// link again, with the same status and `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/api/v1/links", operation_id = "create_link", tag = "links", security(("key" = ["links:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, the same for each repetition")),
     request_body = NewLinkBody,
     responses(
         (status = 201, description = "It is made", body = LinkJson<'_>, headers(
             ("Location" = String), ("ETag" = String), ("Idempotent-Replayed" = String))),
-        (status = 200, description = "`reuse` found it", body = LinkJson<'_>, headers(("ETag" = String))),
-        (status = 409, description = "Another link has the code"),
-        (status = 410, description = "The link that this Idempotency-Key made is gone")))]
+        (status = 200, description = "`reuse` found it", body = LinkJson<'_>, headers(
+            ("ETag" = String), ("Idempotent-Replayed" = String))),
+        (status = 409, description = "Another link has the code, or with `reuse` one that does not do what was asked for"),
+        (status = 410, description = "The link that this Idempotency-Key was answered with is gone")))]
 pub(crate) async fn create(
     State(service): State<Arc<Service>>,
     caller: Caller,
@@ -60,7 +61,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
     let key = IdempotencyKey::read(&headers, caller.key)?;
-    let body = body::json(&headers, body, &service.settings).await?;
+    let body = body::json(&headers, body, body::JSON, &service.settings).await?;
     let WantedLink { mut link, password } = wanted_link(&body, service.rules(&origin))?;
     if let Some(password) = password {
         link.password_hash = Some(service.hash(password).await?);
@@ -70,16 +71,16 @@ pub(crate) async fn create(
     let made = made.into_iter().next().expect("the store answers every link it was asked for")?;
     let totals = match made.when {
         WhenMade::Now => Totals::default(),
-        WhenMade::Reused | WhenMade::Replayed => totals_of(&service, &made.link).await?,
+        WhenMade::Reused | WhenMade::Replayed { .. } => totals_of(&service, &made.link).await?,
     };
-    let status = if made.when == WhenMade::Reused { StatusCode::OK } else { StatusCode::CREATED };
+    let status = status_of(made.when);
     let mut response = answer_link(status, &made.link, totals, &origin);
     let headers = response.headers_mut();
     if status == StatusCode::CREATED {
         let location = format!("/api/v1/links/{}", made.link.id);
         headers.insert(LOCATION, HeaderValue::try_from(location).expect("a number is visible ASCII"));
     }
-    if made.when == WhenMade::Replayed {
+    if matches!(made.when, WhenMade::Replayed { .. }) {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
@@ -174,6 +175,14 @@ async fn read(
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
     Ok(answer_link(StatusCode::OK, link, totals, origin))
+}
+
+/// What is answered with a link that was asked for: the same as to the first request, when one is repeated.
+pub(crate) fn status_of(when: WhenMade) -> StatusCode {
+    match when {
+        WhenMade::Now | WhenMade::Replayed { reused: false } => StatusCode::CREATED,
+        WhenMade::Reused | WhenMade::Replayed { reused: true } => StatusCode::OK,
+    }
 }
 
 /// A link as an answer, with its ETag.

@@ -102,9 +102,7 @@ pub(crate) async fn tags(
 /// The tag to begin after, and how many to answer.
 fn wanted_tags(query: Option<&str>) -> Result<(Option<String>, usize), Problem> {
     let mut query = Query::read(query, &["limit", "cursor"]);
-    let limit = query.parsed("limit", "from 1 to 1000", |text| {
-        text.parse().ok().filter(|limit| (1..=TAGS_LIMIT_MAX).contains(limit))
-    });
+    let limit = query.number("limit", 1, TAGS_LIMIT_MAX);
     let after = match query.take("cursor").as_deref().map(cursor::read_tag) {
         None => None,
         Some(Ok(after)) => Some(after),
@@ -130,9 +128,7 @@ fn wanted_page(query: Option<&str>) -> Result<ListQuery, Problem> {
     let sort = query.parsed("sort", "-created_at or created_at", |text| {
         words::SORTS.iter().find(|(name, _)| *name == text).map(|&(_, sort)| sort)
     });
-    let limit = query.parsed("limit", "from 1 to 100", |text| {
-        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
-    });
+    let limit = query.number("limit", 1, LIMIT_MAX);
     let given = query.take("cursor");
     let mut wanted = ListQuery {
         words,

@@ -64,7 +64,7 @@ pub(crate) async fn orphans(
 ) -> Result<Response, Problem> {
     caller.may(Scope::StatsRead)?;
     let query = Query::read(query.as_deref(), stats::ORPHANS);
-    let wanted = wanted_orphans(query, time::now())?;
+    let wanted = wanted_orphans(query, time::now(), &service.settings.retention)?;
     let report = service.stats.orphans(wanted.from, wanted.until, wanted.limit).await?;
     Ok(answer(StatusCode::OK, &orphans_json(wanted.from, wanted.until, &report)))
 }

@@ -49,7 +49,7 @@ fn scopes(fields: &mut Fields<'_>) -> Scopes {
     for (place, name) in &given {
         match Scope::from_name(name) {
             Some(scope) => scopes.push(scope),
-            None => fields.refuse(format!("scopes[{place}]"), ScopeError::Unknown(shown(name)).to_string()),
+            None => fields.refuse_item("scopes", *place, ScopeError::Unknown(shown(name)).to_string()),
         }
     }
     scopes.into_iter().collect()

@@ -221,7 +221,7 @@ fn tags(fields: &mut Fields<'_>) -> Given<Vec<String>> {
         let mut tags = Vec::with_capacity(given.len().min(Limits::TAGS));
         for (place, tag) in given.iter().map(|(place, tag)| (place, tag.trim())) {
             if let Some(wrong) = wrong_with_tag(tag) {
-                fields.refuse(format!("tags[{place}]"), wrong);
+                fields.refuse_item("tags", *place, wrong);
             } else {
                 tags.push(tag.to_owned());
             }

@@ -31,8 +31,8 @@ pub(crate) const ORPHANS: &[&str] = &["from", "to", "limit"];
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_stats reads")]
 pub(crate) struct StatsParams {
-    /// The start: a time (RFC 3339) or a day (its first moment in UTC). By default the start of the 30th day before
-    /// `to`, and by the minute a day before it.
+    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on clicks are kept by this interval. By
+    /// default the start of the 30th day before `to`, and by the minute a day before it, as far as clicks are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
@@ -54,7 +54,8 @@ pub(crate) struct StatsParams {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_orphans reads")]
 pub(crate) struct OrphansParams {
-    /// The start: a time (RFC 3339) or a day (its first moment in UTC). By default the start of the 30th day before `to`.
+    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on they are kept. By default the start of
+    /// the 30th day before `to`, as far as they are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
@@ -83,7 +84,7 @@ pub(crate) fn wanted_stats(
         Grain::ALL.into_iter().find(|grain| grain.as_str() == name)
     });
     let interval = interval.unwrap_or(Grain::Day);
-    let (from, until) = range(&mut query, now, interval);
+    let (from, until) = range(&mut query, interval, now, retention);
     let group_by = query.parsed("group_by", &one_of(words::group_names()), |name| match name {
         "class" => Some(GroupBy::Class),
         _ => Dimension::from_name(name).map(GroupBy::Dimension),
@@ -92,51 +93,70 @@ pub(crate) fn wanted_stats(
         words::ALL_CLASSES => Some(None),
         _ => ClickClass::from_name(name).map(Some),
     });
-    let groups_max = limit(&mut query);
+    let groups_max = query.number("limit", 1, GROUPS_MAX).unwrap_or(GROUPS);
     if let Some(wrong) = too_many(from, until, interval) {
         query.refuse("interval", wrong);
-    }
-    if let Some(wrong) = forgotten(from, interval, now, retention) {
-        query.refuse("from", wrong);
     }
     query.finish()?;
     Ok(StatsQuery { subject, from, until, interval, group_by, class: class.flatten(), groups_max })
 }
 
 /// Checks a question about orphan clicks.
-pub(crate) fn wanted_orphans(mut query: Query<'_>, now: Timestamp) -> Result<WantedOrphans, Problem> {
-    let (from, until) = range(&mut query, now, Grain::Day);
-    let limit = limit(&mut query);
+pub(crate) fn wanted_orphans(
+    mut query: Query<'_>,
+    now: Timestamp,
+    retention: &Retention,
+) -> Result<WantedOrphans, Problem> {
+    let (from, until) = range(&mut query, Grain::Day, now, retention);
+    let limit = query.number("limit", 1, GROUPS_MAX).unwrap_or(GROUPS);
     query.finish()?;
     Ok(WantedOrphans { from, until, limit })
 }
 
 /// The range that is asked for. By default it is the last thirty days, or, by the minute, the last day: more would be
-/// more points than anybody can look at.
-fn range(query: &mut Query<'_>, now: Timestamp, interval: Grain) -> (Timestamp, Timestamp) {
+/// more points than anybody can look at. It does not begin before what is kept: what is not known any more is not 0.
+fn range(
+    query: &mut Query<'_>,
+    interval: Grain,
+    now: Timestamp,
+    retention: &Retention,
+) -> (Timestamp, Timestamp) {
     const WANTED: &str = "a time such as 2026-03-01T12:00:00Z or a day such as 2026-03-01";
     let until = query.parsed("to", WANTED, |text| {
-        let day = time::parse_date(text).map(|day| day.plus_millis(Timestamp::DAY));
+        // The end of the last day that there is cannot be written.
+        let day = time::parse_date(text).map(|day| day.plus_millis(Timestamp::DAY).min(time::last()));
         day.or_else(|| time::parse(text))
     });
     let until = until.unwrap_or(now);
-    let from = query.parsed("from", WANTED, |text| time::parse_date(text).or_else(|| time::parse(text)));
+    let given = query.parsed("from", WANTED, |text| time::parse_date(text).or_else(|| time::parse(text)));
     let last_day = until.plus_millis(-1).start_of(Timestamp::DAY);
-    let from = from.unwrap_or(match interval {
+    let by_default = match interval {
         Grain::Minute => until.plus_millis(-Timestamp::DAY).start_of(Timestamp::MINUTE),
         Grain::Hour | Grain::Day => last_day.plus_millis(-(DAYS - 1) * Timestamp::DAY),
-    });
-    if from >= until {
-        query.refuse("from", "must be before to");
+    };
+    let since = kept_since(interval, now, retention);
+    // An interval that is half forgotten is shown: it begins before what is kept.
+    let earliest = since.map(|since| since.start_of(interval.millis()));
+    let from = given.unwrap_or_else(|| earliest.map_or(by_default, |earliest| by_default.max(earliest)));
+    match (given, since) {
+        (None, Some(since)) if from >= until => query.refuse("to", forgotten(interval, since)),
+        _ if from >= until => query.refuse("from", "must be before to"),
+        (Some(from), Some(since)) if from.plus_millis(interval.millis()) <= since => {
+            query.refuse("from", forgotten(interval, since));
+        }
+        _ => {}
     }
     (from, until)
 }
 
-fn limit(query: &mut Query<'_>) -> usize {
-    let limit = query.parsed("limit", "from 1 to 1000", |text| {
-        text.parse().ok().filter(|limit| (1..=GROUPS_MAX).contains(limit))
-    });
-    limit.unwrap_or(GROUPS)
+/// From when on clicks are kept by an interval, where they are not kept for ever.
+fn kept_since(interval: Grain, now: Timestamp, retention: &Retention) -> Option<Timestamp> {
+    let kept = match interval {
+        Grain::Minute => Some(retention.minutes_kept_millis),
+        Grain::Hour => Some(retention.hours_kept_millis),
+        Grain::Day => retention.days_kept_millis,
+    };
+    kept.map(|kept| now.plus_millis(-kept))
 }
 
 /// What is wrong with an interval that would make more points than anybody can look at.
@@ -156,23 +176,18 @@ fn too_many(from: Timestamp, until: Timestamp, interval: Grain) -> Option<String
     ))
 }
 
-/// What is wrong with a start whose detail is not kept any more.
-fn forgotten(from: Timestamp, interval: Grain, now: Timestamp, retention: &Retention) -> Option<String> {
-    let (kept, coarser) = match interval {
-        Grain::Minute => (retention.minutes_kept_millis, "hour or day"),
-        Grain::Hour => (retention.hours_kept_millis, "day"),
-        Grain::Day => return None,
+/// What is wrong with a time whose clicks are not kept any more.
+fn forgotten(interval: Grain, since: Timestamp) -> String {
+    let coarser = match interval {
+        Grain::Minute => ", or interval=hour or day",
+        Grain::Hour => ", or interval=day",
+        Grain::Day => "",
     };
-    let since = now.plus_millis(-kept);
-    // An interval that is half forgotten is shown: it begins before what is kept.
-    if from.plus_millis(interval.millis()) > since {
-        return None;
-    }
-    Some(format!(
-        "is before {}, from which on clicks are kept by {}: choose a later time, or interval={coarser}",
+    format!(
+        "is before {}, from which on clicks are kept by {}: choose a later time{coarser}",
         time::format(since),
         interval.as_str(),
-    ))
+    )
 }
 
 fn one_of(names: impl Iterator<Item = &'static str>) -> String {

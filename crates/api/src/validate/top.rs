@@ -36,9 +36,7 @@ pub(crate) fn wanted_top(mut query: Query<'_>) -> Result<WantedTop, Problem> {
     let period = query.parsed("period", "hour or day", |text| {
         words::PERIODS.into_iter().find(|grain| grain.as_str() == text)
     });
-    let limit = query.parsed("limit", "from 1 to 100", |text| {
-        text.parse().ok().filter(|limit| (1..=LEADERS_MAX).contains(limit))
-    });
+    let limit = query.number("limit", 1, LEADERS_MAX);
     query.finish()?;
     Ok(WantedTop { period: period.unwrap_or(Grain::Day), limit: limit.unwrap_or(LEADERS) })
 }

@@ -58,10 +58,12 @@ async fn an_empty_body_is_answered_with_nothing() {
 #[tokio::test]
 async fn repeating_a_bulk_makes_nothing_twice() {
     let server = Server::start().await;
-    let body = "{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/1\"}\n";
+    let body = "{\"url\":\"https://example.com/1\"}\n{\"url\":\"https://example.com/1\"}\n\
+                {\"url\":\"https://example.com/1\",\"reuse\":true}\n";
     let ask =
         async || server.ask("POST", "/api/v1/links/bulk", &[("idempotency-key", "k")], body).await.text();
     let first = ask().await;
+    assert!(first.lines().last().unwrap().contains("\"status\":200"), "{first}");
     assert_eq!(ask().await, first);
     assert_eq!(server.get("/api/v1/links").await.json()["links"].as_array().unwrap().len(), 2);
 }

@@ -4,6 +4,7 @@ use crate::server::{Server, settings};
 use axum::body::Body;
 use curtail_api::Settings;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 async fn description(server: &Server) -> Value {
     let answer = server.ask_openly("GET", "/api/v1/openapi.json", &[], Body::empty()).await;
@@ -174,10 +175,15 @@ async fn the_headers_that_it_names_are_those_that_are_sent() {
     let replayed = [("idempotency-key", "once")];
     server.ask("POST", "/api/v1/links", &replayed, body).await;
     let made = server.ask("POST", "/api/v1/links", &replayed, body).await;
+    let reuse = r#"{"url": "https://example.com/", "reuse": true}"#;
+    let found = [("idempotency-key", "found")];
+    server.ask("POST", "/api/v1/links", &found, reuse).await;
+    let found = server.ask("POST", "/api/v1/links", &found, reuse).await;
     let link = format!("/api/v1/links/{}", made.json()["id"].as_str().unwrap());
     let known = [("if-none-match", made.header("etag"))];
     let answers = [
         (&made, described_headers(&description, "/api/v1/links", "post", "201")),
+        (&found, described_headers(&description, "/api/v1/links", "post", "200")),
         (
             &server.ask("GET", &link, &known, Body::empty()).await,
             described_headers(&description, "/api/v1/links/{id}", "get", "304"),
@@ -227,6 +233,51 @@ async fn the_lines_of_a_bulk_are_described() {
     let shown: Vec<Vec<&String>> =
         answered.iter().map(|line| line.as_object().unwrap().keys().collect()).collect();
     assert_eq!(shown, kinds);
+}
+
+#[tokio::test]
+async fn it_says_what_is_taken_and_sent_and_no_more() {
+    let server = Server::start().await;
+    let description = description(&server).await;
+    let schema = |name: &str| &description["components"]["schemas"][name];
+    assert_eq!(schema("NewLink")["properties"]["redirect_status"]["default"], 302);
+    assert!(
+        schema("LinkChange")["properties"]["redirect_status"].get("default").is_none(),
+        "what is left out stays"
+    );
+    for body in ["NewLink", "LinkChange"] {
+        let tags = &schema(body)["properties"]["tags"];
+        let length = |name: &str| tags["items"][name].as_u64();
+        assert_eq!(
+            (length("minLength"), length("maxLength"), tags["maxItems"].as_u64()),
+            (Some(1), Some(64), Some(32))
+        );
+        assert_eq!(tags["type"], serde_json::json!(["array", "null"]));
+    }
+    let pipeline = server.get("/api/v1/pipeline").await.json();
+    let required =
+        schema("Pipeline")["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+    let sent = pipeline.as_object().unwrap().keys().map(String::as_str);
+    assert_eq!(required.collect::<BTreeSet<_>>(), sent.collect::<BTreeSet<_>>());
+    let types = |path: &str, method: &str| {
+        let types = &description["paths"][path][method]["requestBody"]["content"];
+        types.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(types("/api/v1/links", "post"), ["application/json"]);
+    let taken = types("/api/v1/links/{id}", "patch");
+    assert_eq!(taken, ["application/json", "application/merge-patch+json"]);
+    let refusals = |path: &str| {
+        let answers = description["paths"][path]["post"]["responses"].as_object().unwrap();
+        answers.keys().filter(|status| status.starts_with('4')).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        refusals("/api/v1/links/bulk"),
+        ["401", "403", "415", "422", "429"],
+        "all else is said of lines"
+    );
+    let all = ["400", "401", "403", "408", "409", "410", "413", "415", "422", "429"];
+    assert_eq!(refusals("/api/v1/links"), all);
+    assert!(!description.to_string().contains("without building a string"));
 }
 
 #[tokio::test]

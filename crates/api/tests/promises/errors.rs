@@ -1,6 +1,6 @@
 //! Whatever is wrong is said clearly, all at once, in one form, and changes nothing.
 
-use crate::server::Server;
+use crate::server::{BODY_BYTES_MAX, Server};
 use axum::body::Body;
 use serde_json::json;
 
@@ -59,41 +59,117 @@ async fn bad_bodies_are_refused_for_what_they_are() {
     }
     let invalid_utf8 = server.ask("POST", "/api/v1/links", &[], &b"{\"url\": \"https://\xff/\"}"[..]).await;
     invalid_utf8.problem(400, "malformed-json");
-    let huge = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(100_000));
+    let huge = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(BODY_BYTES_MAX));
     server.post("/api/v1/links", &huge).await.problem(413, "body-too-large");
     let long = format!("{{\"url\": \"https://example.com/{}\"}}", "x".repeat(10_000));
     assert_eq!(server.post("/api/v1/links", &long).await.problem(422, "invalid-fields"), ["url"]);
-    let types = ("accept", "application/json, application/merge-patch+json");
+    let json = ("content-type", "application/json");
+    let types = ("accept", "application/json");
     for (wrong, (header, instead)) in [
-        (("content-type", "text/plain"), types),
-        (("content-type", "application/json; charset=latin1"), types),
-        (("content-encoding", "gzip"), ("accept-encoding", "identity")),
+        (&[("content-type", "text/plain")][..], types),
+        (&[("content-type", "application/json; charset=latin1")], types),
+        (&[("content-type", "application/merge-patch+json")], types),
+        (&[json, ("content-type", "text/plain")], types),
+        (&[json, json], types),
+        (&[("content-encoding", "gzip")], ("accept-encoding", "identity")),
     ] {
-        let refused = server.ask("POST", "/api/v1/links", &[wrong], "{}").await;
+        let refused = server.ask("POST", "/api/v1/links", wrong, "{}").await;
         refused.problem(415, "unsupported-media-type");
-        assert_eq!(refused.header(header), instead);
+        assert_eq!(refused.header(header), instead, "{wrong:?}");
+    }
+    let patch = [("content-type", "application/merge-patch+json")];
+    server.ask("PATCH", "/api/v1/links/1", &patch, "{}").await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn numbers_of_a_body_are_whole_by_their_value() {
+    let server = Server::start().await;
+    let body =
+        |field: &str, number: &str| format!(r#"{{"url": "https://example.com/", "{field}": {number}}}"#);
+    for (field, ranges) in
+        [("max_clicks", "from 1 to 1000000000000"), ("redirect_status", "301, 302, 307 or 308")]
+    {
+        for (number, wrong) in [
+            ("1.5", "a whole number, not negative"),
+            ("-1", "a whole number, not negative"),
+            ("-0", ranges),
+            ("18446744073709551616", ranges),
+            ("1e999", ranges),
+            ("-1e999", "a whole number, not negative"),
+        ] {
+            let refused = server.post("/api/v1/links", &body(field, number)).await;
+            assert_eq!(refused.problem(422, "invalid-fields"), [field], "{number}");
+            assert!(refused.text().contains(wrong), "{number}: {}", refused.text());
+        }
+    }
+    for (field, number, read_as) in
+        [("max_clicks", "10.0", 10), ("max_clicks", "1e3", 1_000), ("redirect_status", "3.01e2", 301)]
+    {
+        assert_eq!(server.make(&body(field, number)).await[field], read_as, "{number}");
     }
 }
 
 #[tokio::test]
-async fn numbers_are_whole_and_written_so() {
+async fn numbers_elsewhere_have_one_spelling() {
     let server = Server::start().await;
-    for field in ["max_clicks", "redirect_status"] {
-        for number in ["1e3", "302.0", "3.02e2", "1.5", "-1", "-0", "18446744073709551616", "1e999"] {
-            let body = format!("{{\"url\": \"https://example.com/\", \"{field}\": {number}}}");
-            let refused = server.post("/api/v1/links", &body).await;
-            if number == "1e999" {
-                // No number at all: it is beyond what those who read JSON agree on (RFC 8259, 6).
-                refused.problem(400, "malformed-json");
-            } else {
-                assert_eq!(refused.problem(422, "invalid-fields"), [field], "{number}");
-            }
+    let id = server.get("/api/v1/keys").await.json()["keys"][0]["id"].as_str().unwrap().to_owned();
+    for path in ["links", "tags", "stats", "orphans", "top"].map(|path| format!("/api/v1/{path}?limit=")) {
+        assert_eq!(server.get(&format!("{path}5")).await.status, 200, "{path}");
+        for wrong in ["%2B5", "05", "5.0", "1e1", "-5", "0x5"] {
+            let refused = server.get(&format!("{path}{wrong}")).await;
+            assert_eq!(refused.problem(422, "invalid-fields"), ["limit"], "{path}{wrong}");
         }
     }
-    assert_eq!(
-        server.make(r#"{"url": "https://example.com/", "max_clicks": 1000}"#).await["max_clicks"],
-        1000
+    for wrong in ["x", &format!("+{id}"), &format!("0{id}")] {
+        let refused = server.ask("DELETE", &format!("/api/v1/keys/{wrong}"), &[], Body::empty()).await;
+        refused.problem(404, "not-found");
+        assert!(refused.text().contains("no such key"), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn known_fields_are_named_however_much_else_is_wrong() {
+    let server = Server::start().await;
+    let unknown: String = (0..100).map(|n| format!("\"f{n}\": 0, ")).collect();
+    let tags = vec![0; 100];
+    let body =
+        format!(r#"{{{unknown}"url": "x", "url": "x", "tags": {tags:?}, "title": 5, "expires_at": 5}}"#);
+    let refused = server.post("/api/v1/links", &body).await;
+    let fields = refused.problem(422, "invalid-fields");
+    assert_eq!(fields.len(), 50);
+    for known in ["url", "title", "expires_at"] {
+        assert!(fields.iter().any(|field| field == known), "{known}: {fields:?}");
+    }
+    // 100 names, 100 tags, a name that comes twice, and three values.
+    assert_eq!(refused.json()["detail"], "204 fields are invalid; 50 of them are named.");
+    let query: String = (0..100).map(|n| format!("x{n}=1&")).collect();
+    let refused = server.get(&format!("/api/v1/stats?{query}from=x&to=x&limit=x")).await;
+    let fields = refused.problem(422, "invalid-fields");
+    for known in ["from", "to", "limit"] {
+        assert!(fields.iter().any(|field| field == known), "{known}: {fields:?}");
+    }
+    assert_eq!(refused.json()["detail"], "103 fields are invalid; 50 of them are named.");
+}
+
+#[tokio::test]
+async fn the_largest_link_is_taken_however_it_is_escaped() {
+    let server = Server::start().await;
+    let escaped = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    let url = format!("https://example.com/{}", "x".repeat(8_192 - 20));
+    let tags: Vec<String> = (0..32).map(|n| format!("{}{n:02}", "🙂".repeat(62))).collect();
+    let tags: Vec<String> = tags.iter().map(|tag| format!("\"{}\"", escaped(tag))).collect();
+    let body = format!(
+        r#"{{"url": "{url}", "expired_url": "{url}", "code": "{}", "title": "{}", "notes": "{}", "tags": [{}],
+            "password": "{}", "starts_at": "{time}", "expires_at": "9999-01-01T00:00:00Z", "max_clicks": 1000000000000}}"#,
+        escaped(&"a".repeat(190)),
+        escaped(&"🙂".repeat(512)),
+        escaped(&"🙂".repeat(4_096)),
+        tags.join(", "),
+        escaped(&"x".repeat(256)),
+        url = escaped(&url),
+        time = escaped("2030-01-01T00:00:00Z"),
     );
+    assert_eq!(server.make(&body).await["url"], url);
 }
 
 #[tokio::test]
@@ -150,6 +226,9 @@ async fn what_is_not_there_is_a_problem_too() {
     ] {
         assert_eq!(server.get(path).await.problem(404, "not-found"), [""; 0], "{path}");
     }
+    let unknown = server.ask_openly("PUT", "/api/v1/links", &[], "{}").await;
+    unknown.problem(401, "invalid-key");
+    assert_eq!(unknown.header("allow"), "", "it is about the method");
     let refused = server.ask("PUT", "/api/v1/links", &[], "{}").await;
     refused.problem(405, "method-not-allowed");
     let mut allowed: Vec<&str> = refused.header("allow").split(", ").collect();

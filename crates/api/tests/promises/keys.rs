@@ -67,6 +67,10 @@ async fn a_key_is_made_listed_used_and_revoked() {
     assert_eq!(server.ask("DELETE", &path, &[], Body::empty()).await.status, 204);
     with(&server, &bearer).await.problem(401, "invalid-key");
     server.ask("DELETE", &path, &[], Body::empty()).await.problem(404, "not-found");
+    let once = [("idempotency-key", "once")];
+    let refused = server.ask("POST", "/api/v1/keys", &once, body.to_string()).await;
+    assert_eq!(refused.problem(422, "invalid-fields"), ["Idempotency-Key"]);
+    assert_eq!(server.get("/api/v1/keys").await.text().matches("\"mail\"").count(), 1, "none was made");
     let wrong = server
         .post("/api/v1/keys", r#"{"scopes": ["links:read", "root"], "expires_at": "2001-01-01T00:00:00Z"}"#)
         .await;

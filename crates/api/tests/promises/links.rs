@@ -71,6 +71,24 @@ async fn reuse_answers_the_link_that_is_there() {
 }
 
 #[tokio::test]
+async fn reuse_answers_only_what_was_asked_for() {
+    let server = Server::start().await;
+    let ask = async |more: &str| {
+        let body = format!(r#"{{"url": "https://example.com/1", "reuse": true{more}}}"#);
+        let answer = server.post("/api/v1/links", &body).await;
+        let link = answer.json();
+        (answer.status.as_u16(), link["code"].clone(), link["redirect_status"].clone())
+    };
+    for more in ["", r#", "code": "c""#, r#", "redirect_status": 301"#, r#", "forward_query": true"#] {
+        let made = ask(more).await;
+        assert_eq!(made.0, 201, "{more}");
+        assert_eq!(ask(more).await, (200, made.1, made.2), "{more}");
+    }
+    let other = r#"{"url": "https://example.com/2", "reuse": true, "code": "c"}"#;
+    assert_eq!(server.post("/api/v1/links", other).await.problem(409, "code-taken"), ["code"]);
+}
+
+#[tokio::test]
 async fn repeating_a_request_makes_nothing_twice() {
     let server = Server::start().await;
     let body = r#"{"url": "https://example.com/1", "password": "x"}"#;
@@ -89,6 +107,23 @@ async fn repeating_a_request_makes_nothing_twice() {
     ask("k-1", body).await.problem(410, "idempotent-link-gone");
     for wrong in ["", "a b", &"x".repeat(256)] {
         assert_eq!(ask(wrong, body).await.problem(422, "invalid-fields"), ["Idempotency-Key"]);
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_is_answered_as_the_first_request_was() {
+    let server = Server::start().await;
+    let body = r#"{"url": "https://example.com/1", "reuse": true}"#;
+    for (key, status, has_location) in [("made", 201, true), ("found", 200, false)] {
+        for replayed in ["", "true"] {
+            let answer = server.ask("POST", "/api/v1/links", &[("idempotency-key", key)], body).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.headers.contains_key("location")),
+                (status, has_location),
+                "{key}"
+            );
+            assert_eq!(answer.header("idempotent-replayed"), replayed);
+        }
     }
 }
 

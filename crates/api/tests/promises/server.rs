@@ -40,12 +40,15 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// As `api.body_bytes` is by default.
+pub(crate) const BODY_BYTES_MAX: usize = 192 * 1024;
+
 pub(crate) fn settings() -> Settings {
     Settings {
         base_url: Some("https://sho.rt".into()),
         app_schemes: vec!["mailto".into()],
         own_hosts: vec!["other.rt".into()],
-        body_bytes_max: 64 * 1024,
+        body_bytes_max: BODY_BYTES_MAX,
         body_timeout: Duration::from_secs(30),
         rate_per_second: 0,
         retention: Retention {

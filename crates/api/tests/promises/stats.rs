@@ -1,6 +1,8 @@
 //! Questions about clicks are answered in full or refused with what to ask instead.
 
-use crate::server::Server;
+use crate::server::{Server, settings};
+use curtail_api::Settings;
+use curtail_clicks::pipeline::Retention;
 use curtail_clicks::recorder::{Clicked, RawClick, Recorded};
 use curtail_model::{LinkId, Timestamp};
 
@@ -57,12 +59,57 @@ async fn questions_that_cannot_be_answered_say_what_to_ask_instead() {
     let empty = server.get("/api/v1/stats?from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z").await;
     assert_eq!(empty.problem(422, "invalid-fields"), ["from"]);
     let fine = server.get("/api/v1/stats?from=2020-01-01&to=2020-12-31&interval=minute").await;
-    assert_eq!(fine.problem(422, "invalid-fields"), ["interval", "from"]);
+    assert_eq!(fine.problem(422, "invalid-fields"), ["from", "interval"]);
     assert!(
         fine.text().contains("interval=hour") && fine.text().contains("are kept by minute"),
         "{}",
         fine.text()
     );
+}
+
+#[tokio::test]
+async fn a_range_without_a_start_begins_with_what_is_kept() {
+    let retention = Retention {
+        minutes_kept_millis: 2 * Timestamp::HOUR,
+        hours_kept_millis: 7 * Timestamp::DAY,
+        days_kept_millis: Some(10 * Timestamp::DAY),
+    };
+    let server = Server::with(Settings { retention, ..settings() }).await;
+    // An interval that is half forgotten is shown, and the one that it is now.
+    for (interval, points) in [("minute", 120..=121), ("hour", 168..=169), ("day", 10..=11)] {
+        let stats = server.get(&format!("/api/v1/stats?interval={interval}")).await;
+        assert_eq!(stats.status, 200, "{}", stats.text());
+        let series = stats.json()["series"].as_array().unwrap().len();
+        assert!(points.contains(&series), "{interval}: {series}");
+    }
+    assert_eq!(server.get("/api/v1/orphans").await.status, 200);
+    for (question, field, advice) in [
+        (
+            "stats?interval=minute&to=2026-01-01",
+            "to",
+            "are kept by minute: choose a later time, or interval=hour",
+        ),
+        ("stats?from=2026-01-01", "from", "are kept by day: choose a later time\""),
+        ("stats?to=2026-01-01", "to", "are kept by day: choose a later time\""),
+        ("orphans?from=2026-01-01", "from", "are kept by day: choose a later time\""),
+    ] {
+        let refused = server.get(&format!("/api/v1/{question}")).await;
+        assert_eq!(refused.problem(422, "invalid-fields"), [field], "{question}");
+        assert!(refused.text().contains(advice), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn the_last_day_of_all_ends_when_times_do() {
+    let server = Server::start().await;
+    for day in ["9999-12-30", "9999-12-31"] {
+        for path in ["stats", "orphans"] {
+            let answer = server.get(&format!("/api/v1/{path}?from=9999-12-29&to={day}")).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let range = (answer.json()["from"].clone(), answer.json()["to"].clone());
+            assert_eq!(range, ("9999-12-29T00:00:00Z".into(), "9999-12-30T22:00:00Z".into()), "{path} {day}");
+        }
+    }
 }
 
 #[tokio::test]

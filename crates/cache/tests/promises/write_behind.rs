@@ -98,7 +98,7 @@ async fn what_needs_a_check_goes_straight_to_the_store() {
     }
     assert_eq!(site.store.links.get(made[3].id, Seen::NEWEST).await.unwrap(), None, "it waits");
     let again = node.links.create(vec![asked_once]).await.unwrap().remove(0).unwrap();
-    assert_eq!((again.when, again.link.id), (WhenMade::Replayed, made[0].id));
+    assert_eq!((again.when, again.link.id), (WhenMade::Replayed { reused: false }, made[0].id));
     assert_eq!(node.behind.statistics().acknowledged, 1);
 
     site.way.open();

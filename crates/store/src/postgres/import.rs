@@ -26,7 +26,7 @@ use tokio_postgres::Row;
 static COUNT_TAGS: Sql = sql!("import_tags_count");
 static KEYS: Sql =
     sql!("import_keys", INT8_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY);
-static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY, BOOL_ARRAY);
 static REMEMBERED: Sql = sql!("export_idempotency", BYTEA_ARRAY);
 static KEYS_THERE: Sql = sql!("export_keys");
 static POSITIONS: Sql = sql!("positions_put", INT8_ARRAY, INT8_ARRAY);
@@ -109,7 +109,8 @@ impl Importer {
             let links: Vec<i64> = records.iter().map(|record| id_column(record.link)).collect();
             let until: Vec<i64> = records.iter().map(|record| record.expires_at.millis()).collect();
             if !records.is_empty() {
-                session.query(&REMEMBER, &[&keys, &requests, &links, &until]).await?;
+                let reused: Vec<bool> = records.iter().map(|record| record.reused).collect();
+                session.query(&REMEMBER, &[&keys, &requests, &links, &until, &reused]).await?;
             }
             Ok(records.len() as u64)
         })
@@ -276,7 +277,8 @@ async fn put_keys(session: &Session, records: &[KeyRecord]) -> Result<(), Failur
 fn remembered(row: &Row) -> Result<([u8; 32], RememberedKey), Failure> {
     let idempotency = Idempotency { key: bytes(row, 0)?, request: bytes(row, 1)? };
     let (link, expires_at) = (link_id(column(row, 2)?)?, Timestamp::from_millis(column(row, 3)?));
-    Ok((idempotency.key, RememberedKey { idempotency, link, expires_at }))
+    let reused = column(row, 4)?;
+    Ok((idempotency.key, RememberedKey { idempotency, link, reused, expires_at }))
 }
 
 fn bytes(row: &Row, place: usize) -> Result<[u8; 32], Failure> {

@@ -9,7 +9,11 @@ use super::row::column;
 use tracing::info;
 
 /// The n-th migration brings the schema to version n.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// Whoever migrates has this advisory lock. It goes with the transaction, which works through poolers too.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4920851300917213)";

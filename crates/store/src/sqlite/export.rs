@@ -124,6 +124,7 @@ impl Exporter {
                 idempotency: Idempotency { key: found.get(0)?, request: found.get(1)? },
                 link: row::link_id(found, 2)?,
                 expires_at: Timestamp::from_millis(found.get(3)?),
+                reused: found.get(4)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

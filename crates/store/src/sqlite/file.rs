@@ -33,7 +33,11 @@ pub(super) struct File {
 
 pub(super) const LINKS: File = File {
     name: "links.db",
-    migrations: &[include_str!("migrations/links-0001.sql"), include_str!("migrations/links-0002.sql")],
+    migrations: &[
+        include_str!("migrations/links-0001.sql"),
+        include_str!("migrations/links-0002.sql"),
+        include_str!("migrations/links-0003.sql"),
+    ],
     synchronous: "FULL",
     page_bytes: 4_096,
 };

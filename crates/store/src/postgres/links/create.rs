@@ -102,8 +102,8 @@ impl Kind {
     fn of(create: &Create) -> Kind {
         match create {
             Create { idempotency: Some(_), .. } => Kind::Deduplicated,
-            Create { link, .. } if link.code.is_some() => Kind::Chosen,
             Create { link, .. } if link.reuse => Kind::Deduplicated,
+            Create { link, .. } if link.code.is_some() => Kind::Chosen,
             Create { .. } => Kind::Generated,
         }
     }

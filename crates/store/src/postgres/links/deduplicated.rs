@@ -14,14 +14,14 @@ use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
 use crate::shape;
 use crate::{Create, Idempotency, Refused, Spent, StoreError, WhenMade};
-use curtail_model::{Code, Codes, Link, LinkId, Timestamp, destination};
+use curtail_model::{Code, Codes, Link, LinkId, Timestamp};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 static LOCK: Sql = sql!("keys_lock", INT8_ARRAY);
 static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
-static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY);
+static REMEMBER: Sql = sql!("idempotency_put", BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY, BOOL_ARRAY);
 static PRUNE: Sql = sql!("idempotency_prune", INT8, INT8);
 static SAME_URL: Sql = sql!("links_same_url", INT8_ARRAY);
 static FIND: Sql =
@@ -36,12 +36,13 @@ const URL_LOCK: u64 = 0x5572_6c20_6c6f_636b;
 
 /// What was there before.
 struct Before {
-    /// By idempotency key: of which request, the link, until when.
-    remembered: HashMap<Vec<u8>, (Vec<u8>, LinkId, Timestamp)>,
-    /// Links that keys have made, as far as they still are.
-    replayed: HashMap<LinkId, Link>,
-    /// Links that lead to the destinations asked for, the newest first, and what is left of their clicks.
+    /// By idempotency key.
+    remembered: HashMap<Vec<u8>, Remembered>,
+    /// Links that keys were answered with, as far as they still are, and those with the codes that are chosen for reuse.
+    found: HashMap<LinkId, Link>,
+    /// Links that lead to the destinations asked for, the newest first.
     candidates: Vec<Link>,
+    /// What is left of the clicks of those that may be given again.
     left: HashMap<LinkId, Spent>,
 }
 
@@ -54,6 +55,14 @@ struct Wanted {
     /// Whether its id stands for another code.
     keeps_code: bool,
     is_generated: bool,
+}
+
+/// What an earlier request was answered with.
+struct Remembered {
+    request: Vec<u8>,
+    link: LinkId,
+    until: Timestamp,
+    reused: bool,
 }
 
 /// Makes links in one transaction.
@@ -94,17 +103,12 @@ pub(super) async fn make(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// Whether an existing link would do.
-fn may_reuse(create: &Create) -> bool {
-    create.link.reuse && create.link.code.is_none()
-}
-
 fn locks_of(create: &Create) -> impl Iterator<Item = i64> {
     let key = create.idempotency.map(|idempotency| {
         let first = idempotency.key.first_chunk().copied().unwrap_or_default();
         i64::from_le_bytes(first)
     });
-    let url = may_reuse(create).then(|| (create.link.destination.fingerprint() ^ URL_LOCK).cast_signed());
+    let url = create.link.reuse.then(|| (create.link.destination.fingerprint() ^ URL_LOCK).cast_signed());
     key.into_iter().chain(url)
 }
 
@@ -119,7 +123,7 @@ impl Before {
         let keys: Vec<&[u8]> =
             open().filter_map(|create| Some(create.idempotency.as_ref()?.key.as_slice())).collect();
         let urls: HashSet<i64> = open()
-            .filter(|create| may_reuse(create))
+            .filter(|create| create.link.reuse && create.link.code.is_none())
             .map(|create| create.link.destination.fingerprint().cast_signed())
             .collect();
         let urls: Vec<i64> = urls.into_iter().collect();
@@ -130,17 +134,19 @@ impl Before {
                 .await?;
         let remembered = remembered.iter().map(|row| {
             let until = Timestamp::from_millis(column(row, 3)?);
-            Ok((column(row, 0)?, (column(row, 1)?, link_id(column(row, 2)?)?, until)))
+            let (request, link, reused) = (column(row, 1)?, link_id(column(row, 2)?)?, column(row, 4)?);
+            Ok((column(row, 0)?, Remembered { request, link, until, reused }))
         });
         let remembered: HashMap<_, _> = remembered.collect::<Result<_, StoreError>>()?;
         let candidates: Vec<Link> =
             same.iter().map(|row| row::link(row, 1, codes)).collect::<Result<_, _>>()?;
-        let made: Vec<LinkId> = remembered.values().map(|&(_, id, _)| id).collect();
-        let replayed = find(session, &made, codes).await?;
-        let limited: Vec<LinkId> =
-            candidates.iter().filter(|link| link.max_clicks.is_some()).map(|link| link.id).collect();
+        let answered = remembered.values().map(|remembered| remembered.link).collect();
+        let chosen = open().filter(|create| create.link.reuse).filter_map(|create| create.link.code.as_ref());
+        let found = find(session, answered, chosen, codes).await?;
+        let limited = candidates.iter().chain(found.values()).filter(|link| link.max_clicks.is_some());
+        let limited: Vec<LinkId> = limited.map(|link| link.id).collect();
         let left = if limited.is_empty() { HashMap::new() } else { left(session, &limited).await? };
-        Ok(Before { remembered, replayed, candidates, left })
+        Ok(Before { remembered, found, candidates, left })
     }
 
     /// Answers whatever is there already, and the places of those links that are to be made now: no two of them by one
@@ -164,7 +170,7 @@ impl Before {
                     continue;
                 }
             }
-            if may_reuse(create) {
+            if create.link.reuse {
                 if let Some(link) = self.reusable(create) {
                     outcomes[place] =
                         Some(Outcome::Found { link: Box::new(link.clone()), when: WhenMade::Reused });
@@ -182,41 +188,65 @@ impl Before {
 
     /// The outcome of the earlier request with this key, if there was one.
     fn replay(&self, idempotency: &Idempotency, now: Timestamp) -> Option<Outcome> {
-        let (request, id, until) = self.remembered.get(idempotency.key.as_slice())?;
+        let Remembered { request, link, until, reused } = self.remembered.get(idempotency.key.as_slice())?;
         if *until <= now {
             return None;
         }
         if request.as_slice() != idempotency.request {
             return Some(Outcome::Refused(Refused::IdempotencyKeyUsed));
         }
-        Some(match self.replayed.get(id) {
-            Some(link) => Outcome::Found { link: Box::new(link.clone()), when: WhenMade::Replayed },
+        let when = WhenMade::Replayed { reused: *reused };
+        Some(match self.found.get(link) {
+            Some(link) => Outcome::Found { link: Box::new(link.clone()), when },
             None => Outcome::Refused(Refused::IdempotentLinkGone),
         })
     }
 
-    /// A link that leads to the same destination and sends whoever follows it there now.
+    /// A link that does now what is asked for: the one with the code, where one is chosen.
     fn reusable(&self, create: &Create) -> Option<&Link> {
-        let wanted = create.link.destination.normal();
-        let same = self.candidates.iter().filter(|link| destination::normal(&link.url) == wanted);
-        let left = |link: &Link| self.left.get(&link.id).copied().unwrap_or(Spent::Missing);
-        same.into_iter().find(|link| {
-            let Ok(leads_on) = shape::leads_on(link, create.now, || Ok::<_, Infallible>(left(link)));
-            leads_on
-        })
+        match &create.link.code {
+            Some(code) => self.found.values().find(|link| link.code == *code && self.serves(link, create)),
+            None => self.candidates.iter().find(|link| self.serves(link, create)),
+        }
+    }
+
+    /// Whether a link redirects now as is asked for, and asks for no password.
+    fn serves(&self, link: &Link, create: &Create) -> bool {
+        let left = || self.left.get(&link.id).copied().unwrap_or(Spent::Missing);
+        let Ok(leads_on) = shape::leads_on(link, create.now, || Ok::<_, Infallible>(left()));
+        leads_on && create.is_alike(link)
     }
 }
 
-async fn find(session: &Session, ids: &[LinkId], codes: &Codes) -> Result<HashMap<LinkId, Link>, Failure> {
-    if ids.is_empty() {
+/// The links with these ids, and those with these chosen codes.
+async fn find(
+    session: &Session,
+    mut ids: Vec<LinkId>,
+    chosen: impl Iterator<Item = &Code>,
+    codes: &Codes,
+) -> Result<HashMap<LinkId, Link>, Failure> {
+    let (mut shaped, mut buckets, mut texts) = (vec![""; ids.len()], Vec::new(), Vec::new());
+    for code in chosen.map(Code::as_str) {
+        match codes.decode(code.as_bytes()) {
+            Some(id) => {
+                ids.push(id);
+                shaped.push(code);
+            }
+            None => {
+                buckets.push(codes.bucket_of(0, code.as_bytes()).number().cast_signed());
+                texts.push(code);
+            }
+        }
+    }
+    if ids.is_empty() && texts.is_empty() {
         return Ok(HashMap::new());
     }
-    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
-    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
-    let (no_buckets, no_codes, no_numbers) = (Vec::<i16>::new(), Vec::<&str>::new(), Vec::<i64>::new());
-    let rows = session
-        .query(&FIND, &[&buckets, &columns, &columns, &no_buckets, &no_codes, &no_numbers, &no_codes])
-        .await?;
+    let id_buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+    let ids: Vec<i64> = ids.into_iter().map(id_column).collect();
+    // Each link tells what it is: nobody asks for the number of the question.
+    let (id_numbers, numbers) = (vec![0_i64; ids.len()], vec![0_i64; texts.len()]);
+    let rows =
+        session.query(&FIND, &[&id_buckets, &ids, &id_numbers, &buckets, &texts, &numbers, &shaped]).await?;
     let link = |row| row::link(row, 1, codes).map(|link| (link.id, link));
     Ok(rows.iter().map(link).collect::<Result<_, _>>()?)
 }
@@ -277,11 +307,12 @@ async fn remember(
     session: &Session,
     resolved: impl Iterator<Item = (&Create, &Outcome)>,
 ) -> Result<(), Failure> {
-    let (mut keys, mut requests, mut ids, mut until) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut keys, mut requests, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut until, mut reused) = (Vec::new(), Vec::new());
     for (create, outcome) in resolved {
-        let id = match outcome {
-            Outcome::Made { id, .. } => *id,
-            Outcome::Found { link, when: WhenMade::Reused } => link.id,
+        let (id, was_there) = match outcome {
+            Outcome::Made { id, .. } => (*id, false),
+            Outcome::Found { link, when: WhenMade::Reused } => (link.id, true),
             Outcome::Found { .. } | Outcome::Refused(_) => continue,
         };
         let Some(idempotency) = &create.idempotency else { continue };
@@ -289,9 +320,10 @@ async fn remember(
         requests.push(idempotency.request.as_slice());
         ids.push(id_column(id));
         until.push(create.now.plus_millis(Idempotency::LIFETIME).millis());
+        reused.push(was_there);
     }
     if !keys.is_empty() {
-        session.query(&REMEMBER, &[&keys, &requests, &ids, &until]).await?;
+        session.query(&REMEMBER, &[&keys, &requests, &ids, &until, &reused]).await?;
     }
     Ok(())
 }

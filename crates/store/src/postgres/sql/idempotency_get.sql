@@ -1,1 +1,1 @@
-SELECT key, request, link_id, expires_at FROM idempotency WHERE key = ANY ($1::bytea[])
+SELECT key, request, link_id, expires_at, reused FROM idempotency WHERE key = ANY ($1::bytea[])

@@ -3,13 +3,14 @@
 use super::super::row::{self, id_column};
 use super::allowance;
 use super::insert::{self, LINKS_AT_ONCE, Row};
+use super::lookup;
 use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::transfer::Retired;
 use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
 use curtail_model::code::RESERVED;
 use curtail_model::offensive::is_offensive;
-use curtail_model::{Code, Destination, Link, LinkId, NewLink, Timestamp, destination};
+use curtail_model::{Code, Link, LinkId, NewLink, Timestamp, destination};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
@@ -102,23 +103,22 @@ fn new(link: Link) -> Created {
 }
 
 fn create_one(state: &mut LinkWriterState, create: Create) -> Outcome<Created> {
-    let Create { link, now, idempotency } = create;
+    let (idempotency, now) = (create.idempotency, create.now);
     if let Some(idempotency) = &idempotency
         && let Some(outcome) = replay(state, idempotency, now)?
     {
         return Ok(outcome);
     }
-    let found =
-        if link.reuse && link.code.is_none() { reusable(state, &link.destination, now)? } else { None };
+    let found = if create.link.reuse { reusable(state, &create)? } else { None };
     let created = match found {
         Some(link) => Created { link, when: WhenMade::Reused },
-        None => match make(state, link, now)? {
+        None => match make(state, create.link, now)? {
             Ok(link) => new(link),
             Err(refused) => return Ok(Err(refused)),
         },
     };
     if let Some(idempotency) = &idempotency {
-        remember(state, idempotency, created.link.id, now)?;
+        remember(state, idempotency, &created, now)?;
     }
     Ok(Ok(created))
 }
@@ -133,15 +133,15 @@ fn replay(
         .connection
         .prepare_cached(include_str!("../sql/idempotency_get.sql"))?
         .query_row((idempotency.key, now.millis()), |row| {
-            Ok((row.get::<_, [u8; 32]>(0)?, row::link_id(row, 1)?))
+            Ok((row.get::<_, [u8; 32]>(0)?, row::link_id(row, 1)?, row.get(2)?))
         })
         .optional()?;
-    let Some((request, id)) = earlier else { return Ok(None) };
+    let Some((request, id, reused)) = earlier else { return Ok(None) };
     if request != idempotency.request {
         return Ok(Some(Err(Refused::IdempotencyKeyUsed)));
     }
     Ok(Some(match state.get(id)? {
-        Some(link) => Ok(Created { link, when: WhenMade::Replayed }),
+        Some(link) => Ok(Created { link, when: WhenMade::Replayed { reused } }),
         None => Err(Refused::IdempotentLinkGone),
     }))
 }
@@ -149,15 +149,16 @@ fn replay(
 fn remember(
     state: &LinkWriterState,
     idempotency: &Idempotency,
-    id: LinkId,
+    created: &Created,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let expires_at = now.plus_millis(Idempotency::LIFETIME).millis();
     state.connection.prepare_cached(include_str!("../sql/idempotency_put.sql"))?.execute((
         idempotency.key,
         idempotency.request,
-        id_column(id),
+        id_column(created.link.id),
         expires_at,
+        created.when == WhenMade::Reused,
     ))?;
     state
         .connection
@@ -166,12 +167,13 @@ fn remember(
     Ok(())
 }
 
-/// A link that leads to the same destination and sends whoever follows it there now, of those made last.
-fn reusable(
-    state: &mut LinkWriterState,
-    wanted: &Destination,
-    now: Timestamp,
-) -> Result<Option<Link>, StoreError> {
+/// A link that does now what is asked for: the one with the code, where one is chosen, or else of those made last.
+fn reusable(state: &mut LinkWriterState, create: &Create) -> Result<Option<Link>, StoreError> {
+    if let Some(code) = &create.link.code {
+        let link = lookup::find(&state.connection, &state.codes, code.as_str())?;
+        return link.map_or(Ok(None), |link| Ok(serves(state, &link, create)?.then_some(link)));
+    }
+    let wanted = &create.link.destination;
     state.write_urls()?;
     let mut candidates = state.connection.prepare_cached(include_str!("../sql/link_same_url.sql"))?;
     let mut looked_at = 0;
@@ -188,13 +190,19 @@ fn reusable(
                 continue;
             }
             if let Some(link) = state.get(row::link_id(row, 0)?)?
-                && shape::leads_on(&link, now, || allowance::peek(&state.connection, &state.codes, link.id))?
+                && serves(state, &link, create)?
             {
                 return Ok(Some(link));
             }
         }
     }
     Ok(None)
+}
+
+/// Whether a link redirects now as is asked for, and asks for no password.
+fn serves(state: &LinkWriterState, link: &Link, create: &Create) -> Result<bool, StoreError> {
+    let peek = || allowance::peek(&state.connection, &state.codes, link.id);
+    Ok(create.is_alike(link) && shape::leads_on(link, create.now, peek)?)
 }
 
 fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<Link> {

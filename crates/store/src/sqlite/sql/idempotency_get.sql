@@ -1,1 +1,1 @@
-SELECT request, link_id FROM idempotency WHERE key = ?1 AND expires_at > ?2
+SELECT request, link_id, reused FROM idempotency WHERE key = ?1 AND expires_at > ?2

@@ -16,11 +16,18 @@ use std::sync::Arc;
 
 pub(super) const LIMITED: &str = "limited";
 const KEY: Idempotency = Idempotency { key: [1; 32], request: [2; 32] };
+/// Of a request that found what the other made.
+const FOUND: Idempotency = Idempotency { key: [3; 32], request: [4; 32] };
 /// Small, so that there are many.
 const PIECES: Pieces = Pieces { links: 7, keys: 1, rows: 7 };
 
 pub(super) fn exporter(directory: &Path) -> Exporter {
     Exporter::open(directory, SETTINGS.scheme, SETTINGS.alphabet).unwrap()
+}
+
+fn once(key: Idempotency) -> Create {
+    let link = NewLink { reuse: true, ..new_link("https://example.com/once") };
+    Create { idempotency: Some(key), ..create(link) }
 }
 
 /// Some of everything. Answers the links, and the code of one that was removed.
@@ -35,6 +42,8 @@ pub(super) async fn fill(store: &Sqlite) -> (Vec<Link>, String) {
     wanted.push(create(NewLink { max_clicks: Some(10), ..with_code("https://example.com/", LIMITED) }));
     wanted.push(Create { idempotency: Some(KEY), ..create(new_link("https://example.com/once")) });
     let made = store.links.create(wanted).await.unwrap();
+    let found = make(&*store.links, once(FOUND)).await.unwrap();
+    assert_eq!(found.when, WhenMade::Reused);
     let mut links: Vec<Link> = made.into_iter().map(|made| made.unwrap().link).collect();
     let removed = links.remove(3);
     store.links.delete(removed.id, None).await.unwrap().unwrap();
@@ -122,8 +131,10 @@ async fn a_store_that_moves_is_the_same_store_afterwards() {
     assert_eq!(taken, Err(Refused::CodeTaken));
     let limited = links.iter().find(|link| link.code.as_str() == LIMITED).unwrap().id;
     assert_eq!(store.links.spend(limited).await.unwrap(), Spent::Granted { left: 6 });
-    let again = Create { idempotency: Some(KEY), ..create(new_link("https://example.com/once")) };
-    assert_eq!(make(&*store.links, again).await.unwrap().when, WhenMade::Replayed);
+    for (key, reused) in [(KEY, false), (FOUND, true)] {
+        let replayed = make(&*store.links, once(key)).await.unwrap();
+        assert_eq!(replayed.when, WhenMade::Replayed { reused });
+    }
     let new = make(&*store.links, create(new_link("https://example.com/new"))).await.unwrap().link;
     // Ids go on where they were; those of chosen codes are anywhere.
     assert!(links[..49].iter().all(|link| link.id < new.id));
