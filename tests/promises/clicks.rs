@@ -182,12 +182,19 @@ fn clicks_that_are_counted_after_their_link_was_removed_show_at_no_link_that_is_
 #[test]
 fn what_was_recorded_and_found_is_counted_dropped_damaged_or_waits_whenever_somebody_looks() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--set", "clicks.commit_milliseconds=60000"]);
+    let server = Server::start(data.path(), &[]);
     server.link(&json!({ "url": "https://example.com/", "code": "seen" }));
-    let mut client = server.client();
-    (0..500).for_each(|_| assert_eq!(client.get("/seen").status, 302));
-    server.kill();
-    let server = Server::start(data.path(), &["--admin-listen", "127.0.0.1:0"]);
+    assert!(server.terminate().success());
+    // On a busy machine the one commit of the minute may come so late that it leaves nothing to be found.
+    let found = (0..5).find_map(|_| {
+        let server = Server::start(data.path(), &["--set", "clicks.commit_milliseconds=60000"]);
+        let mut client = server.client();
+        (0..500).for_each(|_| assert_eq!(client.get("/seen").status, 302));
+        server.kill();
+        let server = Server::start(data.path(), &["--admin-listen", "127.0.0.1:0"]);
+        (server.metric("curtail_clicks_recovered_total") > 0).then_some(server)
+    });
+    let server = found.expect("some of them were left once");
     let mut client = server.client();
     let number = |value: &Value| value.as_u64().unwrap();
     server.eventually(COUNTED_WITHIN, |server| {
@@ -199,8 +206,7 @@ fn what_was_recorded_and_found_is_counted_dropped_damaged_or_waits_whenever_some
         assert_eq!(number(&now["produced"]) + number(&now["recovered"]), became, "{now}");
         (number(&now["produced"]) > 1_000 && now["lag"]["backlog_bytes"] == 0).then_some(())
     });
-    let recovered = server.metric("curtail_clicks_recovered_total");
-    assert!((1..=500).contains(&recovered), "{recovered} were left");
+    assert!(server.metric("curtail_clicks_recovered_total") <= 500, "no more than there were");
     assert!(server.terminate().success());
 }
 
