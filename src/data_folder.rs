@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "lock";
 /// What stands in the folder once its store has moved to a database: which.
 const MOVED: &str = "moved";
+/// The same under this name while the database may be, or not be, told that it has all: from before until [`note_moved`].
+const MOVING: &str = "moving";
 
 /// The data folder of a running server. The lock ends with the process, however it ends.
 #[derive(Debug)]
@@ -79,24 +81,64 @@ pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}", path.display()))
 }
 
-/// Notes that the store of the folder is in a database from now on.
-pub(crate) fn note_moved(path: &Path, to: &str) -> anyhow::Result<()> {
+/// Notes that the store of the folder is about to be in a database, and in nobody's hands until that is certain. Durable when it
+/// answers: neither a kill nor a loss of power after it leaves both stores to be opened.
+pub(crate) fn note_moving(path: &Path, to: &str) -> anyhow::Result<()> {
+    let file = path.join(MOVING);
+    let write = || {
+        let mut mark = File::create(&file)?;
+        writeln!(mark, "{to}")?;
+        mark.sync_all()?;
+        sync(path)
+    };
+    write().with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Notes that the store of the folder, which was about to be in a database, is there from now on.
+pub(crate) fn note_moved(path: &Path) -> anyhow::Result<()> {
     let file = path.join(MOVED);
-    fs::write(&file, format!("{to}\n")).with_context(|| format!("cannot write {}", file.display()))
+    let renamed = fs::rename(path.join(MOVING), &file).and_then(|()| sync(path));
+    renamed.with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Where the store of the folder was about to be when a process ended that knew no more.
+pub(crate) fn moving_to(path: &Path) -> anyhow::Result<Option<String>> {
+    read_mark(&path.join(MOVING))
 }
 
 /// Refuses a folder whose store has moved: links made here now would be links that the moved store does not have, under ids
 /// that it gives too.
 pub(crate) fn check_not_moved(path: &Path) -> anyhow::Result<()> {
-    let file = path.join(MOVED);
-    match fs::read_to_string(&file) {
-        Ok(to) => bail!(
-            "the store in {} has moved to PostgreSQL at {}: set database.url. To go back to the store as it was when it moved, \
+    let (moved, moving) = (path.join(MOVED), path.join(MOVING));
+    if let Some(to) = read_mark(&moved)? {
+        bail!(
+            "the store in {} has moved to PostgreSQL at {to}: set database.url. To go back to the store as it was when it moved, \
              without anything that was made or counted since, remove {}",
             path.display(),
-            to.trim(),
-            file.display()
-        ),
-        Err(_) => Ok(()),
+            moved.display()
+        );
     }
+    if let Some(to) = read_mark(&moving)? {
+        bail!(
+            "moving the store in {} to PostgreSQL at {to} was broken off at its very end, and may be done: run curtail \
+             migrate-store again, which finishes it. To stay here instead, see to it that nobody uses that database, and remove {}",
+            path.display(),
+            moving.display()
+        );
+    }
+    Ok(())
+}
+
+/// What stands in a mark, if it is there. One that cannot be read is no reason to pass it over.
+fn read_mark(file: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(file) {
+        Ok(to) => Ok(Some(to.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+/// Makes what was created and renamed in a folder durable.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

@@ -13,7 +13,7 @@ use crate::data_folder::{self, DataFolder};
 use crate::engines;
 use anyhow::{Context, anyhow, bail};
 use curtail_model::LinkId;
-use curtail_store::postgres::Importer;
+use curtail_store::postgres::{Importer, OpenError};
 use curtail_store::sqlite::Exporter;
 use curtail_store::transfer::{self, Moved, Pieces};
 use ends::Ends;
@@ -24,6 +24,8 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// What to do when a pass has failed.
+const AGAIN: &str = "Run the same command again: it goes on from here.";
 /// Damaged links that are named; of more, how many there are.
 const NAMED_MAX: usize = 100;
 
@@ -72,8 +74,13 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
     let (scheme, alphabet) = (settings.codes.scheme, settings.codes.alphabet);
     let from = Exporter::open(&ends.from, scheme, alphabet)?;
     let to = engines::postgres_settings(settings, &ends.to);
-    let to =
-        Importer::open(to, from.secret()).await.context("cannot move to the database that --to names")?;
+    let name = to.name()?;
+    let to = match Importer::open(to, from.secret()).await {
+        Err(OpenError::InUse) if data_folder::moving_to(&ends.from)?.as_deref() == Some(name.as_str()) => {
+            return end_of_an_earlier_pass(&ends.from, &name);
+        }
+        opened => opened.context("cannot move to the database that --to names")?,
+    };
     match &folder {
         Ok(_) => eprintln!("No server has {} open: this is the last pass.", ends.from.display()),
         Err(owner) => eprintln!("A server (process {owner}) goes on serving meanwhile."),
@@ -82,12 +89,14 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
     let mut shown = Shown::to_stderr();
     let moved = transfer::pass(&from, &to, Pieces::GOOD, &mut |progress| shown.show(progress)).await;
     shown.end();
-    let moved =
-        moved.map_err(|error| anyhow!("{error}\nRun the same command again: it goes on from here."))?;
+    let moved = moved.map_err(|error| anyhow!("{error}\n{AGAIN}"))?;
     let is_last = folder.is_ok();
     if is_last {
-        to.finish(from.given()?).await?;
-        data_folder::note_moved(&ends.from, to.name())?;
+        let given = from.given()?;
+        // From here on nobody opens the folder, whether or not the database hears of it.
+        data_folder::note_moving(&ends.from, to.name())?;
+        to.finish(given).await.map_err(|error| anyhow!("{error}\n{AGAIN}"))?;
+        data_folder::note_moved(&ends.from)?;
     }
     output::print(&said(&moved, is_last, began.elapsed(), &ends.from, to.name()))?;
     to.close();
@@ -96,6 +105,17 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
         1 => bail!("one damaged link was set aside; all others have moved"),
         damaged => bail!("{damaged} damaged links were set aside; all others have moved"),
     }
+}
+
+/// A last pass was broken off when the database had been told that it has all: it has been opened since, and only the folder does
+/// not know yet.
+fn end_of_an_earlier_pass(from: &Path, to: &str) -> anyhow::Result<()> {
+    data_folder::note_moved(from)?;
+    output::print(&format!(
+        "All of the store was at {to} when the last pass was broken off, and is used there. No server opens the one in {} any \
+         more.\n",
+        from.display()
+    ))
 }
 
 /// Keeps a second migration of the same store out. The lock ends with the process, however it ends.

@@ -62,6 +62,36 @@ fn documents_ask_for_the_oldest_servers_that_the_binary_takes_and_stages_start_t
     }
 }
 
+#[test]
+fn units_try_to_start_for_as_long_as_postgresql_is_away() {
+    for (name, unit) in files(&["deploy/systemd"], ".service") {
+        let (before, service) = unit.split_once("\n[Service]\n").expect("a unit of a service");
+        assert!(before.lines().any(|line| line == "StartLimitIntervalSec=0"), "{name} gives up");
+        assert!(service.lines().any(|line| line == "Restart=on-failure"), "{name} does not try again");
+    }
+}
+
+/// All servers answer 503 for what they do not have in memory while the database is away.
+#[test]
+fn nginx_takes_no_server_for_dead_that_says_it_is_unavailable() {
+    let front = read("deploy/stage-3/nginx.conf");
+    let retried = front.lines().map(str::trim).find(|line| line.starts_with("proxy_next_upstream "));
+    assert_eq!(retried, Some("proxy_next_upstream error timeout;"));
+}
+
+/// The sessions of a process are those that `curtail doctor` counts with (`engines::sessions_on_primary`), at the default setting.
+#[test]
+fn the_primary_of_stage_3_has_room_for_twice_the_processes_that_are_there() {
+    const SESSIONS: usize = 2 * 6 + 2 * 3 + 3;
+    let compose = read("deploy/stage-3/compose.yaml");
+    let processes = compose.matches(":/var/lib/curtail\"]").count();
+    assert_eq!(processes, 4);
+    let primary = read("deploy/stage-3/primary.sh");
+    let room = primary.lines().find_map(|line| line.strip_prefix("max_connections = "));
+    let room: usize = room.and_then(|room| room.parse().ok()).expect("it is set");
+    assert!(room >= 2 * processes * SESSIONS, "{room} sessions for {processes} processes");
+}
+
 /// The settings that a text sets by their variables; `CURTAIL_TEST_` is what tests read.
 fn variables(text: &str) -> Vec<String> {
     let is_part = |character: char| character.is_ascii_uppercase() || character == '_';

@@ -268,6 +268,47 @@ fn a_store_moves_while_it_serves_though_the_move_is_killed_and_is_the_same_store
     held.is_counted(&server, COUNTED_WITHIN);
 }
 
+/// A last pass that ends when the database has been told that it has all, and before the folder has.
+fn pass_broken_off_at_its_very_end(data: &Path, url: &str) {
+    // No file can be put there.
+    fs::create_dir(data.join("moved")).unwrap();
+    let (code, _, said) = run(migrate(data, url));
+    assert!(code == 1 && said.contains("moved"), "{said}");
+    fs::remove_dir(data.join("moved")).unwrap();
+    let said = refused_start(data, None);
+    assert!(said.contains("broken off at its very end") && said.contains("migrate-store"), "{said}");
+}
+
+#[test]
+fn a_move_that_is_broken_off_at_its_very_end_leaves_no_two_stores_to_be_opened() {
+    let data = tempdir().unwrap();
+    let data = data.path();
+    let server = Server::start(data, &[]);
+    let link = server.link(&json!({ "url": "https://example.com/first" }));
+    let path = format!("/{}", link["code"].as_str().unwrap());
+    assert!(server.terminate().success());
+
+    // Nobody has opened the database since: the pass is made again.
+    let url = database(&format!("broken_off_{:x}", random_seed()));
+    pass_broken_off_at_its_very_end(data, &url);
+    let (out, _) = pass(data, &url);
+    assert!(out.contains("All of the store is there"), "{out}");
+    assert!(refused_start(data, None).contains("has moved to PostgreSQL"));
+
+    // Somebody has: there is nothing to be done but to note it.
+    fs::remove_file(data.join("moved")).unwrap();
+    let url = database(&format!("broken_off_{:x}", random_seed()));
+    pass_broken_off_at_its_very_end(data, &url);
+    let server = on_postgres(data, &url);
+    assert_eq!(server.client().get(&path).status, 302);
+    let (out, _) = pass(data, &url);
+    assert!(out.contains("is used there"), "{out}");
+    assert!(server.terminate().success());
+    assert!(refused_start(data, None).contains("has moved to PostgreSQL"));
+    let (code, _, said) = run(migrate(data, &url));
+    assert!(code == 1 && said.contains("has been used here since"), "{said}");
+}
+
 #[test]
 fn a_move_that_cannot_be_is_refused_with_all_that_is_wrong_and_what_to_do() {
     let data = tempdir().unwrap();

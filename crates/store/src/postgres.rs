@@ -104,6 +104,11 @@ impl Settings {
         }
     }
 
+    /// Host, port and database of the primary, for people. Asks nobody.
+    pub fn name(&self) -> Result<String, OpenError> {
+        Ok(Address::primary(self)?.name)
+    }
+
     /// Whether the addresses can be understood. Asks nobody.
     pub fn check(&self) -> Result<(), OpenError> {
         Address::primary(self)?;

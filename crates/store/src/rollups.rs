@@ -13,6 +13,16 @@ pub trait Rollups: Send + Sync {
     /// Up to where each stream of the log has been counted.
     fn positions(&self) -> Answer<'_, Positions>;
 
+    /// The same of these streams alone, where they have been counted. There may be very many others: each node that ever was has
+    /// left some.
+    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+        Box::pin(async move {
+            let mut positions = self.positions().await?;
+            positions.retain(|(stream, _)| streams.contains(stream));
+            Ok(positions)
+        })
+    }
+
     /// Takes streams over from whoever counts them: from now on only commits with the epochs that are answered here
     /// move them. Durable before it answers.
     fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>>;

@@ -31,6 +31,11 @@ fn topic(found: &Examined) -> Vec<Finding> {
             "{brokers} brokers, topic {topic} with {partitions} partitions, {in_sync} of {replicas} copies in sync"
         ),
     )];
+    if found.unused > 0 {
+        let said = format!("{} partitions of {topic} were added later: they stay empty", found.unused);
+        let remedy = "Run no more workers than the others can keep busy; those that were added do no harm";
+        findings.push(Finding::warning(CHECK, said, remedy));
+    }
     if found.leaderless > 0 {
         findings.push(Finding::wrong(
             CHECK,

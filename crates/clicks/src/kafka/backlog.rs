@@ -59,7 +59,9 @@ fn run(
     loop {
         // A node may have started without brokers; what has been counted stands under the name of their cluster.
         topic.cluster = topic.cluster.or_else(|| client.client().fetch_cluster_id(ANSWER_MAX));
-        let counted = executor.block_on(rollups.positions()).ok().map(|positions| topic.counted(&positions));
+        // Of these alone: all nodes that ever were have left marks of their own beside them.
+        let positions = executor.block_on(rollups.positions_of(topic.offsets()));
+        let counted = positions.ok().map(|positions| topic.counted(&positions));
         let waiting = counted.and_then(|counted| sum(client, &topic.name, &counted).ok());
         let Some(waiting_now) = shown.upgrade() else { return };
         waiting_now.store(waiting.unwrap_or(UNKNOWN), Ordering::Relaxed);

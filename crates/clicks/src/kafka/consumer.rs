@@ -83,7 +83,8 @@ impl KafkaLog {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
-            .set("partition.assignment.strategy", "range")
+            // One after the other, and not by ranges: partitions that were added later are empty, and stand at the end.
+            .set("partition.assignment.strategy", "roundrobin")
             .set("session.timeout.ms", millis(SESSION_MAX))
             .set("heartbeat.interval.ms", millis(HEARTBEAT))
             .set("max.poll.interval.ms", millis(POLL_MAX))

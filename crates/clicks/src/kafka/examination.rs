@@ -1,7 +1,7 @@
 //! How Kafka and the topic are: what [`super::Topic::find`] would say of them, and what only operators want to know. It changes
 //! nothing.
 
-use super::topic::{agree, countable, look, remembered_in};
+use super::topic::{countable, enough, look, remembered_in};
 use super::{Config, TopicError, broker};
 use curtail_store::rollups::Positions;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
@@ -21,6 +21,8 @@ pub struct Examined {
     pub brokers: usize,
     /// Its partitions.
     pub partitions: u16,
+    /// Those of them that were added later and get no clicks, as far as the store remembers.
+    pub unused: u16,
     /// Those of them that nobody leads: their clicks wait.
     pub leaderless: usize,
     /// Copies that there should be of each partition; of the one with the fewest.
@@ -61,10 +63,13 @@ impl Examined {
     ) -> Result<Examined, TopicError> {
         let remembered = remembered_in(positions);
         let examined = looked.map_err(|error| error.remembering(remembered))?;
-        if let Some(remembered) = remembered {
-            agree(&examined.topic, examined.partitions, remembered)?;
-        }
-        Ok(examined)
+        let unused = match remembered {
+            Some(remembered) => {
+                examined.partitions - enough(&examined.topic, examined.partitions, remembered)?
+            }
+            None => 0,
+        };
+        Ok(Examined { unused, ..examined })
     }
 }
 
@@ -75,6 +80,7 @@ fn copies(metadata: &Metadata, topic: &str) -> Examined {
         topic: topic.to_owned(),
         brokers: metadata.brokers().len(),
         partitions: 0,
+        unused: 0,
         leaderless: partitions.iter().filter(|partition| partition.leader() < 0).count(),
         replicas: partitions.iter().map(|partition| partition.replicas().len()).min().unwrap_or(0),
         in_sync: partitions.iter().map(|partition| partition.isr().len()).min().unwrap_or(0),

@@ -1,7 +1,7 @@
 //! The topic as it is found when a process starts, and what the store remembers of it.
 //!
 //! Clicks are told apart by partition, so the number of partitions is for ever: the first process that finds the topic
-//! has the store remember it, and whoever finds another number does not start.
+//! has the store remember it. Those that were added later get no clicks, and whoever finds fewer does not start.
 
 use super::Config;
 use super::broker::{self, ANSWER_MAX};
@@ -23,7 +23,7 @@ const REMEMBER_ATTEMPTS: usize = 5;
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// How many partitions clicks are spread over.
+    /// How many partitions clicks are spread over: the first so many.
     pub partitions: u16,
     /// The cluster that it is in, as far as it is known: a topic of the same name elsewhere is another one.
     pub cluster: Option<String>,
@@ -56,13 +56,14 @@ pub enum TopicError {
         /// How many it should have: what the store remembers, or a fair number.
         partitions: u16,
     },
-    /// Clicks were counted from another number of partitions.
+    /// Clicks were counted from more partitions than there are.
     #[error(
         "kafka.topic: {topic} has {found} partitions, but clicks are counted from {remembered}, and which of them were is \
-         remembered by partition. Set kafka.topic to a topic with {remembered} partitions; before the change, let the workers \
-         count what is in the old one."
+         remembered by partition. Add the others (kafka-topics.sh --alter --topic {topic} --partitions {remembered}), or set \
+         kafka.topic to a topic with at least {remembered}; where it is another one than before, let the workers first count what \
+         is in the old one."
     )]
-    OtherPartitions {
+    FewerPartitions {
         /// Its name.
         topic: String,
         /// How many it has,
@@ -115,7 +116,7 @@ impl Topic {
             Some(remembered) => remembered,
             None => remember(rollups, partitions).await?,
         };
-        agree(&config.topic, partitions, remembered)?;
+        let partitions = counted_from(&config.topic, partitions, remembered)?;
         Ok(Topic { name: config.topic.clone(), partitions, cluster })
     }
 
@@ -137,8 +138,13 @@ impl Topic {
     /// The offset of the record to count next, for each partition that has been counted at all.
     pub fn counted(&self, positions: &Positions) -> Vec<Option<u64>> {
         let of = |stream| positions.iter().find(|(other, _)| *other == stream).map(|(_, offset)| *offset);
+        self.offsets().into_iter().map(of).collect()
+    }
+
+    /// What the store keeps those under.
+    pub(super) fn offsets(&self) -> Vec<u64> {
         let identity = self.identity();
-        (0..self.partitions).map(|partition| of(streams::offset(partition, &identity))).collect()
+        (0..self.partitions).map(|partition| streams::offset(partition, &identity)).collect()
     }
 
     /// What tells its offsets from those of other topics.
@@ -165,17 +171,32 @@ pub(super) fn countable(topic: &str, found: usize) -> Result<u16, TopicError> {
     partitions.ok_or_else(|| TopicError::TooManyPartitions { topic: topic.to_owned(), found })
 }
 
-/// Whether a topic has as many partitions as the store remembers.
-pub(super) fn agree(topic: &str, partitions: u16, remembered: u64) -> Result<(), TopicError> {
-    if remembered == u64::from(partitions) {
-        return Ok(());
+/// From how many partitions clicks are counted, where a topic has as many as the store remembers, or more.
+fn counted_from(topic: &str, found: u16, remembered: u64) -> Result<u16, TopicError> {
+    let partitions = enough(topic, found, remembered)?;
+    if partitions < found {
+        tracing::warn!(
+            topic,
+            found,
+            partitions,
+            "the topic has more partitions than clicks are counted from; those that were added stay empty"
+        );
     }
-    let (topic, found) = (topic.to_owned(), usize::from(partitions));
-    Err(TopicError::OtherPartitions { topic, found, remembered })
+    Ok(partitions)
+}
+
+/// The same, without a word.
+pub(super) fn enough(topic: &str, found: u16, remembered: u64) -> Result<u16, TopicError> {
+    let partitions = u16::try_from(remembered).ok().filter(|remembered| *remembered <= found);
+    partitions.ok_or_else(|| TopicError::FewerPartitions {
+        topic: topic.to_owned(),
+        found: usize::from(found),
+        remembered,
+    })
 }
 
 async fn remembered(rollups: &dyn Rollups) -> Result<Option<u64>, StoreError> {
-    Ok(remembered_in(&rollups.positions().await?))
+    Ok(remembered_in(&rollups.positions_of(vec![PARTITIONS]).await?))
 }
 
 /// The number of partitions that a store remembers by its positions.

@@ -223,7 +223,8 @@ impl Counting {
 
     /// Whether all of it has been counted, by whomever.
     fn is_stored(&self, positions: &Positions) -> bool {
-        let stored = wait(&self.executor, self.rollups.positions());
+        let streams = positions.iter().map(|(stream, _)| *stream).collect();
+        let stored = wait(&self.executor, self.rollups.positions_of(streams));
         stored.is_ok_and(|stored| positions.iter().all(|position| stored.contains(position)))
     }
 

@@ -3,7 +3,9 @@
 use curtail_clicks::kafka::Config;
 use curtail_servers::service;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -41,6 +43,15 @@ impl Topic {
         let new = NewTopic::new(&self.config.topic, self.partitions, TopicReplication::Fixed(1));
         let made = wait(self.admin().create_topics([&new], &options())).unwrap();
         made.iter().all(Result::is_ok)
+    }
+
+    /// The same with more partitions.
+    pub(crate) fn grow(mut self, partitions: i32) -> Topic {
+        let new = NewPartitions::new(&self.config.topic, partitions.try_into().unwrap());
+        let made = wait(self.admin().create_partitions([&new], &options())).unwrap();
+        made.into_iter().for_each(|made| _ = made.unwrap());
+        self.partitions = partitions;
+        self
     }
 
     /// Removes it from the broker, with all that is in it.

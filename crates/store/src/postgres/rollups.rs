@@ -24,6 +24,7 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 
 static POSITIONS: Sql = sql!("positions_list");
+static POSITIONS_OF: Sql = sql!("positions_of", INT8_ARRAY);
 static CLAIM: Sql = sql!("streams_claim", INT8_ARRAY);
 static SHELVES: Sql = sql!("shelf_series", INT8, INT8, INT8, INT8);
 static ROLLUPS: Sql = sql!("rollup_series", INT8, INT8, INT8, INT8);
@@ -76,6 +77,15 @@ impl Rollups for PostgresRollups {
         let pool = self.pool.clone();
         self.batches.run(async move {
             let rows = pool.query(&POSITIONS, &[]).await?;
+            rows.iter().map(|row| Ok((number(row, 0)?, number(row, 1)?))).collect()
+        })
+    }
+
+    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+        let pool = self.pool.clone();
+        self.batches.run(async move {
+            let wanted: Vec<i64> = streams.into_iter().map(u64::cast_signed).collect();
+            let rows = pool.query(&POSITIONS_OF, &[&wanted]).await?;
             rows.iter().map(|row| Ok((number(row, 0)?, number(row, 1)?))).collect()
         })
     }

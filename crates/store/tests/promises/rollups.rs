@@ -10,6 +10,7 @@ macro_rules! promises {
     ($name:ident, $open:path) => {
         crate::suite!($name, $open, rollups:
             rows_merge_and_positions_move_together,
+            positions_of_some_streams_are_told_without_all_others,
             a_batch_that_cannot_merge_changes_nothing,
             a_series_is_of_one_subject_and_grain_in_order_of_time,
             totals_come_in_the_order_asked_for,
@@ -173,6 +174,16 @@ pub(crate) async fn what_was_counted_in_several_lanes_adds_up(engine: Engine) {
     engine.rollups.forget_before(Grain::Day, later).await.unwrap();
     assert_eq!(series(&engine, Subject::Everything, Grain::Day).await, []);
     assert_eq!(series(&engine, two, Grain::Day).await, []);
+}
+
+pub(crate) async fn positions_of_some_streams_are_told_without_all_others(engine: Engine) {
+    let positions = vec![(1, 10), (2, 20), (5, 50), (u64::MAX, u64::MAX)];
+    engine.rollups.commit(Batch { positions, ..batch(Vec::new(), 0) }).await.unwrap();
+    engine.rollups.claim(vec![7]).await.unwrap();
+    let mut told = engine.rollups.positions_of(vec![u64::MAX, 2, 3, 7]).await.unwrap();
+    told.sort_unstable();
+    assert_eq!(told, [(2, 20), (u64::MAX, u64::MAX)]);
+    assert_eq!(engine.rollups.positions_of(Vec::new()).await.unwrap(), []);
 }
 
 pub(crate) async fn a_claim_tells_how_far_a_stream_is_and_ends_the_claims_before_it(engine: Engine) {
