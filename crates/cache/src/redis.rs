@@ -283,6 +283,10 @@ impl Redis {
     fn note(&self, error: &RedisError) {
         if error.is_connection_dropped() || error.is_io_error() {
             self.wake.notify_one();
+        } else if error.code() == Some("READONLY") {
+            // It has become a replica: whoever has taken over may be where it was.
+            self.slot.set(None);
+            self.wake.notify_one();
         } else {
             tracing::debug!(%error, "Redis refused a command");
         }

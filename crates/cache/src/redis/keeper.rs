@@ -33,8 +33,7 @@ pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, Ope
     }
 }
 
-/// Checks layout and identity, leaves them where there are none, and looks at the floor; raises it where it is owed. What this
-/// finds may change under a connection: somebody empties the server, a cluster fails over.
+/// Checks layout and identity, leaves them where there are none, and looks at the floor; raises it where it is owed.
 async fn check(redis: &Redis, connection: &Connection) -> RedisResult<Result<(), OpenError>> {
     if let Err(refused) = layout::check(connection, &redis.keys).await? {
         return Ok(Err(refused));
@@ -52,9 +51,14 @@ async fn check(redis: &Redis, connection: &Connection) -> RedisResult<Result<(),
     if !is_known {
         let _: () = connection.query(cmd("SET").arg(&key).arg(&identity)).await?;
     }
+    look_at_floor(redis, connection).await?;
+    Ok(Ok(()))
+}
+
+async fn look_at_floor(redis: &Redis, connection: &Connection) -> RedisResult<()> {
     let floor: Option<i64> = connection.query(cmd("GET").arg(redis.keys.named("floor"))).await?;
     redis.floor.fetch_max(floor.unwrap_or(0), Ordering::AcqRel);
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Works until nobody uses the cache any more.
@@ -91,7 +95,18 @@ async fn answers(redis: &Redis, connection: &Connection) -> bool {
     matches!(timeout(PATIENCE, check_on(redis, connection)).await, Ok(Ok(())))
 }
 
+/// Whether all is as it was. What is there changes under a connection when somebody empties a server, or a cluster fails over;
+/// a server whose memory is full takes no writes, and is read on.
 async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
+    if let Connection::Single(_) = connection
+        && redis.debts.floor().is_none()
+    {
+        let keys = ["layout", "server"].map(|name| redis.keys.named(name));
+        let there: usize = connection.query(cmd("EXISTS").arg(&keys)).await?;
+        if there == keys.len() {
+            return look_at_floor(redis, connection).await;
+        }
+    }
     let checked = check(redis, connection).await?;
     checked.map_err(|refused| (ErrorKind::Client, "refused", refused.to_string()).into())
 }
@@ -119,7 +134,8 @@ async fn pay(redis: &Redis, connection: &Connection) {
         let put = redis.put(connection, &code, &debt.value, debt.since);
         match timeout(PATIENCE, put).await {
             Ok(Ok(_)) => redis.debts.pay(&code, debt.value.version()),
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(error)) => return redis.note(&error),
+            Err(_) => return,
         }
     }
 }

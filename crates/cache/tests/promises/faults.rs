@@ -97,6 +97,22 @@ async fn in_a_redis_that_is_emptied_stands_again_whose_it_is() {
 }
 
 #[tokio::test]
+async fn a_redis_that_becomes_a_replica_is_left_and_used_again_when_it_takes_writes() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    let link = node.make("demoted").await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let replicate = |of: [&str; 2]| redis::cmd("REPLICAOF").arg(&of).to_owned();
+    let _: () = replicate(["127.0.0.1", "1"]).query_async(&mut connection).await.unwrap();
+    node.change(link.id, "https://example.com/new").await;
+    until("it is left", async || !node.redis.statistics().connected).await;
+    let _: () = replicate(["NO", "ONE"]).query_async(&mut connection).await.unwrap();
+    until("it has what it was owed", async || node.redis.statistics().debts == 0).await;
+}
+
+#[tokio::test]
 async fn what_was_there_when_a_process_ended_badly_is_not_believed_though_redis_hangs_when_it_starts_again() {
     let server = RedisServer::start();
     let site = site(&server);
