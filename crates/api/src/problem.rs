@@ -172,6 +172,11 @@ impl From<StoreError> for Problem {
                 "The store cannot be reached just now. Trying again may help.",
             )
             .with(RETRY_AFTER, HeaderValue::from_static("1")),
+            StoreError::InDoubt(_) => Problem::new(
+                Kind::Unavailable,
+                "The answer of the database was lost: the link may have been changed or not. Read it before trying again.",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("1")),
             StoreError::Backlogged(_) => Problem::new(
                 Kind::Unavailable,
                 "New links wait for the database, and there is no room for more: nothing was made. Trying again later may help.",

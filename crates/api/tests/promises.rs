@@ -16,6 +16,8 @@ mod keys;
 mod links;
 #[path = "promises/pagination.rs"]
 mod pagination;
+#[path = "promises/removal.rs"]
+mod removal;
 #[path = "promises/requests.rs"]
 mod requests;
 #[path = "promises/server.rs"]

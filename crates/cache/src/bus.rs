@@ -27,7 +27,7 @@ const WAITING_MAX: usize = 4_096;
 /// A node's place on the bus.
 pub struct Bus {
     outbox: mpsc::Sender<Change>,
-    stop: mpsc::Sender<oneshot::Sender<()>>,
+    stop: mpsc::Sender<oneshot::Sender<bool>>,
     counts: Arc<Counts>,
 }
 
@@ -42,6 +42,8 @@ struct Counts {
     given_up: AtomicU64,
     unsent: AtomicU64,
     overflowed: AtomicBool,
+    /// Changes of which it is not known whether they happened.
+    in_doubt: AtomicUsize,
 }
 
 /// How the bus fares.
@@ -95,6 +97,16 @@ impl Bus {
         }
     }
 
+    /// A change is in doubt: until it is [settled](Bus::settled), this node does not leave with a goodbye.
+    pub(crate) fn in_doubt(&self) {
+        self.counts.in_doubt.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What became of a change that was in doubt is known, and told.
+    pub(crate) fn settled(&self) {
+        self.counts.in_doubt.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// How it fares.
     pub fn statistics(&self) -> BusStatistics {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -111,13 +123,10 @@ impl Bus {
     }
 
     /// Leaves the bus, after what was changed has arrived, so that nobody waits for this node. A node that cannot settle
-    /// within two seconds leaves without a word, and is given up in time.
-    pub async fn leave(&self) {
+    /// within two seconds leaves without a word, and is given up in time. Answers whether all had arrived.
+    pub async fn leave(&self) -> bool {
         let (caller, left) = oneshot::channel();
-        if self.stop.send(caller).await.is_ok() {
-            // Both outcomes mean that it is over.
-            let _ = left.await;
-        }
+        self.stop.send(caller).await.is_ok() && left.await.unwrap_or(false)
     }
 }
 

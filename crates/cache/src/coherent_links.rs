@@ -3,20 +3,30 @@
 //!
 //! New links are put into the cache, because they are about to be clicked; so are changes. A removal leaves the knowledge
 //! that there is nothing, with the version of the removal, so that a fill that read the row before it is refused.
+//!
+//! A change whose commit was not answered may have happened, and may happen yet. Until it is known which, all layers are told again
+//! and again to ask the store; then they are told what became of it. Whoever asked for it is told at once that nobody knows.
 
 use crate::bus::Bus;
 use crate::redis::Redis;
 use crate::shared_cache::{Held, SharedCache};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
+use curtail_runtime::retry::Backoff;
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
     UpdateRefused, WhenMade,
 };
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// More new links than this in one call are an import: they would push out what visitors ask for.
 const CACHED_AT_ONCE_MAX: usize = 64;
+/// Pauses between attempts to learn what became of a change: at most this at first, and at most that. So long may pass until a
+/// commit that comes late is told.
+const SETTLING: Duration = Duration::from_millis(50);
+const SETTLING_MAX: Duration = Duration::from_millis(500);
 
 /// A store and the cache that must agree with it.
 #[derive(Clone)]
@@ -73,8 +83,56 @@ impl CoherentLinks {
         }
     }
 
-    fn forget(&self, removed: &Link) {
-        self.cache.put_nothing(removed.code.as_str(), removed.version, (self.clock)());
+    async fn changed(&self, link: &Link) {
+        let packed = self.remember(link);
+        self.peers.change(link.code.as_str(), link.version, Some(&packed)).await;
+    }
+
+    async fn removed(&self, code: &str, version: u64) {
+        self.cache.put_nothing(code, version, (self.clock)());
+        self.peers.change(code, version, None).await;
+    }
+
+    /// Passes on what became of a change. One that is in doubt has been called so everywhere by then, and is seen to from then on.
+    async fn known<T>(&self, id: LinkId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::InDoubt(doubt)) = &outcome {
+            self.doubt(doubt).await;
+            if let Some(bus) = &self.peers.bus {
+                bus.in_doubt();
+            }
+            tokio::spawn(self.clone().settle(id, doubt.clone()));
+        }
+        outcome
+    }
+
+    /// Has the store asked about a link, by all nodes.
+    async fn doubt(&self, InDoubt { code, before, after, .. }: &InDoubt) {
+        // Caches of processes take the version from before: it may stay the newest, and has to be remembered again then.
+        self.cache.learn(code.as_str(), *before, None, (self.clock)());
+        self.peers.announce(code.as_str(), *before, None);
+        // What was there before must not get into L2 any more; that all have to ask the store a while longer does no harm.
+        self.peers.mark(code.as_str(), *after).await;
+    }
+
+    /// Learns what became of a change, and tells it. To change nothing takes the lock of the row, which the change in doubt holds
+    /// until it is committed or undone.
+    async fn settle(self, id: LinkId, doubt: Box<InDoubt>) {
+        let mut pauses = Backoff::new(SETTLING, SETTLING_MAX);
+        loop {
+            match self.links.update(id, Change::default(), None, (self.clock)()).await {
+                Ok(Ok(link)) if link.version < doubt.after => break,
+                Ok(Ok(link)) => break self.changed(&link).await,
+                Ok(Err(UpdateRefused::Missing)) => {
+                    break self.removed(doubt.code.as_str(), doubt.after).await;
+                }
+                Ok(Err(UpdateRefused::Changed(_))) | Err(_) => {}
+            }
+            sleep(pauses.pause()).await;
+            self.doubt(&doubt).await;
+        }
+        if let Some(bus) = &self.peers.bus {
+            bus.settled();
+        }
     }
 }
 
@@ -89,11 +147,20 @@ impl Peers {
     /// Tells of a change: `record` is what it led to, unless the link is gone. The bus first, because that only queues.
     async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
         self.announce(code, version, record);
-        if let Some(redis) = &self.redis
-            && redis.strategy().announces()
-        {
+        if let Some(redis) = self.told_redis() {
             redis.change(code, version, record.filter(|_| redis.strategy().writes_through())).await;
         }
+    }
+
+    /// Leaves a marker in L2: what is older than this version is not right.
+    async fn mark(&self, code: &str, version: u64) {
+        if let Some(redis) = self.told_redis() {
+            redis.change(code, version, None).await;
+        }
+    }
+
+    fn told_redis(&self) -> Option<&Redis> {
+        self.redis.as_deref().filter(|redis| redis.strategy().announces())
     }
 
     async fn put_new(&self, code: &str, record: &[u8]) {
@@ -135,10 +202,10 @@ impl Links for CoherentLinks {
     ) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
         to_the_end(async move {
-            let updated = this.links.update(id, change, only_if, now).await?;
+            let outcome = this.links.update(id, change, only_if, now).await;
+            let updated = this.known(id, outcome).await?;
             if let Ok(link) = &updated {
-                let packed = this.remember(link);
-                this.peers.change(link.code.as_str(), link.version, Some(&packed)).await;
+                this.changed(link).await;
             }
             Ok(updated)
         })
@@ -147,10 +214,10 @@ impl Links for CoherentLinks {
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
         to_the_end(async move {
-            let removed = this.links.delete(id, only_if).await?;
+            let outcome = this.links.delete(id, only_if).await;
+            let removed = this.known(id, outcome).await?;
             if let Ok(link) = &removed {
-                this.forget(link);
-                this.peers.change(link.code.as_str(), link.version, None).await;
+                this.removed(link.code.as_str(), link.version).await;
             }
             Ok(removed)
         })

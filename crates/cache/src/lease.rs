@@ -15,6 +15,28 @@ pub(crate) const UNCHECKED_MILLIS: i64 = 750;
 pub(crate) const RECENT_MILLIS: i64 = 3_000;
 const _: () = assert!(RECENT_MILLIS > REPLICA_LAG_MAX_MILLIS);
 
+/// The newest time at which anything was asked. When the clock goes back, entries from before that seem to be of the future: what is
+/// to cover all entries that there are has to cover them too. Written by fills and changes, so it has a cache line of its own.
+#[repr(align(128))]
+pub(crate) struct NewestAsked(AtomicI64);
+
+impl NewestAsked {
+    pub(crate) fn new() -> NewestAsked {
+        NewestAsked(AtomicI64::new(i64::MIN))
+    }
+
+    pub(crate) fn note(&self, asked: Timestamp) {
+        if asked.millis() > self.0.load(Ordering::Acquire) {
+            self.0.fetch_max(asked.millis(), Ordering::AcqRel);
+        }
+    }
+
+    /// The later of this time and `then`.
+    pub(crate) fn or(&self, then: Timestamp) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Acquire).max(then.millis()))
+    }
+}
+
 /// Read by all cores at each look-up and written a few times a second, so it has its cache line to itself.
 #[repr(align(128))]
 pub(crate) struct Lease {
@@ -47,8 +69,10 @@ impl Lease {
         asked.millis() > self.suspect_before.load(Ordering::Acquire)
     }
 
-    /// Whether what was asked then may be served now.
+    /// Whether what was asked then may be served now. What was asked in the future was asked before the clock went back, nobody
+    /// knows how long ago.
     pub(crate) fn may_serve(&self, asked: Timestamp, now: Timestamp) -> bool {
-        now.millis() - asked.millis() <= UNCHECKED_MILLIS || (self.holds(now) && self.is_settled(asked))
+        (0..=UNCHECKED_MILLIS).contains(&(now.millis() - asked.millis()))
+            || (self.holds(now) && self.is_settled(asked))
     }
 }

@@ -110,6 +110,14 @@ pub enum OpenError {
         "redis.url: the server refuses the user, the password or a command ({0}); check them in the address, and what the user may do"
     )]
     Refused(String),
+    /// The server is a replica.
+    #[error("redis.url: the server is a replica, which takes no writes. Name its primary in redis.url")]
+    Replica,
+    /// Several servers that are no cluster.
+    #[error(
+        "redis.url: the servers are in no cluster, and several urls are nodes of one. Name one server, or nodes of a cluster"
+    )]
+    NoCluster,
     /// Another version put its keys there.
     #[error(
         "redis.url: the keys that begin with {prefix:?} have layout {found:?}, and this version of Curtail knows layout {ours:?}; \
@@ -274,6 +282,10 @@ impl Redis {
 
     fn note(&self, error: &RedisError) {
         if error.is_connection_dropped() || error.is_io_error() {
+            self.wake.notify_one();
+        } else if error.code() == Some("READONLY") {
+            // It has become a replica: whoever has taken over may be where it was.
+            self.slot.set(None);
             self.wake.notify_one();
         } else {
             tracing::debug!(%error, "Redis refused a command");

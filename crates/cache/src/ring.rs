@@ -131,6 +131,13 @@ impl Ring {
         self.segments[offset as usize / SEGMENT].bytes[offset as usize % SEGMENT + 3] |= WAS_READ;
     }
 
+    /// Gives an entry other times.
+    pub(crate) fn set_times(&mut self, offset: u32, times: Times) {
+        let bytes = &mut self.segments[offset as usize / SEGMENT].bytes[offset as usize % SEGMENT..];
+        bytes[3] = times.fraction << 1 | bytes[3] & WAS_READ;
+        bytes[4..8].copy_from_slice(&times.expires.to_le_bytes());
+    }
+
     /// Calls `each` for all entries.
     pub(crate) fn for_each(&self, mut each: impl FnMut(u32, Entry<'_>)) {
         for (number, segment) in self.segments.iter().enumerate() {

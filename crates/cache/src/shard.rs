@@ -78,9 +78,18 @@ impl Shard {
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
             let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
             let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MILLIS;
-            if is_older && !(is_undated && is_past) {
+            // Of what was called in doubt the store has to have been asked since, though the version may be the same after all.
+            let is_same = old.known.version() == known.version();
+            let is_doubtful =
+                is_same && old.times == Times::OVER && reason == Reason::Fill { overtaken: true };
+            if (is_older && !(is_undated && is_past)) || is_doubtful {
                 self.refused += 1;
                 return false;
+            }
+            if is_same && times == Times::OVER && matches!(old.known, Known::Link(_)) {
+                // Not to be believed any more; still better than nothing while the store is away.
+                self.ring.set_times(offset, Times::OVER);
+                return true;
             }
             self.index.remove(hash, |candidate| candidate == offset);
         } else if let Reason::News | Reason::Fill { overtaken: true } = reason {

@@ -5,7 +5,7 @@
 
 use crate::entry::{Known, Lifetimes, Seconds, Times, seconds};
 use crate::generations::{Changes, Generations};
-use crate::lease::{Lease, RECENT_MILLIS};
+use crate::lease::{Lease, NewestAsked, RECENT_MILLIS};
 use crate::shard::{Reason, Shard};
 use curtail_model::Timestamp;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -53,6 +53,7 @@ pub struct SharedCache {
     shards: Box<[Mutex<Shard>]>,
     lifetimes: Lifetimes,
     changes: Changes,
+    newest_asked: NewestAsked,
     pub(crate) generations: Generations,
     pub(crate) lease: Lease,
 }
@@ -67,6 +68,7 @@ impl SharedCache {
             shards,
             lifetimes,
             changes: Changes::new(),
+            newest_asked: NewestAsked::new(),
             generations: Generations::new(),
             lease: Lease::endless(),
         }
@@ -108,6 +110,7 @@ impl SharedCache {
         let hash = hash_of(code.as_bytes());
         let known = found.map_or(Known::Nothing { version: 0 }, Known::Link);
         let times = self.lifetimes.times(&known, hash, asked);
+        self.newest_asked.note(asked);
         let mut shard = lock(self.shard(hash));
         // Looked at under the lock: see `learn`.
         let overtaken = self.changes.last(hash) >= asked;
@@ -150,13 +153,15 @@ impl SharedCache {
     fn keep(&self, code: &str, known: &Known<'_>, now: Timestamp) -> bool {
         let hash = hash_of(code.as_bytes());
         let times = self.lifetimes.times(known, hash, now);
+        self.newest_asked.note(now);
         self.changes.note(hash, now);
         let kept = lock(self.shard(hash)).put(hash, code.as_bytes(), known, times, now, Reason::Change);
         self.generations.advance(hash);
         kept
     }
 
-    /// Learns that another node changed a link: what it is now where that is told, else only what it is not any more.
+    /// Learns that another node changed a link: what it is now where that is told, else only that nothing older is right.
+    /// Of this very version the store has to be asked then: it may have got another one.
     pub(crate) fn learn(&self, code: &str, version: u64, record: Option<&[u8]>, now: Timestamp) {
         let hash = hash_of(code.as_bytes());
         let (known, times) = match record {
@@ -166,6 +171,7 @@ impl SharedCache {
             }
             None => (Known::Nothing { version }, Times::OVER),
         };
+        self.newest_asked.note(now);
         // The order matters: a fill that does not find this note has been put in by now, and is replaced.
         self.changes.note(hash, now);
         lock(self.shard(hash)).put(hash, code.as_bytes(), &known, times, now, Reason::News);
@@ -178,9 +184,9 @@ impl SharedCache {
         self.lease.renew(until);
     }
 
-    /// Believes nothing from before `now`: something was missed.
+    /// Believes nothing from before `now`, nor what is there already and seems to be younger: something was missed.
     pub(crate) fn suspect(&self, now: Timestamp) {
-        self.lease.suspect(now);
+        self.lease.suspect(self.newest_asked.or(now));
         self.generations.advance_all();
     }
 
@@ -204,4 +210,29 @@ pub(crate) fn hash_of(code: &[u8]) -> u64 {
 /// A panic under this lock leaves at worst an entry that nothing leads to, so the cache goes on.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::packed;
+
+    #[test]
+    fn when_the_clock_goes_back_nothing_from_before_passes_for_young_or_for_asked_after_a_hole() {
+        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, nothing: 10 });
+        let before = Timestamp::from_seconds(1_000_000);
+        let after = before.plus_millis(-600_000);
+        let record = packed(1, 1, "https://example.com/");
+        cache.put("code", &record, before);
+        let is_served = |now| matches!(cache.get("code", now, &mut Vec::new()), Held::Link { .. });
+        cache.renew_lease(Timestamp::from_millis(i64::MIN));
+        assert!(is_served(before.plus_millis(500)), "it is young");
+        assert!(!is_served(after), "nobody knows how old it is");
+        cache.renew_lease(after.plus_millis(10_000));
+        assert!(is_served(after), "all that changed since was heard");
+        cache.suspect(after.plus_millis(1_250));
+        assert!(!is_served(after.plus_millis(2_000)), "what was missed may have been about it");
+        cache.put("code", &record, after.plus_millis(3_000));
+        assert!(is_served(after.plus_millis(3_000)), "it was asked for anew");
+    }
 }

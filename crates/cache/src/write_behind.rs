@@ -3,7 +3,7 @@
 //! It stands in front of the store as [`crate::CoherentLinks`] stands in front of it. Only a link that needs no check goes
 //! this way: with a generated code, without limit, `reuse` and idempotency key, of a call that makes few. Its id is from
 //! a block that this process alone has leased, so nobody else can have given it or chosen its code. Everything else
-//! goes straight to the store.
+//! goes straight to the store; so does all when there are no ids, or the disk of the journal is full or fails.
 //!
 //! While a link waits, this memory is behind the store's back, and others may have brought the link there and changed it. So
 //! whoever asks about one that waits has it brought first, and then asks the store; memory answers only while the store is
@@ -44,6 +44,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const BRING_PATIENCE: Duration = Duration::from_secs(1);
 /// A batch that takes longer than this hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(1);
+/// A journal that failed is left alone for this long: each attempt uses up ids.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of the budget for one leased id: about what a link with a short destination takes.
 const BYTES_PER_ID: u64 = 256;
 /// The fewest and the most ids that are leased at a time. Twice as many are lost with a process.
@@ -84,6 +86,8 @@ struct Inner {
     attempt: Mutex<Option<Instant>>,
     /// Links that others cannot find yet, because Redis did not take them.
     unleft: Mutex<VecDeque<LinkId>>,
+    /// When the journal last refused new links.
+    journal_failed: Mutex<Option<Instant>>,
     fails: AtomicBool,
     closed: AtomicBool,
     counts: Counts,
@@ -165,6 +169,7 @@ impl WriteBehind {
             journal,
             attempt: Mutex::new(None),
             unleft: Mutex::default(),
+            journal_failed: Mutex::default(),
             fails: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             counts,
@@ -279,6 +284,16 @@ impl Inner {
     fn is_stuck(&self) -> bool {
         let attempt = *self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         self.fails.load(Ordering::Acquire) || attempt.is_some_and(|since| since.elapsed() > HANGS_AFTER)
+    }
+
+    /// Whether the journal has not failed a moment ago.
+    fn journal_may_work(&self) -> bool {
+        let failed = *self.journal_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_none_or(|failed| failed.elapsed() > JOURNAL_PAUSE)
+    }
+
+    fn note_that_the_journal_fails(&self) {
+        *self.journal_failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn begin_attempt(&self) {

@@ -28,6 +28,7 @@ pub use links::{
 pub use notifications::{Notice, Notifications};
 pub use rollups::Rollups;
 
+use curtail_model::Code;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -43,6 +44,10 @@ pub enum StoreError {
     /// It cannot be reached or is too busy just now; trying again may help.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The answer to the commit of a change was lost: whether it happened, or will yet, nobody knows. Whoever changes the link
+    /// next waits for the answer.
+    #[error("the answer to the commit of a change of {} was lost: {}", .0.code.as_str(), .0.why)]
+    InDoubt(Box<InDoubt>),
     /// What was acknowledged and not written yet leaves no room for more: nothing was changed; it works again when the
     /// store has taken some of it.
     #[error("new links wait for the store, and there is no room for more: {0}")]
@@ -50,4 +55,17 @@ pub enum StoreError {
     /// What is stored cannot be read. Trying again will not help; a person must look.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+}
+
+/// A change that may have happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InDoubt {
+    /// The code of the link.
+    pub code: Code,
+    /// The version that the link has if it did not happen.
+    pub before: u64,
+    /// That of the change, or of the removal.
+    pub after: u64,
+    /// What went wrong.
+    pub why: String,
 }

@@ -23,7 +23,8 @@ pub(super) async fn look(settings: &Settings, secret: oneshot::Receiver<Secret>)
     let mut findings: Vec<Finding> =
         found.nodes.into_iter().flat_map(|found| node(found, is_cluster)).collect();
     match found.layout {
-        // Whoever does not answer has been told of.
+        // Of each of them it has been told, as of whoever does not answer.
+        Err(OpenError::NoCluster) => {}
         Err(error) if all_answer || matches!(error, OpenError::Layout { .. }) => {
             findings.push(Finding::refused(CHECK, &error));
         }

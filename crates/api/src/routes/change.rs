@@ -16,7 +16,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use curtail_model::{Change, Field, Link, LinkId, Scope};
-use curtail_store::{Seen, UpdateRefused};
+use curtail_store::{Seen, StoreError, UpdateRefused};
 use http::StatusCode;
 use http::header::HeaderMap;
 use std::sync::Arc;
@@ -80,12 +80,20 @@ pub(crate) async fn delete(
         IfMatch::Any => None,
         IfMatch::Versions(versions) => Some(matching(&current(&service, id).await?, &versions)?),
     };
+    // The store removes the link though whoever asked for it hangs up; so its counts must go as well.
+    let removal = tokio::spawn(async move { remove(&service, id, only_if).await });
+    removal.await.unwrap_or_else(|died| Err(StoreError::Unavailable(died.to_string()).into()))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Removes a link and what was counted for it.
+async fn remove(service: &Service, id: LinkId, only_if: Option<u64>) -> Result<(), Problem> {
     service.links.delete(id, only_if).await?.map_err(|refused_because| refused(&refused_because))?;
     // The link is gone whatever becomes of its counts: nobody can reach them any more.
     if let Err(error) = service.rollups.forget_link(id).await {
         tracing::warn!(%error, link = id.get(), "the clicks of a removed link could not be forgotten");
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it was checked

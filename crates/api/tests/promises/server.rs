@@ -11,8 +11,8 @@ use curtail_clicks::stats::Stats;
 use curtail_model::{Alphabet, CodeScheme, Scopes, Timestamp};
 use curtail_runtime::password::Passwords;
 use curtail_runtime::rates::Rates;
-use curtail_store::NewApiKey;
 use curtail_store::sqlite::{self, Sqlite};
+use curtail_store::{NewApiKey, Rollups};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -89,7 +89,20 @@ impl Server {
         Server::with_rates(settings, None).await
     }
 
+    /// One whose counts are what is made of them.
+    pub(crate) async fn with_rollups(around: impl FnOnce(Arc<dyn Rollups>) -> Arc<dyn Rollups>) -> Server {
+        Server::made_of(settings(), None, around).await
+    }
+
     pub(crate) async fn with_rates(settings: Settings, rates: Option<Arc<dyn Rates>>) -> Server {
+        Server::made_of(settings, rates, |rollups| rollups).await
+    }
+
+    async fn made_of(
+        settings: Settings,
+        rates: Option<Arc<dyn Rates>>,
+        around: impl FnOnce(Arc<dyn Rollups>) -> Arc<dyn Rollups>,
+    ) -> Server {
         let directory = tempfile::tempdir().unwrap();
         let store = sqlite::open(
             directory.path(),
@@ -107,7 +120,7 @@ impl Server {
             secret: store.secret,
             links: store.links.clone(),
             keys: store.keys.clone(),
-            rollups: store.rollups.clone(),
+            rollups: around(store.rollups.clone()),
             stats: stats.clone(),
             leaders: stats,
             pipeline: pipeline.watch(),

@@ -23,6 +23,8 @@ pub(crate) struct Hearing {
     /// My beats and when each was sent, the newest last.
     sent: VecDeque<(u64, Instant)>,
     nodes: BTreeMap<Node, Peer>,
+    /// Who has said goodbye, and when: what another way still brings of them brings nobody back.
+    departed: BTreeMap<Node, Instant>,
 }
 
 /// Another node, or this one as it hears itself.
@@ -49,7 +51,8 @@ pub(crate) enum Verdict {
 impl Hearing {
     pub(crate) fn new(me: Node, now: Instant) -> Hearing {
         let myself = Peer { sequence: 0, beat: 0, last_heard: now, answered: None };
-        Hearing { me, sent: VecDeque::new(), nodes: BTreeMap::from([(me, myself)]) }
+        let (sent, nodes) = (VecDeque::new(), BTreeMap::from([(me, myself)]));
+        Hearing { me, sent, nodes, departed: BTreeMap::new() }
     }
 
     /// The next beat.
@@ -71,6 +74,14 @@ impl Hearing {
         }
         if let Said::Goodbye = message.said {
             self.nodes.remove(&message.from);
+            self.departed.retain(|_, left| now.saturating_duration_since(*left) <= SILENCE_MAX);
+            if self.departed.len() < NODES_MAX {
+                self.departed.insert(message.from, now);
+            }
+            return Verdict::Whole;
+        }
+        let has_left = |left: &Instant| now.saturating_duration_since(*left) <= SILENCE_MAX;
+        if self.departed.get(&message.from).is_some_and(has_left) {
             return Verdict::Whole;
         }
         let is_new = !self.nodes.contains_key(&message.from);
@@ -250,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_goodbye_is_not_waited_for_and_who_is_silent_is_given_up() {
+    fn who_has_said_goodbye_is_not_waited_for_though_another_way_brings_more_of_it() {
         let start = Instant::now();
         let mut hearing = Hearing::new(ME, start);
         let beat = hearing.beat(0, true, start);
@@ -258,6 +269,18 @@ mod tests {
         hearing.hear(&changes(1), start);
         hearing.hear(&Message { from: OTHER, said: Said::Goodbye }, start);
         assert_eq!((hearing.lease(), hearing.nodes()), (Some(start + LEASE), 1));
+        for late in [changes(1), answer(1, 4, true, 0), Message { from: OTHER, said: Said::Goodbye }] {
+            assert_eq!(hearing.hear(&late, after(start, 500)), Verdict::Whole);
+            assert_eq!((hearing.lease(), hearing.nodes()), (Some(start + LEASE), 1));
+        }
+    }
+
+    #[test]
+    fn who_is_silent_is_given_up() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(ME, start);
+        let beat = hearing.beat(0, true, start);
+        hearing.hear(&beat, start);
         hearing.hear(&changes(1), start);
         assert!(hearing.silent(start + SILENCE_MAX).is_empty());
         assert_eq!(hearing.silent(after(start + SILENCE_MAX, 1)), [OTHER]);

@@ -69,7 +69,7 @@ impl Member {
         mut self,
         mut inbox: mpsc::Receiver<Vec<u8>>,
         mut outbox: mpsc::Receiver<Change>,
-        mut stopped: mpsc::Receiver<oneshot::Sender<()>>,
+        mut stopped: mpsc::Receiver<oneshot::Sender<bool>>,
     ) {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,9 +90,9 @@ impl Member {
                 }
                 _ = beats.tick() => self.beat(&mut outbox).await,
                 Some(caller) = stopped.recv() => {
-                    self.leave(&mut outbox).await;
+                    let settled = self.leave(&mut outbox).await;
                     // Who asked may have gone.
-                    let _ = caller.send(());
+                    let _ = caller.send(settled);
                     return;
                 }
             }
@@ -221,16 +221,27 @@ impl Member {
         }
     }
 
-    async fn leave(mut self, outbox: &mut mpsc::Receiver<Change>) {
+    /// Whether all that this node changed is known to have happened or not, and is in L2.
+    fn is_settled(&self, grace: Duration, now: Instant) -> bool {
+        self.counts.in_doubt.load(Ordering::Acquire) == 0
+            && self.redis.as_ref().is_none_or(|redis| redis.is_settled(grace, now))
+    }
+
+    /// Answers whether it said goodbye, because all that it changed has arrived.
+    async fn leave(mut self, outbox: &mut mpsc::Receiver<Change>) -> bool {
         self.empty(outbox);
         let settled = timeout(GOODBYE_PATIENCE, async {
-            while let Some(redis) = &self.redis
-                && !redis.is_settled(Duration::ZERO, Instant::now())
-            {
+            while !self.is_settled(Duration::ZERO, Instant::now()) {
                 sleep(Duration::from_millis(10)).await;
             }
         });
-        if settled.await.is_ok() {
+        let settled = settled.await.is_ok();
+        // What was settled meanwhile was told.
+        self.empty(outbox);
+        if settled {
+            // The beat shows by its number what was lost, and who has gone is not listened to any more.
+            let beat = self.hearing.beat(self.sequence, true, Instant::now());
+            self.send(&beat);
             self.send(&Message { from: self.me, said: Said::Goodbye });
         }
         let sent = timeout(GOODBYE_PATIENCE, async {
@@ -242,5 +253,6 @@ impl Member {
         });
         // What did not go out by now is noticed as a hole.
         let _ = sent.await;
+        settled
     }
 }

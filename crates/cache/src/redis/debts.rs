@@ -52,6 +52,11 @@ impl Debts {
         self.lock().by_code.iter().take(count).map(|(code, debt)| (code.clone(), debt.clone())).collect()
     }
 
+    /// The floor is owed: what is there from before is not to be believed.
+    pub(super) fn owe_floor(&self, now: Instant) {
+        self.lock().floor.get_or_insert(now);
+    }
+
     /// Whether, and since when, the floor is owed.
     pub(super) fn floor(&self) -> Option<Instant> {
         self.lock().floor

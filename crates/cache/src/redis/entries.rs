@@ -138,6 +138,24 @@ impl Redis {
         self.debts.oldest().is_none_or(|since| now.saturating_duration_since(since) <= grace)
     }
 
+    /// Has entries from before now not believed: whoever put them there may have been about to say that they are wrong. Where Redis does
+    /// not answer now, that is owed, and done before it is asked for anything again.
+    pub async fn distrust(&self) {
+        let begun = Instant::now();
+        self.debts.owe_floor(begun);
+        if self.raise_floor().await {
+            self.debts.pay_floor(begun);
+        }
+    }
+
+    /// Whether Redis answers now, and is owed nothing.
+    pub async fn has_everything(&self) -> bool {
+        let Some(connection) = self.slot.get() else { return false };
+        let ping = ::redis::cmd("PING");
+        self.debts.oldest().is_none()
+            && matches!(timeout(PATIENCE, connection.query::<String>(&ping)).await, Ok(Ok(_)))
+    }
+
     /// Entries from before now are not believed any more, by nobody. Answers whether that was done.
     pub(crate) async fn raise_floor(&self) -> bool {
         let Some(connection) = self.slot.get() else { return false };

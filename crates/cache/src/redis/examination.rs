@@ -53,8 +53,10 @@ pub async fn examine(config: &Config) -> Examination {
     let layout = async {
         let server = addresses.urls().iter().map(|url| name_of(url)).collect::<Vec<_>>().join(", ");
         let look = async {
-            let connection = server::connect(&addresses).await?;
-            layout::look(&connection, &Keys::new(&config.prefix)).await
+            match server::connect(&addresses).await? {
+                Ok(connection) => layout::look(&connection, &Keys::new(&config.prefix)).await,
+                Err(refused) => Ok(Err(refused)),
+            }
         };
         in_time(&server, look).await.and_then(|looked| looked)
     };

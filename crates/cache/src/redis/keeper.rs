@@ -1,4 +1,4 @@
-//! Keeps the connection up: connects, checks what is there, looks at the floor twice a second, pays debts.
+//! Keeps the connection up: connects, looks twice a second at what is there and puts right what somebody removed, pays debts.
 
 use super::server::{self, Connection, PATIENCE};
 use super::{OpenError, Redis, layout};
@@ -9,21 +9,21 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-/// How often the floor is looked at, which also shows whether the server is there.
+/// How often what is there is looked at, which also shows whether the server is.
 const LOOK: Duration = Duration::from_millis(500);
 /// The longest wait before debts are tried again: what is owed must arrive soon, for others wait for it.
 const REPEAT_MAX: Duration = Duration::from_millis(50);
 /// The longest wait between two attempts to connect, at first and in the end.
 const RECONNECT: Duration = Duration::from_millis(25);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
-/// Debts that are paid between two looks at the floor.
+/// Debts that are paid between two looks.
 const PAID_AT_ONCE: usize = 256;
 
 /// Connects and checks the layout and the identity of what is there.
 pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, OpenError>> {
-    let connection = match server::connect(&redis.addresses).await {
+    let connection = match server::connect(&redis.addresses).await? {
         Ok(connection) => connection,
-        Err(error) => return server::refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))),
+        Err(refused) => return Ok(Err(refused)),
     };
     let checked = timeout(PATIENCE, check(redis, &connection)).await;
     match checked.map_err(|_| RedisError::from((ErrorKind::Io, "it did not answer in a second")))? {
@@ -33,18 +33,22 @@ pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, Ope
     }
 }
 
+/// Checks layout and identity, leaves them where there are none, and looks at the floor; raises it where it is owed.
 async fn check(redis: &Redis, connection: &Connection) -> RedisResult<Result<(), OpenError>> {
     if let Err(refused) = layout::check(connection, &redis.keys).await? {
         return Ok(Err(refused));
     }
     let (key, identity) = (redis.keys.named("server"), connection.identity().await?);
     let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
-    if before.as_deref() != Some(&identity) {
-        if before.is_some() {
-            // It may have come back from an old copy, or another one has taken over that lacks the last changes.
-            let floor: i64 = redis.raise_floor.run(connection, &redis.keys.named("floor"), &[]).await?;
-            redis.floor.fetch_max(floor, Ordering::AcqRel);
-        }
+    let is_known = before.as_deref() == Some(&identity);
+    // It may have come back from an old copy, or another one has taken over that lacks the last changes.
+    if (before.is_some() && !is_known) || redis.debts.floor().is_some() {
+        let begun = Instant::now();
+        let floor: i64 = redis.raise_floor.run(connection, &redis.keys.named("floor"), &[]).await?;
+        redis.floor.fetch_max(floor, Ordering::AcqRel);
+        redis.debts.pay_floor(begun);
+    }
+    if !is_known {
         let _: () = connection.query(cmd("SET").arg(&key).arg(&identity)).await?;
     }
     look_at_floor(redis, connection).await?;
@@ -91,15 +95,20 @@ async fn answers(redis: &Redis, connection: &Connection) -> bool {
     matches!(timeout(PATIENCE, check_on(redis, connection)).await, Ok(Ok(())))
 }
 
+/// Whether all is as it was. What is there changes under a connection when somebody empties a server, or a cluster fails over;
+/// a server whose memory is full takes no writes, and is read on.
 async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
-    // A cluster that failed over goes on under the same connection.
-    if let Connection::Cluster(_) = connection {
-        check(redis, connection)
-            .await?
-            .map_err(|refused| (ErrorKind::Client, "refused", refused.to_string()).into())
-    } else {
-        look_at_floor(redis, connection).await
+    if let Connection::Single(_) = connection
+        && redis.debts.floor().is_none()
+    {
+        let keys = ["layout", "server"].map(|name| redis.keys.named(name));
+        let there: usize = connection.query(cmd("EXISTS").arg(&keys)).await?;
+        if there == keys.len() {
+            return look_at_floor(redis, connection).await;
+        }
     }
+    let checked = check(redis, connection).await?;
+    checked.map_err(|refused| (ErrorKind::Client, "refused", refused.to_string()).into())
 }
 
 /// Answers whether there is a connection again.
@@ -118,17 +127,15 @@ async fn reconnect(redis: &Redis) -> bool {
 
 async fn pay(redis: &Redis, connection: &Connection) {
     if redis.debts.floor().is_some() {
-        let begun = Instant::now();
-        if redis.raise_floor().await {
-            redis.debts.pay_floor(begun);
-        }
+        // That settles all (`check`).
         return;
     }
     for (code, debt) in redis.debts.some(PAID_AT_ONCE) {
         let put = redis.put(connection, &code, &debt.value, debt.since);
         match timeout(PATIENCE, put).await {
             Ok(Ok(_)) => redis.debts.pay(&code, debt.value.version()),
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(error)) => return redis.note(&error),
+            Err(_) => return,
         }
     }
 }

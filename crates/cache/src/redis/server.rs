@@ -6,6 +6,7 @@ use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::cluster::ClusterClient;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, cmd};
+use futures_util::future::select_ok;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -46,20 +47,20 @@ impl Connection {
 }
 
 /// Connects to the nodes: to a cluster when there are several, or when the only one says that it is part of one.
-pub(super) async fn connect(nodes: &Addresses) -> RedisResult<Connection> {
-    match timeout(PATIENCE, try_to_connect(nodes)).await {
+pub(super) async fn connect(nodes: &Addresses) -> RedisResult<Result<Connection, OpenError>> {
+    let connected = match timeout(PATIENCE, try_to_connect(nodes)).await {
         Ok(connected) => connected,
         Err(_) => Err((ErrorKind::Io, "it did not answer in a second").into()),
-    }
+    };
+    connected.or_else(|error| refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))))
 }
 
-async fn try_to_connect(nodes: &Addresses) -> RedisResult<Connection> {
-    if let [only] = nodes.urls() {
-        let single = connect_to_node(&nodes.client(only)?).await?;
-        let about: String = single.query(cmd("INFO").arg("cluster")).await?;
-        if !about.contains("cluster_enabled:1") {
-            return Ok(single);
-        }
+async fn try_to_connect(nodes: &Addresses) -> RedisResult<Result<Connection, OpenError>> {
+    // Whoever answers first knows what it is.
+    let asked = nodes.urls().iter().map(|url| Box::pin(ask_for_a_cluster(nodes, url)));
+    let ((node, is_of_cluster), _) = select_ok(asked).await?;
+    if !is_of_cluster {
+        return Ok(if nodes.urls().len() == 1 { Ok(node) } else { Err(OpenError::NoCluster) });
     }
     let mut client = ClusterClient::builder(nodes.urls().iter().map(String::as_str))
         .connection_timeout(PATIENCE)
@@ -72,7 +73,14 @@ async fn try_to_connect(nodes: &Addresses) -> RedisResult<Connection> {
     let mut connection = client.build()?.get_async_connection().await?;
     // It connects lazily: whether anything is there shows with the first command.
     connection.req_packed_command(&cmd("PING")).await?;
-    Ok(Connection::Cluster(connection))
+    Ok(Ok(Connection::Cluster(connection)))
+}
+
+/// Connects to one server, and asks whether it is part of a cluster.
+async fn ask_for_a_cluster(nodes: &Addresses, url: &str) -> RedisResult<(Connection, bool)> {
+    let node = connect_to_node(&nodes.client(url)?).await?;
+    let about: String = node.query(cmd("INFO").arg("cluster")).await?;
+    Ok((node, about.contains("cluster_enabled:1")))
 }
 
 /// Connects to one server, whatever it is part of.
@@ -93,6 +101,9 @@ pub(super) fn refusal(error: &RedisError) -> Option<OpenError> {
     // rustls says so in words only.
     if error.to_string().contains("invalid peer certificate") {
         return Some(OpenError::Untrusted(error.to_string()));
+    }
+    if error.code() == Some("READONLY") {
+        return Some(OpenError::Replica);
     }
     let refuses = error.kind() == ErrorKind::AuthenticationFailed
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));

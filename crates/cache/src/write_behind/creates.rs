@@ -14,18 +14,21 @@ pub(super) const AT_ONCE_MAX: usize = 64;
 const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Inner {
-    /// Acknowledges links that need no check; nothing if there are no ids for them.
+    /// Acknowledges links that need no check; nothing if there are no ids for them, or the disk does not take them.
     async fn acknowledge(
         &self,
         creates: Vec<Create>,
     ) -> Result<Result<Vec<Created>, Vec<Create>>, StoreError> {
+        if !self.journal_may_work() {
+            return Ok(Err(creates));
+        }
         let Some(ids) = self.leases.take(creates.len()) else { return Ok(Err(creates)) };
         let links: Vec<_> = creates
-            .into_iter()
+            .iter()
             .zip(&ids)
             .filter_map(|(create, &(id, version))| {
                 let code = Code::known(self.codes.encode(id)?);
-                Some(create.made(id, code, version))
+                Some(create.clone().made(id, code, version))
             })
             .collect();
         let entries: Vec<Entry> = links.iter().map(Entry::new).collect();
@@ -41,7 +44,12 @@ impl Inner {
             )));
         }
         let kept = entries.clone();
-        self.journal.write(|caller| Order::Links { links: entries, caller }).await?;
+        if let Err(error) = self.journal.write(|caller| Order::Links { links: entries, caller }).await {
+            tracing::debug!(%error, "new links go straight to the store: the journal does not take them");
+            self.note_that_the_journal_fails();
+            // The ids are not given again: the disk may have the links after all.
+            return Ok(Err(creates));
+        }
         self.counts.acknowledged.fetch_add(links.len() as u64, Ordering::Relaxed);
         if let Some(redis) = &self.peers.redis {
             let left = kept.iter().map(|entry| keeper::leave(self, redis, entry.id, &entry.payload));

@@ -130,6 +130,23 @@ async fn a_lost_message_is_noticed_by_the_next_beat() {
 }
 
 #[tokio::test]
+async fn what_is_lost_of_one_that_leaves_is_noticed_though_it_says_nothing_more() {
+    let site = Site::new(nodes("CURTAIL_TEST_REDIS"), Strategy::CacheAside);
+    let wire = Wire::default();
+    let ways = || vec![Arc::new(wire.clone()) as Arc<dyn Notifications>];
+    let (writer, reader) = (site.node_on(ways()).await, site.node_on(ways()).await);
+    let link = writer.make("last-words").await;
+    writer.hears(2).await;
+    reader.hears(2).await;
+    reader.learns("last-words").await;
+    wire.drops_changes.store(true, Ordering::SeqCst);
+    writer.change(link.id, "https://example.com/new").await;
+    assert!(writer.bus.as_ref().unwrap().leave().await, "all has arrived in Redis");
+    reader.hears(1).await;
+    reader.leads_to("last-words", "https://example.com/new").await;
+}
+
+#[tokio::test]
 async fn what_one_way_loses_another_one_carries() {
     let site = Site::new(nodes("CURTAIL_TEST_REDIS"), Strategy::CacheAside);
     let (one, other) = (Wire::default(), Wire::default());

@@ -82,6 +82,56 @@ async fn what_changed_while_redis_was_away_arrives_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn in_a_redis_that_is_emptied_stands_again_whose_it_is() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys = ["layout", "server"].map(|name| format!("{}!{name}", site.config.prefix));
+    let found = redis::cmd("EXISTS").arg(&keys).to_owned();
+    assert_eq!(found.query_async::<u64>(&mut connection).await, Ok(2));
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+    until("both are there again", async || found.query_async(&mut connection).await == Ok(2_u64)).await;
+    assert!(node.redis.statistics().connected, "the connection was not given up");
+}
+
+#[tokio::test]
+async fn a_redis_that_becomes_a_replica_is_left_and_used_again_when_it_takes_writes() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    let link = node.make("demoted").await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let replicate = |of: [&str; 2]| redis::cmd("REPLICAOF").arg(&of).to_owned();
+    let _: () = replicate(["127.0.0.1", "1"]).query_async(&mut connection).await.unwrap();
+    node.change(link.id, "https://example.com/new").await;
+    until("it is left", async || !node.redis.statistics().connected).await;
+    let _: () = replicate(["NO", "ONE"]).query_async(&mut connection).await.unwrap();
+    until("it has what it was owed", async || node.redis.statistics().debts == 0).await;
+}
+
+#[tokio::test]
+async fn what_was_there_when_a_process_ended_badly_is_not_believed_though_redis_hangs_when_it_starts_again() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let before = site.lonely_node().await;
+    let link = before.make("undone").await;
+    site.has_in_redis("undone").await;
+    server.hang();
+    before.change(link.id, "https://example.com/new").await;
+    assert_eq!(before.redis.statistics().debts, 1);
+    drop(before);
+    let after = site.lonely_node().await;
+    assert!(!after.redis.statistics().connected);
+    after.redis.distrust().await;
+    server.go_on();
+    until("there is a connection", async || after.redis.statistics().connected).await;
+    assert_eq!(after.visit("undone").await.as_deref(), Some("https://example.com/new"));
+}
+
+#[tokio::test]
 async fn a_redis_that_comes_back_as_another_one_is_not_believed() {
     let mut server = RedisServer::start();
     let site = site(&server);

@@ -1,6 +1,7 @@
 //! What the caches promise, on a real store and a real Redis. Who has no Redis runs `dev/services start` first.
 
 mod bus;
+mod doubt;
 mod faults;
 mod leaders;
 mod memory;

@@ -37,6 +37,33 @@ async fn a_wrong_password_is_refused_and_never_told() {
 }
 
 #[tokio::test]
+async fn a_replica_is_refused_with_what_to_do() {
+    let server = RedisServer::start();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let replicate = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1).to_owned();
+    let _: () = replicate.query_async(&mut connection).await.unwrap();
+    let Err(refused) = Redis::open(config(vec![server.url()], Strategy::CacheAside)).await else {
+        panic!("it was opened")
+    };
+    assert_eq!(refused, OpenError::Replica);
+    let said = refused.to_string();
+    assert!(said.contains("redis.url") && said.contains("its primary"), "{said}");
+}
+
+#[tokio::test]
+async fn several_servers_that_are_no_cluster_are_refused_with_what_to_do() {
+    let servers = [RedisServer::start(), RedisServer::start()];
+    let nodes = servers.each_ref().map(RedisServer::url).to_vec();
+    let Err(refused) = Redis::open(config(nodes, Strategy::CacheAside)).await else {
+        panic!("it was opened")
+    };
+    assert_eq!(refused, OpenError::NoCluster);
+    let said = refused.to_string();
+    assert!(said.contains("redis.url") && said.contains("Name one server"), "{said}");
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_is_refused() {
     for address in ["", "localhost", "http://localhost:6379", "redis://"] {
         let refused = Redis::open(config(vec![address.to_owned()], Strategy::CacheAside)).await;

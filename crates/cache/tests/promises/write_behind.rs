@@ -135,6 +135,39 @@ async fn without_room_creates_are_refused_and_there_is_room_again_when_the_store
 }
 
 #[tokio::test]
+async fn while_the_journal_cannot_be_written_new_links_go_straight_to_the_store_and_behind_it_again_after() {
+    let site = Site::new().await;
+    let node = site.node().await;
+    // What is open is filled up, and the next file cannot be made where no folder is.
+    let full = site.files(".links");
+    while site.files(".links") == full {
+        let mut link = plain("https://example.com/");
+        link.link.notes = Some("n".repeat(16_000));
+        node.links.create(vec![link]).await.unwrap();
+        until("the file is left", async || node.behind.statistics().waiting == 0).await;
+    }
+    let aside = site.folder().with_extension("aside");
+    let mut acknowledged = 0;
+    until("the journal cannot be written", async || {
+        let folder = site.folder();
+        if folder.exists() {
+            fs::rename(&folder, &aside).unwrap();
+        }
+        let link = node.make("https://example.com/direct").await;
+        let is_there = site.store.links.get(link.id, Seen::NEWEST).await.unwrap().is_some();
+        let before = std::mem::replace(&mut acknowledged, node.behind.statistics().acknowledged);
+        is_there && before == acknowledged
+    })
+    .await;
+    fs::rename(&aside, site.folder()).unwrap();
+    until("links are written behind again", async || {
+        node.make("https://example.com/behind").await;
+        node.behind.statistics().acknowledged > acknowledged
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_process_that_ends_well_leaves_nothing_behind_and_no_code_set_aside() {
     let site = Site::new().await;
     let node = site.node().await;

@@ -7,7 +7,7 @@ use curtail_cache::{Bus, CoherentLinks, Held, Peers, Resolution, Resolver, Share
 use curtail_model::{Link, LinkId, Target, Timestamp};
 use curtail_runtime::breaker::Policy;
 use curtail_runtime::clock::coarse_millis;
-use curtail_store::{Links, Notifications};
+use curtail_store::{Links, Notifications, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -116,6 +116,14 @@ impl Node {
 
     pub(crate) async fn delete(&self, id: LinkId) {
         self.links.delete(id, None).await.unwrap().unwrap();
+    }
+
+    /// Asks for a change, and for another link's removal; no answer comes.
+    pub(crate) async fn change_and_delete_unanswered(&self, changed: LinkId, url: &str, removed: LinkId) {
+        let outcome = self.links.update(changed, destination(url), None, now()).await;
+        assert!(matches!(outcome, Err(StoreError::InDoubt(_))), "{outcome:?}");
+        let outcome = self.links.delete(removed, None).await;
+        assert!(matches!(outcome, Err(StoreError::InDoubt(_))), "{outcome:?}");
     }
 
     /// Where a visitor is sent: as the redirector finds it, from memory or else by asking.

@@ -6,11 +6,11 @@ use curtail_model::{
 };
 use curtail_store::sqlite::{self, Settings};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -22,11 +22,53 @@ pub(crate) struct Gated {
     links: Arc<dyn Links>,
     pub(crate) gate: Semaphore,
     pub(crate) asked: AtomicU64,
+    /// What becomes of changes.
+    fate: AtomicU8,
+}
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    /// It happens and is answered.
+    Answered,
+    /// It happens, and the answer is lost.
+    Unanswered,
+    /// It does not happen, which nobody is told either.
+    Undone,
+    /// The store is away.
+    Away,
 }
 
 impl Gated {
+    pub(crate) fn decide(&self, fate: Fate) {
+        self.fate.store(fate as u8, Ordering::SeqCst);
+    }
+
+    /// Changes a link, or does not.
+    async fn change<'a>(
+        &'a self,
+        id: LinkId,
+        change: impl FnOnce() -> Answer<'a, Result<Link, UpdateRefused>>,
+    ) -> Result<Result<Link, UpdateRefused>, StoreError> {
+        let fate = self.fate.load(Ordering::SeqCst);
+        let Some(before) = self.links.get(id, Seen::NEWEST).await? else { return change().await };
+        if fate == Fate::Undone as u8 {
+            return Err(lost(&before, before.version + 1));
+        }
+        let changed = change().await?;
+        match &changed {
+            Ok(link) if fate == Fate::Unanswered as u8 && link.version != before.version => {
+                Err(lost(&before, link.version))
+            }
+            _ => Ok(changed),
+        }
+    }
+
     async fn pass(&self) -> Result<(), StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.fate.load(Ordering::SeqCst) == Fate::Away as u8 {
+            return Err(StoreError::Unavailable("away".to_owned()));
+        }
         self.gate.acquire().await.map(|_| ()).map_err(|_| StoreError::Unavailable("away".to_owned()))
     }
 }
@@ -48,7 +90,7 @@ impl Links for Gated {
     ) -> Answer<'_, Result<Link, UpdateRefused>> {
         Box::pin(async move {
             self.pass().await?;
-            self.links.update(id, change, only_if, now).await
+            self.change(id, || self.links.update(id, change, only_if, now)).await
         })
     }
 
@@ -65,7 +107,7 @@ impl Links for Gated {
     }
 
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
-        self.links.delete(id, only_if)
+        Box::pin(async move { self.change(id, || self.links.delete(id, only_if)).await })
     }
 
     fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
@@ -83,6 +125,11 @@ impl Links for Gated {
     fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
         self.links.peek(id)
     }
+}
+
+fn lost(before: &Link, after: u64) -> StoreError {
+    let (code, before) = (before.code.clone(), before.version);
+    StoreError::InDoubt(Box::new(InDoubt { code, before, after, why: "the connection broke".into() }))
 }
 
 /// A store and one process that remembers.
@@ -120,7 +167,8 @@ pub(crate) fn gated(passes: usize) -> (Arc<Gated>, TempDir) {
         page_cache_bytes: 1 << 20,
     };
     let links = sqlite::open(folder.path(), settings).unwrap().links;
-    let store = Gated { links, gate: Semaphore::new(passes), asked: AtomicU64::new(0) };
+    let (asked, fate) = (AtomicU64::new(0), AtomicU8::new(Fate::Answered as u8));
+    let store = Gated { links, gate: Semaphore::new(passes), asked, fate };
     (Arc::new(store), folder)
 }
 

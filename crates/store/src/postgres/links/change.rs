@@ -4,13 +4,13 @@ use super::acknowledged::{Acknowledged, WAL_POSITION};
 use super::allowance;
 use super::create::version_in;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
-use crate::postgres::failure::Failure;
+use crate::postgres::failure::{Failure, Remedy};
 use crate::postgres::row::{self, bucket_column, id_column, text};
 use crate::postgres::words;
-use crate::{StoreError, UpdateRefused, packed, shape};
+use crate::{InDoubt, StoreError, UpdateRefused, packed, shape};
 use curtail_model::{Change, Codes, Field, Link, LinkId, Timestamp};
 use futures_util::future::try_join;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::time::sleep;
 
 static LOCK: Sql = sql!("link_lock", INT2, INT8);
@@ -67,9 +67,13 @@ impl Changer {
         let mut retries = self.pool.retries();
         loop {
             let session = self.pool.session().await?;
-            let outcome = session.within(self.attempt(&session, id, only_if, task.clone())).await;
+            let committing = OnceLock::new();
+            let attempt = self.attempt(&session, id, only_if, task.clone(), &committing);
+            let outcome = session.within(attempt).await;
             let outcome = session.end::<_, Failure>(outcome);
-            let Some(pause) = retries.pause_after(&outcome) else { return Ok(outcome?) };
+            let Some(pause) = retries.pause_after(&outcome) else {
+                return outcome.map_err(|failure| in_doubt(failure, committing.into_inner()));
+            };
             sleep(pause).await;
         }
     }
@@ -80,6 +84,7 @@ impl Changer {
         id: LinkId,
         only_if: Option<u64>,
         task: Task,
+        committing: &OnceLock<InDoubt>,
     ) -> Result<Outcome, Failure> {
         let lock = session.ready(&LOCK).await?;
         let (bucket, column) = (bucket_column(id), id_column(id));
@@ -92,11 +97,16 @@ impl Changer {
                 UpdateRefused::Changed(Box::new(old))
             }
             Some(old) => {
+                let before = old.version;
                 let link = match task {
                     Task::Update { change, now } => update(session, &old, *change, now).await?,
                     Task::Delete => delete(session, old, &self.codes).await?,
                 };
                 let position = session.ready(&WAL_POSITION).await?;
+                if link.version != before {
+                    let (code, after) = (link.code.clone(), link.version);
+                    committing.get_or_init(|| InDoubt { code, before, after, why: String::new() });
+                }
                 let ((), position) =
                     try_join(session.command("COMMIT"), session.send(&position, &[])).await?;
                 self.acknowledged.note(&position)?;
@@ -105,6 +115,17 @@ impl Changer {
         };
         session.command("ROLLBACK").await?;
         Ok(Err(refused))
+    }
+}
+
+/// What callers are told of a failure. From when the commit is under way, one may mean anything, unless the server says that it has
+/// undone the change.
+fn in_doubt(failure: Failure, committing: Option<InDoubt>) -> StoreError {
+    match committing {
+        Some(doubt) if failure.remedy() != Remedy::Again && failure.error != StoreError::Full => {
+            StoreError::InDoubt(Box::new(InDoubt { why: failure.error.to_string(), ..doubt }))
+        }
+        _ => failure.error,
     }
 }
 

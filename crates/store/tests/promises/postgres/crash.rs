@@ -1,6 +1,7 @@
 //! What was acknowledged stays, once, whatever is killed meanwhile.
 
 use super::database::{Database, connect};
+use super::tampering::losing_answers_to_commits;
 use super::until;
 use crate::engine::{at, create, id, make, new_link, postgres_settings};
 use curtail_model::{Change, Field, NewLink};
@@ -8,10 +9,10 @@ use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::rollups::{Committed, Grain, Subject};
-use curtail_store::{Create, Idempotency, Links, Seen, Spent};
+use curtail_store::{Create, Idempotency, Links, Seen, Spent, StoreError, UpdateRefused};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What is done to a server while it works.
 const HARMS: &[&str] = &[
@@ -234,6 +235,36 @@ async fn a_session_that_broke_off_is_never_used_again() {
     let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE '%transaction%'";
     let left: i64 = client.query_one(left, &[]).await.unwrap().get(0);
     assert_eq!(left, 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_change_whose_commit_is_not_answered_is_in_doubt_and_one_that_was_not_committed_is_not() {
+    let database = Database::make().await;
+    let loses = Arc::new(AtomicBool::new(false));
+    let server = database.url().split(['@', '/']).nth(3).unwrap().to_owned();
+    let proxy = losing_answers_to_commits(server.clone(), loses.clone()).await;
+    let url = format!("{}?sslmode=disable", database.url().replace(&server, &proxy.to_string()));
+    let store = postgres::open(postgres_settings(&url)).await.unwrap();
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    let change = |title: &str| Change { title: Field::Set(Some(title.into())), ..Change::default() };
+    loses.store(true, Ordering::SeqCst);
+    let outcome = store.links.update(link.id, change("changed"), None, at(1)).await;
+    let Err(StoreError::InDoubt(update)) = outcome else { panic!("{outcome:?}") };
+    let changed = store.links.get(link.id, Seen::NEWEST).await.unwrap().unwrap();
+    assert_eq!((&update.code, update.before, update.after), (&link.code, link.version, changed.version));
+    let outcome = store.links.delete(link.id, None).await;
+    let Err(StoreError::InDoubt(removal)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((removal.before, removal.after > changed.version), (changed.version, true));
+    // To change nothing, and to find nothing to change, commits nothing that anybody could be in doubt of.
+    loses.store(false, Ordering::SeqCst);
+    let gone = store.links.update(link.id, Change::default(), None, at(2)).await.unwrap();
+    assert_eq!(gone, Err(UpdateRefused::Missing));
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    loses.store(true, Ordering::SeqCst);
+    let same = store.links.update(link.id, Change::default(), None, at(3)).await;
+    assert!(matches!(same, Err(StoreError::Unavailable(_))), "{same:?}");
+    loses.store(false, Ordering::SeqCst);
     store.close().await;
 }
 

@@ -1,6 +1,8 @@
 //! A server that is not what it says: the real one, behind a proxy that changes some of its words.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -16,6 +18,41 @@ pub(crate) async fn with_words_changed(server: String, from: &'static str, to: &
         }
     });
     address
+}
+
+/// Starts a proxy to a server that ends a connection when a commit has been passed on, before that is answered, while `loses`.
+pub(crate) async fn losing_answers_to_commits(server: String, loses: Arc<AtomicBool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(pass_until_a_commit(client, server, loses.clone()));
+        }
+    });
+    address
+}
+
+async fn pass_until_a_commit(client: TcpStream, server: TcpStream, loses: Arc<AtomicBool>) {
+    let (mut client_reads, mut client_writes) = client.into_split();
+    let (mut server_reads, mut server_writes) = server.into_split();
+    let forth = async {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let length = client_reads.read(&mut buffer).await?;
+            server_writes.write_all(&buffer[..length]).await?;
+            let commits = buffer[..length].windows(6).any(|word| word == b"COMMIT");
+            if length == 0 || (commits && loses.load(Ordering::SeqCst)) {
+                return Ok::<(), std::io::Error>(());
+            }
+        }
+    };
+    let back = tokio::io::copy(&mut server_reads, &mut client_writes);
+    tokio::select! {
+        biased;
+        _ = forth => {}
+        _ = back => {}
+    }
 }
 
 async fn pass(client: TcpStream, server: TcpStream, from: &'static str, to: &'static str) {
