@@ -9,7 +9,7 @@ use crate::redis::Redis;
 use crate::shared_cache::{Held, SharedCache};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
     UpdateRefused, WhenMade,
 };
 use std::future::Future;
@@ -156,7 +156,7 @@ impl Links for CoherentLinks {
         })
     }
 
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
         self.links.resolve(code)
     }
 

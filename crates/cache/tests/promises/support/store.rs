@@ -6,11 +6,11 @@ use curtail_model::{
 };
 use curtail_store::sqlite::{self, Settings};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -22,6 +22,8 @@ pub(crate) struct Gated {
     links: Arc<dyn Links>,
     pub(crate) gate: Semaphore,
     pub(crate) asked: AtomicU64,
+    /// Whether its answers are those of a replica whose primary is away.
+    pub(crate) is_behind: AtomicBool,
 }
 
 impl Gated {
@@ -32,10 +34,11 @@ impl Gated {
 }
 
 impl Links for Gated {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
         Box::pin(async move {
             self.pass().await?;
-            self.links.resolve(code).await
+            let found = self.links.resolve(code).await?;
+            Ok(Resolved { is_current: !self.is_behind.load(Ordering::SeqCst), ..found })
         })
     }
 
@@ -119,7 +122,12 @@ pub(crate) fn gated(passes: usize) -> (Arc<Gated>, TempDir) {
         page_cache_bytes: 1 << 20,
     };
     let links = sqlite::open(folder.path(), settings).unwrap().links;
-    let store = Gated { links, gate: Semaphore::new(passes), asked: AtomicU64::new(0) };
+    let store = Gated {
+        links,
+        gate: Semaphore::new(passes),
+        asked: AtomicU64::new(0),
+        is_behind: AtomicBool::new(false),
+    };
     (Arc::new(store), folder)
 }
 
