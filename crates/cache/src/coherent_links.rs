@@ -13,8 +13,8 @@ use crate::shared_cache::{Held, SharedCache};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_runtime::retry::Backoff;
 use curtail_store::{
-    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
-    UpdateRefused, WhenMade,
+    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
+    TagCount, UpdateRefused, WhenMade,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -223,7 +223,7 @@ impl Links for CoherentLinks {
         })
     }
 
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
         self.links.resolve(code)
     }
 

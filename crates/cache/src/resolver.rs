@@ -6,7 +6,7 @@ use crate::redis::{Asked, Lookup, Redis};
 use crate::shared_cache::{Held, SharedCache};
 use curtail_model::Timestamp;
 use curtail_runtime::breaker::{Breaker, Policy, State};
-use curtail_store::{Links, StoreError};
+use curtail_store::{Links, Resolved, StoreError};
 use futures_util::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -213,8 +213,7 @@ impl Shared {
     async fn ask_store(self: &Arc<Self>, code: &str, newest: bool, now: Timestamp) -> Resolution {
         let asked = Instant::now();
         let Some(permit) = self.breaker.admit(asked) else { return Resolution::Unavailable };
-        let links = &self.sources.links;
-        let mut question = if newest { links.resolve_newest(code) } else { links.resolve(code) };
+        let mut question = Box::pin(self.question(code, newest));
         let in_time = timeout(self.sources.store_budget, &mut question).await;
         let answer = match in_time {
             Ok(answer) => {
@@ -234,25 +233,45 @@ impl Shared {
             }
         };
         match answer {
-            Ok(found) => {
-                self.remember(code, found.as_deref(), asked, now);
-                found.map_or(Resolution::Nothing, |packed| Resolution::Link(packed.into()))
+            Ok(Resolved { record, is_current: true }) => {
+                self.remember(code, record.as_deref(), asked, now);
+                record.map_or(Resolution::Nothing, |packed| Resolution::Link(packed.into()))
             }
+            Ok(Resolved { record, is_current: false }) => self.provisional(code, record, now),
             Err(StoreError::Damaged(what)) => {
                 tracing::error!(code, what, "a link could not be read");
                 Resolution::Unavailable
             }
-            // What a replica has is not the newest: better than nothing, and not to be remembered.
-            Err(_) if newest => self.ask_replica(code).await,
+            // What a replica has is not the newest, and better than nothing.
+            Err(_) if newest => self.ask_replica(code, now).await,
             Err(_) => Resolution::Unavailable,
         }
     }
 
-    async fn ask_replica(&self, code: &str) -> Resolution {
+    async fn question(&self, code: &str, newest: bool) -> Result<Resolved, StoreError> {
+        let links = &self.sources.links;
+        if newest {
+            links.resolve_newest(code).await.map(Resolved::current)
+        } else {
+            links.resolve(code).await
+        }
+    }
+
+    async fn ask_replica(&self, code: &str, now: Timestamp) -> Resolution {
         match timeout(self.sources.store_budget, self.sources.links.resolve(code)).await {
-            Ok(Ok(Some(packed))) => Resolution::Link(packed.into()),
-            Ok(Ok(None)) => Resolution::Nothing,
+            Ok(Ok(found)) => self.provisional(code, found.record, now),
             Ok(Err(_)) | Err(_) => Resolution::Unavailable,
+        }
+    }
+
+    /// What a copy of the store has that may be behind: it counts where nothing newer is known here, and nobody else is told.
+    fn provisional(&self, code: &str, record: Option<Vec<u8>>, now: Timestamp) -> Resolution {
+        match record {
+            Some(packed) if self.sources.cache.fill_briefly(code, &packed, now) => {
+                Resolution::Link(packed.into())
+            }
+            None if !self.has_stale(code, now) => Resolution::Nothing,
+            Some(_) | None => Resolution::Unavailable,
         }
     }
 

@@ -120,6 +120,21 @@ impl SharedCache {
         kept
     }
 
+    /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that many who ask
+    /// for one link ask for it once. Answers whether nothing newer is known of the code.
+    pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
+        let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
+        let mut shard = lock(self.shard(hash));
+        if shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version()) {
+            return false;
+        }
+        let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
+        shard.put(hash, code.as_bytes(), &known, times, now, Reason::Fill { overtaken: false });
+        drop(shard);
+        self.generations.advance(hash);
+        true
+    }
+
     /// Whether something may have changed about a code so lately that a copy of the store need not know.
     pub(crate) fn has_just_changed(&self, code: &str, now: Timestamp) -> bool {
         let last = self.changes.last(hash_of(code.as_bytes()));

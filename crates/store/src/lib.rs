@@ -22,7 +22,7 @@ pub use deferred::{Brought, Deferred, Lease};
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use leaders::Leaders;
 pub use links::{
-    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Seen, Sort, Spent, TagCount,
+    Create, Created, Idempotency, Links, ListQuery, Page, Refused, Resolved, Seen, Sort, Spent, TagCount,
     UpdateRefused, WhenMade,
 };
 pub use notifications::{Notice, Notifications};

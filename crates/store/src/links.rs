@@ -5,12 +5,12 @@ use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp, destination}
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
-    /// The packed [`curtail_model::Target`] that a code leads to, or nothing; maybe as it was a moment ago.
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+    /// What a code leads to, maybe as it was a moment ago.
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved>;
 
-    /// The same as it is now, for who has just heard that it changed.
+    /// The packed [`curtail_model::Target`] that a code leads to now, or nothing: for who has just heard that it changed.
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        self.resolve(code)
+        Box::pin(async move { Ok(self.resolve(code).await?.record) })
     }
 
     /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from wherever that is
@@ -60,6 +60,23 @@ pub trait Links: Send + Sync {
     /// Whoever has seen this sees everything that was answered to a write so far.
     fn seen(&self) -> Seen {
         Seen::ANYTHING
+    }
+}
+
+/// What a code leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The packed [`curtail_model::Target`], or nothing where there is no link.
+    pub record: Option<Vec<u8>>,
+    /// Whether it is known to be as it was a moment ago at most. If not, whoever could tell is away: it is better than
+    /// nothing, and not to be remembered.
+    pub is_current: bool,
+}
+
+impl Resolved {
+    /// What is known to be so.
+    pub const fn current(record: Option<Vec<u8>>) -> Resolved {
+        Resolved { record, is_current: true }
     }
 }
 

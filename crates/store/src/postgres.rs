@@ -177,9 +177,9 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let direct = Address::direct(&settings)?;
     let prepared = engine.spawn(prepare(writes.clone(), primary.clone(), direct.clone(), settings.clone()));
     let identity = prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
-    let codes = identity.codes;
 
-    let servers = Arc::new(Servers::start(&engine, &settings, &primary, &replicas, &codes)?);
+    let servers = Arc::new(Servers::start(&engine, &settings, &primary, &replicas, &identity)?);
+    let codes = identity.codes;
     let links = PostgresLinks::start(&engine, Arc::clone(&servers), &writes, &codes, settings.id_block);
     let rollups =
         PostgresRollups::new(&counting, &engine, pool(settings.write_connections)?, Arc::clone(&servers));

@@ -5,7 +5,7 @@ use super::record::{self, Framed, link_in};
 use super::{BRING_PATIENCE, Inner, WriteBehind};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
 use tokio::time::timeout;
@@ -69,7 +69,7 @@ impl Inner {
     }
 
     /// What a code leads to. What waits is brought first: others may have brought it and changed it since.
-    async fn resolve(&self, code: &str, newest: bool) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn resolve(&self, code: &str, newest: bool) -> Result<Resolved, StoreError> {
         let waiting = match self.id_of(code) {
             Some(id) => self.waiting(id).await,
             None => None,
@@ -78,9 +78,9 @@ impl Inner {
             Some(_) if self.is_stuck() => Err(StoreError::Unavailable("new links wait for the store".into())),
             Some(link) => {
                 self.bring(link).await?;
-                self.links.resolve_newest(code).await
+                self.links.resolve_newest(code).await.map(Resolved::current)
             }
-            None if newest => self.links.resolve_newest(code).await,
+            None if newest => self.links.resolve_newest(code).await.map(Resolved::current),
             None => self.links.resolve(code).await,
         }
     }
@@ -137,12 +137,12 @@ impl Links for WriteBehind {
         })
     }
 
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
         Box::pin(self.inner.resolve(code, false))
     }
 
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        Box::pin(self.inner.resolve(code, true))
+        Box::pin(async move { Ok(self.inner.resolve(code, true).await?.record) })
     }
 
     fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {

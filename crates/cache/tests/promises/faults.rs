@@ -1,10 +1,13 @@
 //! Redis is killed, hung and emptied, and redirects go on.
 
 use crate::support::node::Site;
+use crate::support::store::create;
 use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_runtime::breaker::State;
 use curtail_servers::RedisServer;
+use curtail_store::Links;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn site(server: &RedisServer) -> Site {
@@ -153,4 +156,25 @@ async fn a_redis_that_comes_back_as_another_one_is_not_believed() {
     let after: Option<i64> = floor.query_async(&mut connection).await.unwrap();
     assert!(after.is_some(), "the floor is raised");
     assert!(another.visit("old").await.is_some());
+}
+
+#[tokio::test]
+async fn what_may_be_behind_is_left_in_no_redis() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let node = site.lonely_node().await;
+    site.store.create(vec![create("behind"), create("well")]).await.unwrap();
+    site.store.is_behind.store(true, Ordering::SeqCst);
+    assert!(node.visit("behind").await.is_some());
+    assert_eq!(node.visit("unknown").await, None);
+    site.store.is_behind.store(false, Ordering::SeqCst);
+    // What is put there later has arrived, and what was not to be put there is still not there.
+    assert!(node.visit("well").await.is_some());
+    site.has_in_redis("well").await;
+    for code in ["behind", "unknown"] {
+        let fresh = site.lonely_node().await;
+        let asked = site.asked();
+        fresh.visit(code).await;
+        assert_eq!(site.asked(), asked + 1, "{code}");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::support::store::{NOW, create, destination, house};
 use crate::support::until::until;
 use curtail_cache::{CoherentLinks, Held, Resolution, Resolver};
+use curtail_model::{Link, Target};
 use curtail_store::Links;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -110,4 +111,28 @@ async fn a_new_link_is_remembered_and_an_import_only_where_its_absence_was() {
     assert!(matches!(held("single"), Held::Link { .. }));
     assert!(matches!(held("import7"), Held::Link { .. }), "what was known to be nothing is something now");
     assert_eq!(held("import8"), Held::Unknown, "an import does not push out what visitors ask for");
+}
+
+#[tokio::test]
+async fn what_may_be_behind_is_served_for_a_moment_and_never_instead_of_what_is_newer() {
+    let house = house(usize::MAX >> 3);
+    let made = house.store.create(vec![create("behind")]).await.unwrap().remove(0).unwrap().link;
+    let resolver = Resolver::new(house.sources());
+    house.store.is_behind.store(true, Ordering::SeqCst);
+    assert!(matches!(resolver.resolve("behind", NOW).await, Resolution::Link(_)));
+    let mut record = Vec::new();
+    let mut held = |now| house.cache.get("behind", now, &mut record);
+    assert!(matches!(held(NOW), Held::Link { .. }), "who asks at the same time need not ask");
+    assert_eq!(held(NOW.plus_millis(1_000)), Held::StaleLink);
+    assert_eq!(resolver.resolve("unknown", NOW).await, Resolution::Nothing);
+    assert_eq!(house.cache.get("unknown", NOW, &mut Vec::new()), Held::Unknown, "nothing is told to nobody");
+
+    let later = NOW.plus_millis(10_000);
+    let newer = Link { version: made.version + 1, ..made };
+    house.cache.put("behind", &Target::pack(&newer), NOW);
+    let past = NOW.plus_millis(200_000);
+    assert_eq!(resolver.resolve("behind", past).await, Resolution::Unavailable, "what is known is newer");
+    house.cache.put_nothing("behind", made.version + 2, NOW);
+    assert_eq!(resolver.resolve("behind", past).await, Resolution::Unavailable, "it is known to be gone");
+    assert_eq!(house.cache.get("behind", later, &mut Vec::new()), Held::Unknown);
 }

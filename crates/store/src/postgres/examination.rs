@@ -5,7 +5,7 @@ use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
 use super::failure::Failure;
 use super::import::state;
-use super::replicas::read_state;
+use super::replicas::{OTHER_STORE, read_state};
 use super::row::column;
 use super::{OpenError, Settings, identity, migrations, opening};
 use crate::rollups::Positions;
@@ -222,7 +222,7 @@ fn beside(replica: Looked<Replica>, primary: Option<&Looked<Primary>>) -> Replic
         // Nobody has made a store yet, so there is nothing that it could have.
         found.problem = None;
     } else if found.problem.is_none() && replica.key != primary.key {
-        found.problem = Some("it has another store: it is no replica of this database".into());
+        found.problem = Some(OTHER_STORE.into());
     }
     if let (Some(here), Some(there)) = (primary.beat_at, replica.beat_at) {
         found.lag_millis = Some((here - there).max(0));

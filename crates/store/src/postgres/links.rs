@@ -16,7 +16,9 @@ use super::engine::Engine;
 use super::ids::Ids;
 use super::lookups::Key;
 use super::replicas::Servers;
-use crate::{Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, TagCount, UpdateRefused};
+use crate::{
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, TagCount, UpdateRefused,
+};
 use acknowledged::Acknowledged;
 use allowance::Allowances;
 use change::{Changer, Task};
@@ -81,20 +83,20 @@ impl PostgresLinks {
         self.reads.close().await;
     }
 
-    fn look_up<T: Send + 'static>(
-        &self,
-        key: Key,
-        seen: Seen,
-        view: impl FnOnce(Link) -> T + Send + 'static,
-    ) -> Answer<'static, Option<T>> {
+    fn look_up(&self, key: Key, seen: Seen) -> Answer<'static, Option<Link>> {
         let servers = Arc::clone(&self.servers);
-        self.reads.run(async move { Ok(servers.find(key, seen).await?.map(|link| view(*link))) })
+        self.reads.run(async move { Ok(servers.find(key, seen).await?.link.map(|link| *link)) })
     }
 }
 
 impl Links for PostgresLinks {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        self.look_up(Key::of_code(&self.codes, code), Seen::ANYTHING, |link| Target::pack(&link))
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+        let (servers, key) = (Arc::clone(&self.servers), Key::of_code(&self.codes, code));
+        self.reads.run(async move {
+            let known = servers.find(key, Seen::ANYTHING).await?;
+            let record = known.link.map(|link| Target::pack(&link));
+            Ok(Resolved { record, is_current: known.is_current })
+        })
     }
 
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
@@ -110,11 +112,11 @@ impl Links for PostgresLinks {
     }
 
     fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
-        self.look_up(Key::Id(id), seen, |link| link)
+        self.look_up(Key::Id(id), seen)
     }
 
     fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
-        self.look_up(Key::of_code(&self.codes, code), seen, |link| link)
+        self.look_up(Key::of_code(&self.codes, code), seen)
     }
 
     fn update(

@@ -1,26 +1,31 @@
 //! Servers that answer reads: which replicas are well and how far they have got, and the primary when none is.
 
+mod beats;
 mod health;
+mod looks;
 
-pub(super) use health::read_state;
 pub use health::{Condition, ReplicaState};
+pub(super) use looks::{OTHER_STORE, read_state};
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
 use super::engine::Engine;
 use super::failure::Failure;
+use super::identity::Identity;
 use super::lookups::{Found, Key, Lookups};
 use super::presence::{Presence, PrimaryState};
 use super::row::column;
 use super::{OpenError, Settings};
 use crate::{Seen, StoreError};
-use curtail_model::{Codes, Link};
+use beats::Beats;
+use curtail_model::Link;
 use futures_util::future::{Either, select, try_join};
-use health::{Health, beat, look_after};
+use health::Health;
+use looks::{Original, beat, look_after};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -37,6 +42,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Servers {
     primary: Server,
     presence: Arc<Presence>,
+    beats: Arc<Beats>,
     replicas: Vec<Replica>,
     next: AtomicUsize,
 }
@@ -50,6 +56,13 @@ struct Server {
 struct Replica {
     server: Server,
     health: Arc<Health>,
+}
+
+/// A link as some server knows it.
+pub(super) struct Known {
+    pub(super) link: Option<Box<Link>>,
+    /// Whether it is at most as old as what a replica that is read from may have: the primary is there to compare with.
+    pub(super) is_current: bool,
 }
 
 /// Where one read may go, and what must be proved there.
@@ -66,7 +79,7 @@ impl Servers {
         settings: &Settings,
         primary: &Address,
         replicas: &[Address],
-        codes: &Codes,
+        identity: &Identity,
     ) -> Result<Servers, OpenError> {
         let pool = |address: &Address, sessions: usize, plans: Plans| {
             Pool::new(address, sessions, plans, settings.prepared, settings.statement_timeout)
@@ -74,49 +87,55 @@ impl Servers {
         let server = |address: &Address| {
             let lookups = pool(address, settings.lookup_connections, Plans::Once)?;
             Ok::<_, OpenError>(Server {
-                lookups: Lookups::start(engine, &lookups, settings.lookup_connections.max(1), codes),
+                lookups: Lookups::start(
+                    engine,
+                    &lookups,
+                    settings.lookup_connections.max(1),
+                    &identity.codes,
+                ),
                 lists: pool(address, settings.list_connections, Plans::Free)?,
             })
         };
-        let newest_beat = Arc::new(AtomicI64::new(0));
+        let beats = Arc::new(Beats::unknown());
         let main = server(primary)?;
         let presence = primary.presence.clone().unwrap_or_else(|| Arc::new(Presence::new()));
         // Who looks whether it is there must not be kept from it.
         let looked_at = Address { presence: None, ..primary.clone() };
-        let beats = pool(&looked_at, 1, Plans::Once)?;
-        engine.spawn(beat(beats, Arc::clone(&presence), Arc::clone(&newest_beat)));
+        let heart = pool(&looked_at, 1, Plans::Once)?;
+        engine.spawn(beat(heart, Arc::clone(&presence), Arc::clone(&beats)));
         engine.spawn(keep_words(main.lists.clone()));
+        let original =
+            Original { key: identity.key, beats: Arc::clone(&beats), presence: Arc::clone(&presence) };
         let replicas = replicas.iter().map(|address| {
             let health = Arc::new(Health::unknown(address.name.clone()));
-            engine.spawn(look_after(
-                pool(address, 1, Plans::Once)?,
-                Arc::clone(&health),
-                Arc::clone(&newest_beat),
-            ));
+            let looked_at = pool(address, 1, Plans::Once)?;
+            engine.spawn(look_after(looked_at, Arc::clone(&health), original.clone()));
             Ok::<_, OpenError>(Replica { server: server(address)?, health })
         });
         let replicas = replicas.collect::<Result<_, _>>()?;
-        Ok(Servers { primary: main, presence, replicas, next: AtomicUsize::new(0) })
+        Ok(Servers { primary: main, presence, beats, replicas, next: AtomicUsize::new(0) })
     }
 
     /// A link as a replica knows it that has got as far as `seen`, or the primary.
-    pub(super) async fn find(&self, key: Key, seen: Seen) -> Result<Option<Box<Link>>, StoreError> {
+    pub(super) async fn find(&self, key: Key, seen: Seen) -> Result<Known, StoreError> {
         let Some(replica) = self.choose(seen) else { return self.find_newest(key, seen).await };
+        let is_current = self.beats.are_current(Instant::now());
+        let known = |link| Ok(Known { link, is_current });
         let mut asked = replica.server.lookups.ask(key.clone(), seen);
         match timeout(HEDGE_AFTER, &mut asked).await {
-            Ok(Ok(Found::Link(link))) => Ok(Some(link)),
-            Ok(Ok(Found::Nothing)) => Ok(None),
+            Ok(Ok(Found::Link(link))) => known(Some(link)),
+            Ok(Ok(Found::Nothing)) => known(None),
             Ok(Ok(Found::Behind) | Err(_)) => self.find_newest(key, seen).await,
             Err(_) => {
                 let primary = pin!(self.find_newest(key, seen));
                 match select(asked, primary).await {
-                    Either::Left((Ok(Found::Link(link)), _)) => Ok(Some(link)),
-                    Either::Left((Ok(Found::Nothing), _)) => Ok(None),
+                    Either::Left((Ok(Found::Link(link)), _)) => known(Some(link)),
+                    Either::Left((Ok(Found::Nothing), _)) => known(None),
                     Either::Left((Ok(Found::Behind) | Err(_), primary)) => primary.await,
                     Either::Right((Ok(answer), _)) => Ok(answer),
                     Either::Right((Err(error), replica)) => match replica.await {
-                        Ok(Found::Link(link)) => Ok(Some(link)),
-                        Ok(Found::Nothing) => Ok(None),
+                        Ok(Found::Link(link)) => known(Some(link)),
+                        Ok(Found::Nothing) => known(None),
                         Ok(Found::Behind) | Err(_) => Err(error),
                     },
                 }
@@ -124,17 +143,20 @@ impl Servers {
         }
     }
 
-    /// A link as the primary knows it; when that is away, and any state will do, as any replica does: stale beats down.
-    async fn find_newest(&self, key: Key, seen: Seen) -> Result<Option<Box<Link>>, StoreError> {
+    /// A link as the primary knows it; when that is away, and any state will do, as any replica does: stale beats down. That
+    /// there is no link is believed only of one that has all that is known of the primary.
+    async fn find_newest(&self, key: Key, seen: Seen) -> Result<Known, StoreError> {
         let error = match self.find_on_primary(key.clone()).await {
             Err(error @ StoreError::Unavailable(_)) if seen == Seen::ANYTHING => error,
-            answer => return answer,
+            answer => return answer.map(|link| Known { link, is_current: true }),
         };
-        for replica in &self.replicas {
+        for replica in self.ours() {
             match replica.server.lookups.ask(key.clone(), seen).await {
-                Ok(Found::Link(link)) => return Ok(Some(link)),
-                Ok(Found::Nothing) => return Ok(None),
-                Ok(Found::Behind) | Err(_) => {}
+                Ok(Found::Link(link)) => return Ok(Known { link: Some(link), is_current: false }),
+                Ok(Found::Nothing) if replica.health.is_well() => {
+                    return Ok(Known { link: None, is_current: false });
+                }
+                Ok(Found::Nothing | Found::Behind) | Err(_) => {}
             }
         }
         Err(error)
@@ -152,7 +174,7 @@ impl Servers {
     pub(super) fn sources(&self, seen: Seen) -> Vec<Source<'_>> {
         let chosen = self.choose(seen).map(|replica| Source { pool: &replica.server.lists, proof: seen });
         let primary = Source { pool: &self.primary.lists, proof: Seen::ANYTHING };
-        let others = self.replicas.iter().filter(|_| seen == Seen::ANYTHING);
+        let others = self.ours().filter(|_| seen == Seen::ANYTHING);
         let others = others.map(|replica| Source { pool: &replica.server.lists, proof: seen });
         chosen.into_iter().chain([primary]).chain(others).collect()
     }
@@ -192,6 +214,15 @@ impl Servers {
             server.lookups.close().await;
             server.lists.close();
         }
+    }
+
+    /// The replicas that have this store, those that are well first.
+    fn ours(&self) -> impl Iterator<Item = &Replica> {
+        let with = |is_well| {
+            let ours = self.replicas.iter().filter(|replica| replica.health.is_ours());
+            ours.filter(move |replica| replica.health.is_well() == is_well)
+        };
+        with(true).chain(with(false))
     }
 
     /// One of the replicas that are well and have got as far as `seen`, in turn.

@@ -15,7 +15,7 @@ use super::readers::Readers;
 use super::search::Search;
 use super::writer::Writer;
 use crate::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
+    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
     UpdateRefused,
 };
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
@@ -33,8 +33,9 @@ pub(super) struct SqliteLinks {
 }
 
 impl Links for SqliteLinks {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        self.look_up(code, |link| Target::pack(&link))
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+        let found = self.look_up(code, |link| Target::pack(&link));
+        Box::pin(async move { Ok(Resolved::current(found.await?)) })
     }
 
     fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {

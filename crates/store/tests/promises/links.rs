@@ -3,7 +3,7 @@
 use crate::engine::{Engine, at, create, destination, id, make, new_link, with_code};
 use curtail_model::offensive::is_offensive;
 use curtail_model::{Change, Field, Link, NewLink, RedirectStatus, Target};
-use curtail_store::{Created, Refused, Seen, Spent, UpdateRefused, WhenMade};
+use curtail_store::{Created, Refused, Resolved, Seen, Spent, UpdateRefused, WhenMade};
 use std::collections::HashSet;
 
 macro_rules! promises {
@@ -67,10 +67,10 @@ pub(crate) async fn a_link_is_given_back_as_it_was_made(engine: Engine) {
 pub(crate) async fn a_code_leads_to_its_packed_target(engine: Engine) {
     for link in [new_link("https://example.com/"), full(None), full(Some("a/b"))] {
         let link = make(&*engine.links, create(link)).await.unwrap().link;
-        let packed = engine.links.resolve(link.code.as_str()).await.unwrap();
-        assert_eq!(packed, Some(Target::pack(&link)));
+        let found = engine.links.resolve(link.code.as_str()).await.unwrap();
+        assert_eq!(found, Resolved::current(Some(Target::pack(&link))));
     }
-    assert_eq!(engine.links.resolve("nothing").await.unwrap(), None);
+    assert_eq!(engine.links.resolve("nothing").await.unwrap(), Resolved::current(None));
 }
 
 pub(crate) async fn two_creates_of_one_code_give_one_link(engine: Engine) {

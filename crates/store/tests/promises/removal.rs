@@ -36,7 +36,7 @@ pub(crate) async fn an_id_is_never_given_again_though_its_code_is_chosen_anew(en
             assert_eq!(made.id.bucket(), engine.codes.bucket_of(0, code.as_bytes()));
             assert_eq!(engine.links.get(made.id, Seen::ANYTHING).await.unwrap().as_ref(), Some(&made));
             assert_eq!(engine.links.find(code, Seen::ANYTHING).await.unwrap().as_ref(), Some(&made));
-            assert_eq!(engine.links.resolve(code).await.unwrap(), Some(Target::pack(&made)));
+            assert_eq!(engine.links.resolve(code).await.unwrap().record, Some(Target::pack(&made)));
             engine.links.delete(made.id, None).await.unwrap().unwrap();
             assert_eq!(engine.links.find(code, Seen::ANYTHING).await.unwrap(), None);
         }

@@ -212,7 +212,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     assert_eq!(store.rollups.commit(batch(rows(), 1)).await, Err(StoreError::Full));
     assert_eq!(store.rollups.positions().await.unwrap(), []);
     for link in &made {
-        assert!(store.links.resolve(link.code.as_str()).await.unwrap().is_some());
+        assert!(store.links.resolve(link.code.as_str()).await.unwrap().record.is_some());
     }
     fs::remove_file(&filler).unwrap();
     let next = make(&*store.links, create(new_link("https://example.com/again"))).await.unwrap().link;

@@ -6,11 +6,11 @@ use curtail_model::{
 };
 use curtail_store::sqlite::{self, Settings};
 use curtail_store::{
-    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Seen, Spent, StoreError, TagCount,
-    UpdateRefused,
+    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
+    TagCount, UpdateRefused,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -24,6 +24,8 @@ pub(crate) struct Gated {
     pub(crate) asked: AtomicU64,
     /// What becomes of changes.
     fate: AtomicU8,
+    /// Whether its answers are those of a replica whose primary is away.
+    pub(crate) is_behind: AtomicBool,
 }
 
 /// What becomes of a change.
@@ -74,10 +76,11 @@ impl Gated {
 }
 
 impl Links for Gated {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
         Box::pin(async move {
             self.pass().await?;
-            self.links.resolve(code).await
+            let found = self.links.resolve(code).await?;
+            Ok(Resolved { is_current: !self.is_behind.load(Ordering::SeqCst), ..found })
         })
     }
 
@@ -168,7 +171,8 @@ pub(crate) fn gated(passes: usize) -> (Arc<Gated>, TempDir) {
     };
     let links = sqlite::open(folder.path(), settings).unwrap().links;
     let (asked, fate) = (AtomicU64::new(0), AtomicU8::new(Fate::Answered as u8));
-    let store = Gated { links, gate: Semaphore::new(passes), asked, fate };
+    let (gate, is_behind) = (Semaphore::new(passes), AtomicBool::new(false));
+    let store = Gated { links, gate, asked, fate, is_behind };
     (Arc::new(store), folder)
 }
 

@@ -1,11 +1,12 @@
 //! What is read, and from where, while replicas lag, die and hang, and while the primary is away.
 
-use super::until;
+use super::{tampering, until};
 use crate::engine::{create, make, new_link, postgres_settings};
 use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Condition, Postgres, Settings};
 use curtail_store::{ListQuery, Seen, Sort, StoreError};
+use std::time::Duration;
 
 async fn open(cluster: &Cluster) -> Postgres {
     let replica_urls = cluster.replicas.iter().map(Server::url).collect();
@@ -89,7 +90,7 @@ async fn reads_go_on_while_the_primary_is_away_and_writes_go_on_after() {
     caught_up(&store, &cluster).await;
     cluster.primary.crash();
     for _ in 0..20 {
-        assert!(store.links.resolve(link.code.as_str()).await.unwrap().is_some());
+        assert!(store.links.resolve(link.code.as_str()).await.unwrap().record.is_some());
         assert_eq!(store.links.list(everything(), Seen::ANYTHING).await.unwrap().links.len(), 1);
     }
     until("the replica is known to have what was seen", async || {
@@ -134,7 +135,7 @@ async fn reads_go_on_while_replicas_hang_or_are_away() {
     caught_up(&store, &cluster).await;
     let read = async || {
         for _ in 0..20 {
-            assert!(store.links.resolve(link.code.as_str()).await.unwrap().is_some());
+            assert!(store.links.resolve(link.code.as_str()).await.unwrap().record.is_some());
         }
     };
     cluster.replicas.iter().for_each(Server::hang);
@@ -162,5 +163,101 @@ async fn what_is_no_replica_of_this_database_is_not_read_from() {
     until("a stranger is known for one", async || says(1, "heartbeat")).await;
     let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
     assert_eq!(store.links.get(link.id, Seen::ANYTHING).await.unwrap(), Some(link));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_a_replica_has_while_the_primary_is_away_is_no_news_and_what_a_late_one_lacks_is_not_missing() {
+    let cluster = Cluster::start(1, &[]);
+    let store = open(&cluster).await;
+    let link = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    caught_up(&store, &cluster).await;
+    let code = link.code.as_str();
+    until("the replica has news", async || store.links.resolve(code).await.unwrap().is_current).await;
+    pause(&cluster.replicas[0]).await;
+    let later = make(&*store.links, create(new_link("https://example.com/later"))).await.unwrap().link;
+    until("the lag is seen", async || are_well(&store, 0)).await;
+    cluster.primary.crash();
+    for _ in 0..20 {
+        let found = store.links.resolve(code).await.unwrap();
+        assert!(found.record.is_some() && !found.is_current, "{found:?}");
+        let missing = store.links.resolve(later.code.as_str()).await;
+        assert!(matches!(missing, Err(StoreError::Unavailable(_))), "{missing:?}");
+        let missing = store.links.get(later.id, Seen::ANYTHING).await;
+        assert!(matches!(missing, Err(StoreError::Unavailable(_))), "{missing:?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_replica_of_another_store_is_not_read_from_though_all_others_are_away() {
+    let (cluster, other) = (Cluster::start(0, &[]), Cluster::start(1, &[]));
+    let stranger = postgres::open(postgres_settings(&other.primary.url())).await.unwrap();
+    make(&*stranger.links, create(new_link("https://other.example/"))).await.unwrap();
+    caught_up(&stranger, &other).await;
+    let replica_urls = vec![other.replicas[0].url()];
+    let store = postgres::open(Settings { replica_urls, ..postgres_settings(&cluster.primary.url()) }).await;
+    let store = store.unwrap();
+    let state = || store.watch().replicas().remove(0);
+    until("it is known for a stranger", async || state().condition == Condition::Foreign).await;
+    assert!(state().problem.unwrap().contains("another store"));
+    assert_eq!(store.links.list(everything(), Seen::ANYTHING).await.unwrap().links, []);
+    cluster.primary.crash();
+    for _ in 0..20 {
+        let listed = store.links.list(everything(), Seen::ANYTHING).await;
+        assert!(matches!(listed, Err(StoreError::Unavailable(_))), "{listed:?}");
+        let found = store.links.resolve("nothing").await;
+        assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn far_from_the_primary_too_a_replica_that_is_behind_is_not_read_from() {
+    let cluster = Cluster::start(1, &[]);
+    let near = format!("127.0.0.1:{}", cluster.primary.port());
+    // A connection takes several trips, which together take longer than an answer may.
+    let far = tampering::far_away(near.clone(), Duration::from_millis(80)).await;
+    let replica_urls = vec![cluster.replicas[0].url()];
+    let url = cluster.primary.url().replace(&near, &far.to_string());
+    let store = postgres::open(Settings { replica_urls, ..postgres_settings(&url) }).await.unwrap();
+    until("the replica is read from", async || are_well(&store, 1)).await;
+    pause(&cluster.replicas[0]).await;
+    until("the lag is seen", async || store.watch().replicas()[0].condition == Condition::Behind).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn replicas_of_a_primary_whose_heartbeat_nobody_can_move_are_not_read_from() {
+    let cluster = Cluster::start(1, &[]);
+    let store = open(&cluster).await;
+    cluster.primary.ask(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+         CREATE TRIGGER refuse BEFORE UPDATE ON heartbeat FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    until("nobody knows how far it is", async || store.watch().replicas()[0].condition == Condition::Unknown)
+        .await;
+    // Whoever refuses is there.
+    assert_eq!(store.watch().primary().breaker, State::Closed);
+    assert!(store.links.create(vec![create(new_link("https://example.com/"))]).await.is_ok());
+    cluster.primary.ask("DROP TRIGGER refuse ON heartbeat");
+    until("it is read from again", async || are_well(&store, 1)).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn lags_are_seen_though_the_clock_of_the_primary_has_gone_back() {
+    let cluster = Cluster::start(1, &[]);
+    let store = open(&cluster).await;
+    // As it is after a failover to a server that is an hour late.
+    cluster.primary.ask("UPDATE heartbeat SET beat_at = beat_at + 3600000");
+    let beat = || cluster.primary.ask("SELECT beat_at FROM heartbeat").parse::<i64>().unwrap();
+    let before = beat();
+    until("the heartbeat goes on", async || beat() > before + 3).await;
+    until("the replica is read from", async || are_well(&store, 1)).await;
+    pause(&cluster.replicas[0]).await;
+    until("the lag is seen", async || store.watch().replicas()[0].condition == Condition::Behind).await;
+    cluster.replicas[0].ask("SELECT pg_wal_replay_resume()");
+    until("the replica is read from again", async || are_well(&store, 1)).await;
     store.close().await;
 }

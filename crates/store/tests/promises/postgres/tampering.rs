@@ -1,9 +1,11 @@
-//! A server that is not what it says: the real one, behind a proxy that changes some of its words.
+//! A server that is not what it seems: the real one, behind a proxy that changes some of its words, or carries them slowly.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Starts a proxy to a server that replaces a word in what the server says by another of the same length.
@@ -78,5 +80,31 @@ async fn pass(client: TcpStream, server: TcpStream, from: &'static str, to: &'st
     tokio::select! {
         _ = forth => {}
         _ = back => {}
+    }
+}
+
+/// Starts a proxy to a server that makes every word of either take so long.
+pub(crate) async fn far_away(server: String, one_way: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&server).await.unwrap();
+            let ((from_client, to_client), (from_server, to_server)) =
+                (client.into_split(), server.into_split());
+            tokio::spawn(carry(from_client, to_server, one_way));
+            tokio::spawn(carry(from_server, to_client, one_way));
+        }
+    });
+    address
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, one_way: Duration) {
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        tokio::time::sleep(one_way).await; // the way
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
     }
 }

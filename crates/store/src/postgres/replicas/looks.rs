@@ -1,0 +1,204 @@
+//! Looks at the servers all the time: moves the heartbeat on on the primary, and sees how far replicas have got with it.
+
+use super::beats::{Beats, LAG_MAX_MILLIS, Lag};
+use super::health::{Condition, Finding, Health};
+use crate::StoreError;
+use crate::postgres::connections::{Pool, Session, Sql, sql};
+use crate::postgres::presence::Presence;
+use crate::postgres::row::column;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use tracing::{error, info, warn};
+
+static BEAT: Sql = sql!("heartbeat", INT8);
+static STATE: Sql = sql!("replica_state");
+
+/// How often replicas are looked at, and the heartbeat is tried to be moved.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A server that does not say in this time how it is, is not well.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long a connection may take, with all that is said in the beginning.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// A replica that has a beat for longer which the primary has not told has it from another server.
+const AHEAD_MAX: Duration = Duration::from_secs(2);
+
+/// Asks a server the same thing again and again.
+struct Looks {
+    pool: Pool,
+    sql: &'static Sql,
+    /// A session that is being made.
+    connecting: Option<BoxFuture<'static, Result<Session, StoreError>>>,
+}
+
+impl Looks {
+    fn new(pool: Pool, sql: &'static Sql) -> Looks {
+        Looks { pool, sql, connecting: None }
+    }
+
+    /// Asks once. A connection that is not made in time fails this look and not the next one: far away it takes several
+    /// trips to make one, and one trip to ask.
+    async fn look(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+        let late = || StoreError::Unavailable("it does not answer".into());
+        let connecting = self.connecting.get_or_insert_with(|| connect(self.pool.clone(), self.sql).boxed());
+        let Ok(connected) = timeout(LOOK_TIMEOUT, connecting).await else { return Err(late()) };
+        self.connecting = None;
+        let session = connected?;
+        match timeout(LOOK_TIMEOUT, session.query(self.sql, parameters)).await {
+            Ok(rows) => session.end(rows),
+            Err(_) => Err(late()),
+        }
+    }
+}
+
+/// A session on which the statement is ready.
+async fn connect(pool: Pool, sql: &'static Sql) -> Result<Session, StoreError> {
+    let connect = async {
+        let session = pool.session().await?;
+        session.ready(sql).await?;
+        Ok(session)
+    };
+    let late = |_| Err(StoreError::Unavailable("no connection could be made in time".into()));
+    timeout(CONNECT_MAX, connect).await.unwrap_or_else(late)
+}
+
+/// Moves the heartbeat on and notes it; with it, looks whether the primary is there.
+pub(super) async fn beat(pool: Pool, presence: Arc<Presence>, beats: Arc<Beats>) {
+    let mut looks = Looks::new(pool, &BEAT);
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_refused = false;
+    loop {
+        ticks.tick().await;
+        let Some(probe) = presence.probe() else { continue };
+        let was_there = presence.is_there();
+        let asked = Instant::now();
+        match looks.look(&[&beats.to_move(asked)]).await {
+            Ok(rows) => {
+                is_refused = false;
+                if let Some(beat_at) = rows.first().and_then(|row| column(row, 0).ok())
+                    && beats.note(beat_at, asked, Instant::now())
+                {
+                    warn!(
+                        "the heartbeat of the primary has gone back: another server has taken over, or an older state"
+                    );
+                }
+                probe.succeeded(Instant::now());
+            }
+            Err(StoreError::Unavailable(_)) => probe.failed(Instant::now()),
+            // Who refuses is there.
+            Err(refused) => {
+                if !is_refused {
+                    error!(%refused, "the heartbeat cannot be moved: no replica is read from");
+                }
+                is_refused = true;
+                probe.succeeded(Instant::now());
+            }
+        }
+        match presence.is_there() {
+            is_there if is_there == was_there => {}
+            true => info!("the primary answers again"),
+            false => warn!("the primary does not answer: who has to write is told so at once"),
+        }
+    }
+}
+
+/// What replicas are compared with.
+#[derive(Clone)]
+pub(super) struct Original {
+    /// The key of its store.
+    pub(super) key: [u8; 16],
+    pub(super) beats: Arc<Beats>,
+    pub(super) presence: Arc<Presence>,
+}
+
+/// Looks again and again how a replica is.
+pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Original) {
+    let mut looks = Looks::new(pool, &STATE);
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ahead = None;
+    loop {
+        ticks.tick().await;
+        let state = match looks.look(&[]).await {
+            Ok(rows) => {
+                let is_ours = key_of(&rows).is_some_and(|key| key == original.key);
+                health.note_ours(is_ours);
+                match read_state(&rows) {
+                    Ok(_) if !is_ours => Err((Condition::Foreign, OTHER_STORE.to_owned())),
+                    state => state,
+                }
+            }
+            Err(StoreError::Unavailable(error)) => Err((Condition::Away, error)),
+            // It understands what it is asked, and has no such tables.
+            Err(error) => {
+                health.note_ours(false);
+                Err((Condition::Foreign, error.to_string()))
+            }
+        };
+        match state {
+            Err((condition, problem)) => health.note(0, 0, (condition, Some(problem))),
+            Ok((replayed, beat_at)) => {
+                let (lag, finding) = original.judge(beat_at, &mut ahead, Instant::now());
+                health.note(replayed, lag, finding);
+            }
+        }
+    }
+}
+
+/// What is said of a server that has another store.
+pub(in crate::postgres) const OTHER_STORE: &str = "it has another store: it is no replica of this database";
+
+impl Original {
+    /// How far a replica with this beat is behind, and what is to be said of that. `ahead` is a beat that it had before the
+    /// primary told it, and since when.
+    fn judge(&self, beat_at: i64, ahead: &mut Option<(i64, Instant)>, now: Instant) -> (i64, Finding) {
+        let because = |condition, problem: &str| (0, (condition, Some(problem.to_owned())));
+        if self.presence.is_there() && self.beats.stand_still(now) {
+            let problem =
+                "the heartbeat of the primary is not known, so nobody can tell how far it is behind";
+            return because(Condition::Unknown, problem);
+        }
+        self.beats.learn(beat_at, now);
+        if ahead.is_some_and(|(beat, _)| self.beats.lag(beat, now) != Lag::Ahead) {
+            *ahead = None;
+        }
+        match self.beats.lag(beat_at, now) {
+            Lag::Unknown => because(Condition::Unknown, "the heartbeat of the primary is not known yet"),
+            Lag::Ahead => {
+                let (_, since) = *ahead.get_or_insert((beat_at, now));
+                if now.saturating_duration_since(since) > AHEAD_MAX {
+                    let problem = "it has what the primary does not have: it follows another server";
+                    return because(Condition::Foreign, problem);
+                }
+                (0, (Condition::Well, None))
+            }
+            Lag::Millis(lag) if lag > LAG_MAX_MILLIS => {
+                (lag, (Condition::Behind, Some(format!("it is {lag} ms behind"))))
+            }
+            Lag::Millis(lag) => (lag, (Condition::Well, None)),
+        }
+    }
+}
+
+/// How far a replica has replayed, and the heartbeat that it knows.
+pub(in crate::postgres) fn read_state(rows: &[Row]) -> Result<(u64, i64), (Condition, String)> {
+    let foreign = |problem: &str| (Condition::Foreign, problem.to_owned());
+    let read = |error: StoreError| foreign(&error.to_string());
+    let row =
+        rows.first().ok_or_else(|| foreign("it has no heartbeat: it is no replica of this database"))?;
+    if !column::<bool>(row, 0).map_err(read)? {
+        return Err(foreign("it is not in recovery: it is no replica, or has become a primary"));
+    }
+    let replayed: i64 = column(row, 1).map_err(read)?;
+    Ok((replayed.cast_unsigned(), column(row, 2).map_err(read)?))
+}
+
+/// The key of the store that a server has.
+fn key_of(rows: &[Row]) -> Option<Vec<u8>> {
+    rows.first().and_then(|row| column(row, 3).ok()).flatten()
+}
