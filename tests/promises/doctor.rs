@@ -120,15 +120,12 @@ fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_serve
     let elsewhere = ["--data", other.path().to_str().unwrap(), "--listen", &listen, "--admin-listen", "off"];
     assert_found(&doctor(&environment, &elsewhere).1, "listen", "wrong", &["another Curtail"]);
 
-    // A topic with other partitions than are counted from.
-    let mut grown = environment.clone();
-    grown.push(("CURTAIL_KAFKA_TOPIC", topic(&format!("doctor-other-{:x}", random_seed()), 5)));
-    assert_found(
-        &doctor(&grown, &place).1,
-        "Kafka",
-        "wrong",
-        &["has 5 partitions", "topic with 3 partitions"],
-    );
+    // Topics with more and with fewer partitions than are counted from.
+    for (partitions, verdict, words) in [(5, "warning", "2 partitions"), (2, "wrong", "has 2 partitions")] {
+        let mut other = environment.clone();
+        other.push(("CURTAIL_KAFKA_TOPIC", topic(&format!("doctor-other-{:x}", random_seed()), partitions)));
+        assert_found(&doctor(&other, &place).1, "Kafka", verdict, &[words]);
+    }
     // Other codes than the store was made with, and a replica of another database.
     let mut other = environment.clone();
     other.push(("CURTAIL_CODES_SCHEME", "sequential".to_owned()));
