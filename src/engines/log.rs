@@ -71,11 +71,11 @@ impl Pipelines {
     /// Counts or ships what there is, for as long as the deadline allows. May block.
     pub(crate) fn drain(self, deadline: Duration) -> Status {
         let end = Instant::now() + deadline;
-        let status = self.main.drain(deadline);
+        self.main.drain(deadline);
         if let Some(worker) = self.worker {
             worker.drain(end.saturating_duration_since(Instant::now()));
         }
-        status
+        self.watch.status()
     }
 }
 

@@ -43,7 +43,7 @@ impl Clicks {
         gauge(encoder, "clicks_lag_milliseconds", help, None, status.lag_millis)?;
         match status.part {
             Part::Alone => {}
-            Part::Node | Part::Worker => Clicks::kafka(&status, encoder)?,
+            Part::Node | Part::Worker | Part::Both => Clicks::kafka(&status, encoder)?,
         }
         Clicks::rollups(&status, encoder)?;
         Clicks::journal(&status, encoder)

@@ -24,6 +24,8 @@ pub use retention::Retention;
 pub use status::{Part, Status};
 
 use crate::geo::{Geo, GeoError};
+#[cfg(feature = "kafka")]
+use crate::journal::Counts;
 use crate::journal::{Keeper, Meter, Reader};
 #[cfg(feature = "kafka")]
 use crate::kafka::Backlog;
@@ -101,13 +103,30 @@ pub struct Watch {
     /// Nothing where no log is between nodes, or where nobody asks what waits in it.
     #[cfg(feature = "kafka")]
     backlog: Option<Backlog>,
+    /// What counts in the same process, beside one that ships.
+    #[cfg(feature = "kafka")]
+    worker: Option<Arc<Shared>>,
 }
 
 impl Watch {
     /// How far counting is.
     pub fn status(&self) -> Status {
         let journal = self.meter.as_ref().map(Meter::counts).unwrap_or_default();
-        Status { log_waiting: self.log_waiting(), ..self.shared.status(&journal) }
+        let status = Status { log_waiting: self.log_waiting(), ..self.shared.status(&journal) };
+        self.with_worker(status)
+    }
+
+    #[cfg(feature = "kafka")]
+    fn with_worker(&self, status: Status) -> Status {
+        match &self.worker {
+            Some(worker) => status.beside_worker(worker.status(&Counts::default())),
+            None => status,
+        }
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn with_worker(&self, status: Status) -> Status {
+        status
     }
 
     #[cfg(feature = "kafka")]
@@ -127,12 +146,21 @@ impl Watch {
         Watch { backlog: Some(backlog), ..self }
     }
 
+    /// The same, which also says what a worker in the same process does.
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn beside_worker(self, worker: &Pipeline) -> Watch {
+        Watch { worker: Some(Arc::clone(&worker.watch.shared)), ..self }
+    }
+
     fn of(shared: Arc<Shared>, meter: Option<Meter>) -> Watch {
         Watch {
             shared,
             meter,
             #[cfg(feature = "kafka")]
             backlog: None,
+            #[cfg(feature = "kafka")]
+            worker: None,
         }
     }
 }

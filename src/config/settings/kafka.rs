@@ -26,7 +26,7 @@ impl Kafka {
                 "kafka.topic",
                 &Topic,
                 "curtail-clicks",
-                "The topic of clicks. It must be there; its number of partitions is fixed by the first worker.",
+                "The topic of clicks. It must be there; its number of partitions is fixed by the first start.",
             ),
         }
     }

@@ -6,7 +6,7 @@ use crate::engines::Store;
 use anyhow::Context;
 use curtail_clicks::journal;
 use curtail_clicks::kafka::{self, Backlog, Topic};
-use curtail_clicks::pipeline::{self, ShipConfig, WorkConfig};
+use curtail_clicks::pipeline::{self, Pipeline, ShipConfig, WorkConfig};
 use std::path::Path;
 
 /// Clicks that a worker folds before they are committed, at most: it has no visitors to be small for, and a way to the store that
@@ -33,9 +33,13 @@ pub(super) async fn ship(
     let backlog = Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?;
     let main = pipeline::ship(config, reader, keeper, kafka, topic)?;
     let watch = main.watch().beside(backlog);
-    let worker = match settings.server.role {
-        Role::All => Some(Pipelines::work(settings, folder, store).await?.main),
-        Role::App | Role::Worker => None,
+    let (worker, watch) = match settings.server.role {
+        Role::All => {
+            let (worker, _) = count(settings, folder, store).await?;
+            let watch = watch.beside_worker(&worker);
+            (Some(worker), watch)
+        }
+        Role::App | Role::Worker => (None, watch),
     };
     Ok(Recording { recorders, pipelines: Pipelines { main, worker, watch } })
 }
@@ -43,19 +47,25 @@ pub(super) async fn ship(
 impl Pipelines {
     /// Starts counting what nodes have shipped, together with all other workers.
     pub(crate) async fn work(settings: &Settings, folder: &Path, store: &Store) -> anyhow::Result<Pipelines> {
-        let kafka = kafka_config(settings).context("kafka.brokers: a worker needs it")?;
-        let topic = Topic::find(&kafka, &*store.rollups).await?;
-        let config = WorkConfig {
-            folder: folder.to_owned(),
-            retention: retention(settings),
-            commit_interval: settings.clicks.commit_interval,
-            batch_clicks_max: BATCH_CLICKS_MAX,
-        };
-        let backlog = Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?;
-        let main = pipeline::work(config, &kafka, topic, store.rollups.clone())?;
+        let (main, backlog) = count(settings, folder, store).await?;
         let watch = main.watch().beside(backlog);
         Ok(Pipelines { main, worker: None, watch })
     }
+}
+
+/// Starts counting. Answers beside it what waits to be counted, of all nodes.
+async fn count(settings: &Settings, folder: &Path, store: &Store) -> anyhow::Result<(Pipeline, Backlog)> {
+    let kafka = kafka_config(settings).context("kafka.brokers: a worker needs it")?;
+    let topic = Topic::find(&kafka, &*store.rollups).await?;
+    let config = WorkConfig {
+        folder: folder.to_owned(),
+        retention: retention(settings),
+        commit_interval: settings.clicks.commit_interval,
+        batch_clicks_max: BATCH_CLICKS_MAX,
+    };
+    let backlog = Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?;
+    let pipeline = pipeline::work(config, &kafka, topic, store.rollups.clone())?;
+    Ok((pipeline, backlog))
 }
 
 /// Kafka, where it is.

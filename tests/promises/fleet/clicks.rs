@@ -3,10 +3,14 @@
 use super::FIRST;
 use crate::support::roamer::{Doors, Roamer, Unanswered};
 use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
+use crate::support::server::{Server, curtail};
 use crate::support::site::{Part, Shape, Site};
+use curtail_servers::Broker;
+use curtail_servers::postgres::Cluster;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tempfile::tempdir;
 
 const CLICKERS: usize = 4;
 /// Between two requests of one clicker: together they ask about two thousand times a second.
@@ -25,6 +29,36 @@ struct Clicked {
     cut_off: AtomicU64,
     /// Answers other than the redirect, by servers that do not know the link yet and cannot ask for it.
     refused: AtomicU64,
+}
+
+#[test]
+fn one_that_hands_clicks_on_and_counts_them_says_of_both_how_far_it_is() {
+    const CLICKS: u64 = 50;
+    let (cluster, broker, data) = (Cluster::start(0, &[]), Broker::start(), tempdir().unwrap());
+    broker.make_topic("clicks", 4);
+    let mut command = curtail();
+    command
+        .env("CURTAIL_DATABASE_URL", cluster.primary.url())
+        .env("CURTAIL_KAFKA_BROKERS", broker.address())
+        .env("CURTAIL_KAFKA_TOPIC", "clicks");
+    let server =
+        Server::launch(command, data.path(), vec!["--admin-listen".to_owned(), "127.0.0.1:0".to_owned()]);
+    server.link(&json!({ "url": FIRST, "code": "own" }));
+    let mut client = server.client();
+    (0..CLICKS).for_each(|_| assert_eq!(client.get("/own").status, 302));
+    let told = server.eventually(IN_THE_END, |server| {
+        let told = server.api("GET", "/api/v1/pipeline", None).json();
+        (told["counted"] == CLICKS && told["lag"]["clicks"] == 0).then_some(told)
+    });
+    assert_eq!(
+        (&told["part"], &told["produced"], &told["shipped"]),
+        (&json!("both"), &json!(CLICKS), &json!(CLICKS))
+    );
+    assert_eq!((&told["partitions"], &told["healthy"]), (&json!(4), &json!(true)));
+    assert_eq!(server.metric("curtail_clicks_counted_total"), CLICKS);
+    assert_eq!(server.metric("curtail_log_partitions"), 4);
+    assert!(server.metric("curtail_rollup_commits_total") > 0);
+    assert!(server.terminate().success());
 }
 
 #[test]

@@ -78,8 +78,8 @@ pub(crate) fn period() -> Object {
 /// The part of the pipeline that a process has.
 pub(crate) fn part() -> Object {
     let description = "What it does with clicks: `alone` counts what it records; `node` hands it to the log between nodes; \
-                       `worker` counts what nodes have handed on.";
-    one_of(Type::String, [Part::Alone, Part::Node, Part::Worker].map(Part::as_str))
+                       `worker` counts what nodes have handed on; `both` is a node and a worker.";
+    one_of(Type::String, [Part::Alone, Part::Node, Part::Worker, Part::Both].map(Part::as_str))
         .description(Some(description))
         .build()
 }

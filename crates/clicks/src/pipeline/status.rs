@@ -79,6 +79,8 @@ pub enum Part {
     Node,
     /// It counts what nodes have handed to the log.
     Worker,
+    /// It does both: hands on what it records, and counts what nodes have handed on.
+    Both,
 }
 
 impl Part {
@@ -88,6 +90,34 @@ impl Part {
             Part::Alone => "alone",
             Part::Node => "node",
             Part::Worker => "worker",
+            Part::Both => "both",
+        }
+    }
+}
+
+#[cfg(feature = "kafka")]
+impl Status {
+    /// Of a process that hands clicks on and counts them: what this half says, and beside it what the one says that counts. Either may
+    /// have clicks that wait, lose some, and be in trouble.
+    #[must_use]
+    pub(super) fn beside_worker(self, worker: Status) -> Status {
+        Status {
+            part: Part::Both,
+            counted: worker.counted,
+            repeated: worker.repeated,
+            poison: worker.poison,
+            damaged: self.damaged + worker.damaged,
+            rollups_damaged: worker.rollups_damaged,
+            lag_clicks: self.lag_clicks + worker.lag_clicks,
+            lag_millis: self.lag_millis.max(worker.lag_millis),
+            partitions: worker.partitions,
+            commits: worker.commits,
+            commits_failed: worker.commits_failed,
+            commits_fenced: worker.commits_fenced,
+            broker_errors: self.broker_errors + worker.broker_errors,
+            forgotten: worker.forgotten,
+            last_error: self.last_error.or(worker.last_error),
+            ..self
         }
     }
 }
@@ -190,7 +220,7 @@ impl Shared {
         match self.part {
             Part::Alone | Part::Worker => *self.accounts.lock().unwrap_or_else(PoisonError::into_inner),
             // What is on its way to brokers is in nobody's hands for a moment.
-            Part::Node => self.accounts_now(journal),
+            Part::Node | Part::Both => self.accounts_now(journal),
         }
     }
 
