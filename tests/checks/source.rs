@@ -19,8 +19,12 @@ const FORBIDDEN: &[(&str, &str)] = &[
 ];
 
 const SLEEPS: &[(&str, &str)] = &[("thread::", "sleep"), ("time::", "sleep"), ("park_", "timeout")];
-/// Where tests look again and again for what they wait for, and let time pass.
-const MAY_SLEEP: &[&str] = &["tests/support/run.rs", "tests/servers/src/lib.rs"];
+/// Where tests look again and again for what they wait for, let time pass, or are a server that is far away.
+const MAY_SLEEP: &[&str] = &[
+    "tests/support/run.rs",
+    "tests/servers/src/lib.rs",
+    "crates/store/tests/promises/postgres/tampering.rs",
+];
 /// Lets time pass in a test; the line before says why.
 const LETS_PASS: &str = concat!("let_", "pass(");
 
