@@ -121,15 +121,19 @@ impl SharedCache {
     }
 
     /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that many who ask
-    /// for one link ask for it once. Answers whether nothing newer is known of the code.
+    /// for one link ask for it once. Not where something has just changed, for that would make two seconds of one. Answers
+    /// whether nothing newer is known of the code.
     pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
         if shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version()) {
             return false;
         }
-        let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
-        shard.put(hash, code.as_bytes(), &known, times, now, Reason::Fill { overtaken: false });
+        // Looked at under the lock: see `learn`.
+        if now >= self.changes.last(hash).plus_millis(RECENT_MILLIS) {
+            let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
+            shard.put(hash, code.as_bytes(), &known, times, now, Reason::Fill { overtaken: false });
+        }
         drop(shard);
         self.generations.advance(hash);
         true

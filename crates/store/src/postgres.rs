@@ -9,6 +9,7 @@ mod changes;
 mod connections;
 mod deferred;
 mod engine;
+mod epoch;
 mod examination;
 mod failure;
 mod groups;

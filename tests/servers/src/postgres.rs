@@ -95,6 +95,11 @@ impl Server {
         self.tool("pg_ctl", &["--wait", "--mode=immediate", "stop"]);
     }
 
+    /// Makes a replica a primary.
+    pub fn promote(&self) {
+        self.tool("pg_ctl", &["--wait", "promote"]);
+    }
+
     /// `kill -9` of all its processes at once.
     pub fn kill(&self) {
         // None that is stopped can start another one meanwhile.

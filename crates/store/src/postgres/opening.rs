@@ -6,6 +6,7 @@ pub use error::OpenError;
 
 use super::address::Address;
 use super::connections::{Pool, Session, Sql, sql};
+use super::epoch;
 use super::failure::Failure;
 use super::identity::{self, Identity};
 use super::import::state;
@@ -32,7 +33,10 @@ pub(super) async fn prepare(
         }
         let identity = identity::establish(&session, &settings, moves).await?;
         match moves {
-            None => state::begin_use(&session).await?,
+            None => {
+                state::begin_use(&session).await?;
+                epoch::keep(&session).await?;
+            }
             Some(_) => state::begin(&session).await?,
         }
         Ok(identity)

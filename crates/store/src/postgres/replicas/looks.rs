@@ -4,6 +4,7 @@ use super::beats::{Beats, LAG_MAX_MILLIS, Lag};
 use super::health::{Condition, Finding, Health};
 use crate::StoreError;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
+use crate::postgres::epoch;
 use crate::postgres::presence::Presence;
 use crate::postgres::row::column;
 use futures_util::FutureExt;
@@ -27,38 +28,56 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A replica that has a beat for longer which the primary has not told has it from another server.
 const AHEAD_MAX: Duration = Duration::from_secs(2);
 
-/// Asks a server the same thing again and again.
+/// Asks a server the same thing again and again, on one session for as long as that is good.
 struct Looks {
     pool: Pool,
     sql: &'static Sql,
+    /// Whether it is the primary: then it is seen first whether another server has become that.
+    is_primary: bool,
+    session: Option<Session>,
     /// A session that is being made.
     connecting: Option<BoxFuture<'static, Result<Session, StoreError>>>,
 }
 
 impl Looks {
-    fn new(pool: Pool, sql: &'static Sql) -> Looks {
-        Looks { pool, sql, connecting: None }
+    fn new(pool: Pool, sql: &'static Sql, is_primary: bool) -> Looks {
+        Looks { pool, sql, is_primary, session: None, connecting: None }
     }
 
     /// Asks once. A connection that is not made in time fails this look and not the next one: far away it takes several
     /// trips to make one, and one trip to ask.
     async fn look(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         let late = || StoreError::Unavailable("it does not answer".into());
-        let connecting = self.connecting.get_or_insert_with(|| connect(self.pool.clone(), self.sql).boxed());
-        let Ok(connected) = timeout(LOOK_TIMEOUT, connecting).await else { return Err(late()) };
-        self.connecting = None;
-        let session = connected?;
-        match timeout(LOOK_TIMEOUT, session.query(self.sql, parameters)).await {
-            Ok(rows) => session.end(rows),
-            Err(_) => Err(late()),
-        }
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => {
+                let connect = || connect(self.pool.clone(), self.sql, self.is_primary).boxed();
+                let connecting = self.connecting.get_or_insert_with(connect);
+                let Ok(connected) = timeout(LOOK_TIMEOUT, connecting).await else { return Err(late()) };
+                self.connecting = None;
+                connected?
+            }
+        };
+        // A session that did not answer is dropped, which closes it.
+        let answered = timeout(LOOK_TIMEOUT, session.query(self.sql, parameters)).await;
+        let rows = answered.map_err(|_| late())??;
+        self.session = Some(session);
+        Ok(rows)
+    }
+
+    /// Has the next look made on a new session.
+    fn begin_anew(&mut self) {
+        self.session = None;
     }
 }
 
 /// A session on which the statement is ready.
-async fn connect(pool: Pool, sql: &'static Sql) -> Result<Session, StoreError> {
+async fn connect(pool: Pool, sql: &'static Sql, is_primary: bool) -> Result<Session, StoreError> {
     let connect = async {
         let session = pool.session().await?;
+        if is_primary {
+            epoch::keep(&session).await?;
+        }
         session.ready(sql).await?;
         Ok(session)
     };
@@ -68,7 +87,7 @@ async fn connect(pool: Pool, sql: &'static Sql) -> Result<Session, StoreError> {
 
 /// Moves the heartbeat on and notes it; with it, looks whether the primary is there.
 pub(super) async fn beat(pool: Pool, presence: Arc<Presence>, beats: Arc<Beats>) {
-    let mut looks = Looks::new(pool, &BEAT);
+    let mut looks = Looks::new(pool, &BEAT, true);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_refused = false;
@@ -80,12 +99,12 @@ pub(super) async fn beat(pool: Pool, presence: Arc<Presence>, beats: Arc<Beats>)
         match looks.look(&[&beats.to_move(asked)]).await {
             Ok(rows) => {
                 is_refused = false;
-                if let Some(beat_at) = rows.first().and_then(|row| column(row, 0).ok())
-                    && beats.note(beat_at, asked, Instant::now())
-                {
+                let beat_at = rows.first().and_then(|row| column(row, 0).ok());
+                if beat_at.is_some_and(|beat_at| beats.note(beat_at, asked, Instant::now())) {
                     warn!(
-                        "the heartbeat of the primary has gone back: another server has taken over, or an older state"
+                        "the heartbeat of the primary has gone back: it is another server, or in an older state"
                     );
+                    looks.begin_anew();
                 }
                 probe.succeeded(Instant::now());
             }
@@ -118,7 +137,7 @@ pub(super) struct Original {
 
 /// Looks again and again how a replica is.
 pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Original) {
-    let mut looks = Looks::new(pool, &STATE);
+    let mut looks = Looks::new(pool, &STATE, false);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ahead = None;

@@ -102,7 +102,7 @@ pub(crate) async fn far_away(server: String, one_way: Duration) -> SocketAddr {
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, one_way: Duration) {
     let mut buffer = vec![0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        tokio::time::sleep(one_way).await; // the way
+        tokio::time::sleep(one_way).await;
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
