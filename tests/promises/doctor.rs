@@ -120,11 +120,15 @@ fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_serve
     let elsewhere = ["--data", other.path().to_str().unwrap(), "--listen", &listen, "--admin-listen", "off"];
     assert_found(&doctor(&environment, &elsewhere).1, "listen", "wrong", &["another Curtail"]);
 
-    // Topics with more and with fewer partitions than are counted from.
-    for (partitions, verdict, words) in [(5, "warning", "2 partitions"), (2, "wrong", "has 2 partitions")] {
+    // Topics with other partitions than are counted from.
+    for (partitions, verdict, said) in [
+        (5, "warning", ["2 partitions of", "stay empty"]),
+        (2, "wrong", ["has 2 partitions", "--partitions 3"]),
+    ] {
         let mut other = environment.clone();
-        other.push(("CURTAIL_KAFKA_TOPIC", topic(&format!("doctor-other-{:x}", random_seed()), partitions)));
-        assert_found(&doctor(&other, &place).1, "Kafka", verdict, &[words]);
+        let name = format!("doctor-{partitions}-{:x}", random_seed());
+        other.push(("CURTAIL_KAFKA_TOPIC", topic(&name, partitions)));
+        assert_found(&doctor(&other, &place).1, "Kafka", verdict, &said);
     }
     // Other codes than the store was made with, and a replica of another database.
     let mut other = environment.clone();

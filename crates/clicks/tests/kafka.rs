@@ -8,6 +8,8 @@ mod faults;
 mod folder;
 #[path = "kafka/kills.rs"]
 mod kills;
+#[path = "kafka/marks.rs"]
+mod marks;
 #[path = "kafka/start.rs"]
 mod start;
 #[path = "kafka/support.rs"]

@@ -1,0 +1,67 @@
+//! What all nodes that ever were have left in the store is read by workers that are given partitions, and by nobody else.
+
+use crate::engine::{Engine, on_each_engine};
+use crate::support::{Ground, SOON, find, ship, start_worker, until, until_counted};
+use curtail_clicks::kafka::Backlog;
+use curtail_model::{LinkId, Timestamp};
+use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use curtail_store::{Answer, Rollups, StoreError};
+use std::sync::Arc;
+
+on_each_engine!(who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_positions,);
+
+/// A store that is only asked for the positions of named streams.
+struct NeverAll(Arc<dyn Rollups>);
+
+impl Rollups for NeverAll {
+    fn positions(&self) -> Answer<'_, Positions> {
+        Box::pin(async { Err(StoreError::Unavailable("all positions are asked for".into())) })
+    }
+
+    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+        self.0.positions_of(streams)
+    }
+
+    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+        self.0.claim(streams)
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        self.0.commit(batch)
+    }
+
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+        self.0.series(subject, grain, from, until)
+    }
+
+    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+        self.0.totals(links)
+    }
+
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+        self.0.forget_before(grain, before)
+    }
+
+    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+        self.0.forget_link(link)
+    }
+}
+
+fn who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_positions(engine: Engine) {
+    let Ground { place, topic, store, found } = Ground::new(engine, 3);
+    let never_all: Arc<dyn Rollups> = Arc::new(NeverAll(Arc::clone(&store.rollups)));
+    assert_eq!(find(&topic, &never_all), found);
+    ship(&place.journal(), &topic.config, &found, 1..501);
+    let worker = start_worker(place.folder(), &topic.config, &found, &store.rollups);
+    until_counted(&topic, &found, &store.rollups);
+    worker.drain(SOON);
+    ship(&place.journal(), &topic.config, &found, 501..601);
+    let backlog = Backlog::watch(&topic.config, found, never_all).unwrap();
+    until(|| format!("{:?}", backlog.waiting()), || backlog.waiting() == Some(100));
+}
