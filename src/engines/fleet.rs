@@ -8,34 +8,54 @@ use curtail_cache::{Bus, Peers, SharedCache};
 use curtail_clicks::clock::now;
 use curtail_runtime::rates::Rates;
 use curtail_store::{Leaders, Notifications};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// In the data folder while a process shares a cache in Redis, and after one that did not end by leaving all that it had changed
+/// there: what is in Redis from before that one's end may be wrong, and nobody else knows.
+const UNSETTLED: &str = "redis-unsettled";
 
 /// What this process shares with others; one that is alone has none of it.
 #[derive(Clone)]
 pub(crate) struct Fleet {
     pub(crate) redis: Option<Arc<Redis>>,
     pub(crate) bus: Option<Arc<Bus>>,
+    unsettled: PathBuf,
 }
 
 impl Fleet {
     /// Connects. A Redis that does not answer is waited for in the background: redirects do without it.
     pub(crate) async fn open(
         settings: &Settings,
+        folder: &Path,
         store: &Store,
         cache: &Arc<SharedCache>,
     ) -> anyhow::Result<Fleet> {
+        let unsettled = folder.join(UNSETTLED);
         let mut ways: Vec<Arc<dyn Notifications>> = store.notifications.iter().cloned().collect();
         let redis = match redis_config(settings, &store.secret) {
             None => None,
             Some(config) => {
                 ways.push(Arc::new(PubSub::new(&config)?));
-                Some(Redis::open(config).await?)
+                let redis = Redis::open(config).await?;
+                if unsettled.exists() {
+                    tracing::info!(
+                        "the last process may owe changes to Redis: what is there is not believed"
+                    );
+                    redis.distrust().await;
+                } else if let Err(error) = mark(&unsettled) {
+                    tracing::error!(%error, path = %unsettled.display(),
+                        "cannot be written: changes that Redis does not take before this process dies may be undone");
+                }
+                Some(redis)
             }
         };
         let strategy = settings.cache.strategy;
         let announces = strategy.announces() && !ways.is_empty();
         let bus = announces.then(|| Bus::start(ways, cache.clone(), redis.clone(), now));
-        Ok(Fleet { redis, bus })
+        Ok(Fleet { redis, bus, unsettled })
     }
 
     /// How changes made here reach the others.
@@ -59,10 +79,25 @@ impl Fleet {
 
     /// Leaves, once what was changed here has arrived.
     pub(crate) async fn leave(&self) {
-        if let Some(bus) = &self.bus {
-            bus.leave().await;
+        let settled = match &self.bus {
+            Some(bus) => bus.leave().await,
+            None => true,
+        };
+        // Where Redis does not answer, others may owe it something too, who do not start again as soon as this one.
+        if let Some(redis) = &self.redis
+            && settled
+            && redis.has_everything().await
+            && let Err(error) = fs::remove_file(&self.unsettled)
+        {
+            tracing::debug!(%error, "the next start will not believe what is in Redis");
         }
     }
+}
+
+/// Leaves a file that outlives a loss of power.
+fn mark(path: &Path) -> io::Result<()> {
+    File::create(path)?.sync_all()?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// How Redis is used, where it is, by the installation with this secret.

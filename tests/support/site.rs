@@ -136,6 +136,12 @@ impl Site {
         }
     }
 
+    /// Asks an app server to end, and waits until it has.
+    pub(crate) fn stop_app(&mut self, number: usize) {
+        self.doors.close(number);
+        assert!(self.apps[number].take().expect("it runs").terminate().success());
+    }
+
     /// Starts what was killed, on what it had on its disk.
     pub(crate) fn start_again(&mut self, part: Part) {
         match part {
@@ -148,7 +154,8 @@ impl Site {
                 self.worker = Some(Worker::launch(self.command("worker"), folder));
             }
             Part::App(number) => {
-                let server = Server::launch(self.command("app"), self.folders[number].path(), Vec::new());
+                let shown = ["--admin-listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+                let server = Server::launch(self.command("app"), self.folders[number].path(), shown);
                 self.doors.open(number, server.address);
                 self.apps[number] = Some(server);
             }

@@ -96,10 +96,10 @@ impl CoherentLinks {
     /// Passes on what became of a change. One that is in doubt has been called so everywhere by then, and is seen to from then on.
     async fn known<T>(&self, id: LinkId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::InDoubt(doubt)) = &outcome {
-            self.doubt(doubt).await;
             if let Some(bus) = &self.peers.bus {
                 bus.in_doubt();
             }
+            self.doubt(doubt).await;
             tokio::spawn(self.clone().settle(id, doubt.clone()));
         }
         outcome

@@ -25,7 +25,7 @@ impl Backend {
         let store = Store::open(settings, folder).await?;
         let Recording { recorders, pipelines } = Recording::start(settings, folder, &store).await?;
         let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
-        let fleet = Fleet::open(settings, &store, &cache).await?;
+        let fleet = Fleet::open(settings, folder, &store, &cache).await?;
         let links = JournaledLinks::open(settings, folder, &store, &fleet).await?;
         Ok((Backend { store, pipelines, cache, fleet, links }, recorders))
     }

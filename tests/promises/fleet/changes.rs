@@ -2,11 +2,15 @@
 
 use super::FIRST;
 use crate::support::server::Server;
-use crate::support::site::{Shape, Site};
+use crate::support::site::{Part, Shape, Site};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SECOND: &str = "https://example.com/second";
+const HITS: &str = "curtail_redis_lookups_total{outcome=\"hit\"}";
+/// A server that starts while another one is silent waits for that one for ten seconds.
+const HEARS_WITHIN: Duration = Duration::from_secs(30);
+const IN_REDIS_WITHIN: Duration = Duration::from_secs(60);
 /// How long a change may be unseen elsewhere.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -33,4 +37,51 @@ fn servers_that_share_a_store_serve_each_others_links_and_see_each_others_change
     seen_by_all(Some(SECOND));
     assert_eq!(site.app(2).api("DELETE", &path, None).status, 204);
     seen_by_all(None);
+}
+
+#[test]
+fn changes_that_redis_did_not_take_before_servers_ended_are_not_undone_by_what_it_has() {
+    let mut site = Site::start(Shape { apps: 2, replicas: 0, kafka: false, relays: false });
+    for are_killed in [false, true] {
+        let codes = ["changing", "going"].map(|name| format!("{name}-{are_killed}"));
+        let made = codes.each_ref().map(|code| site.app(0).link(&json!({ "url": FIRST, "code": code })));
+        let [changing, going] = made.map(|link| format!("/api/v1/links/{}", link["id"].as_str().unwrap()));
+        // A server that does not hear yet believes nothing old in any case.
+        let visit = |site: &Site, number: usize| {
+            let server = site.app(number);
+            server
+                .eventually(HEARS_WITHIN, |server| (server.metric("curtail_bus_hearing") == 1).then_some(()));
+            codes.each_ref().map(|code| location(server, &format!("/{code}")))
+        };
+        // Who has not made a link asks Redis for it, and leaves it there: its next process finds it.
+        // What is left there just after the last round is not believed, and is left anew.
+        let begun = Instant::now();
+        while visit(&site, 1) != [Some(FIRST.to_owned()), Some(FIRST.to_owned())]
+            || site.app(1).metric(HITS) < 2
+        {
+            assert!(begun.elapsed() < IN_REDIS_WITHIN, "the links are not in Redis");
+            site.stop_app(1);
+            site.start_again(Part::App(1));
+        }
+        site.hang(Part::Redis);
+        // What is sent before that shows waits in the sockets of Redis, and arrives.
+        site.app(0)
+            .eventually(HEARS_WITHIN, |server| (server.metric("curtail_redis_connected") == 0).then_some(()));
+        let changed = site.app(0).api("PATCH", &changing, Some(&json!({ "url": SECOND })));
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        assert_eq!(site.app(0).api("DELETE", &going, None).status, 204);
+        for number in 0..2 {
+            if are_killed { site.kill(Part::App(number)) } else { site.stop_app(number) }
+        }
+        site.go_on(Part::Redis);
+        // The one that made the changes comes last.
+        for number in [1, 0] {
+            site.start_again(Part::App(number));
+            assert_eq!(
+                visit(&site, number),
+                [Some(SECOND.to_owned()), None],
+                "killed: {are_killed}, server {number}"
+            );
+        }
+    }
 }

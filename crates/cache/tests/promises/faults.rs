@@ -123,6 +123,8 @@ async fn what_was_there_when_a_process_ended_badly_is_not_believed_though_redis_
     let link = before.make("undone").await;
     site.has_in_redis("undone").await;
     server.hang();
+    // What is sent before that shows waits in the sockets of the server, and arrives.
+    until("there is no connection", async || !before.redis.statistics().connected).await;
     before.change(link.id, "https://example.com/new").await;
     assert_eq!(before.redis.statistics().debts, 1);
     drop(before);
