@@ -2,6 +2,7 @@
 
 use super::OpenError;
 use super::address::{Address, with_causes};
+use super::epoch;
 use super::failure::Failure;
 use super::presence::Presence;
 use super::retries::Retries;
@@ -129,7 +130,13 @@ impl Pool {
             PoolError::Backend(error) => away(with_causes(&error)),
             other => away(other.to_string()),
         })?;
-        Ok(self.wrap(object))
+        let is_new = Object::metrics(&object).recycle_count == 0;
+        let session = self.wrap(object);
+        if is_new && self.presence.is_some() {
+            // It may lead to another primary than the one before.
+            session.within(epoch::keep(&session)).await?;
+        }
+        Ok(session)
     }
 
     /// Lends the very first session, and tells in words for people why there is none.

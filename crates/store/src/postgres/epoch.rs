@@ -2,8 +2,8 @@
 //! would be given once more. Caches keep the higher version, so they would refuse every change; and clicks that are counted later
 //! would be counted at the wrong link.
 //!
-//! So versions and numbers of ids are moved ahead then, before anybody else is let through to the server: at each start,
-//! and by the heartbeat, which alone closes the breaker of a primary that was away.
+//! So versions and numbers of ids are moved ahead then: at each start, and on each new session with the primary, before
+//! anything else is asked there.
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
