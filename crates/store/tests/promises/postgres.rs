@@ -3,6 +3,7 @@
 mod crash;
 pub(crate) mod database;
 mod deferred;
+mod failover;
 mod messages;
 mod opening;
 mod replicas;
