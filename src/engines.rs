@@ -18,4 +18,4 @@ pub(crate) use journaled_links::{JournaledLinks, left_behind};
 #[cfg(feature = "kafka")]
 pub(crate) use log::kafka_config;
 pub(crate) use log::{Pipelines, Recording, retention};
-pub(crate) use store::{Store, open_keys, postgres_settings, sessions_on_primary};
+pub(crate) use store::{Store, list_keys, open_keys, postgres_settings, sessions_on_primary};

@@ -3,7 +3,8 @@
 use super::flags::PlaceFlags;
 use super::output;
 use super::table::lay_out;
-use crate::engines::open_keys;
+use crate::config::Settings;
+use crate::engines::{list_keys, open_keys};
 use anyhow::{Context, bail};
 use curtail_api::keys::{self, generate_key};
 use curtail_clicks::clock::now;
@@ -89,7 +90,7 @@ fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Sh
 }
 
 fn list(shared: &Shared) -> anyhow::Result<()> {
-    let keys = answer(open(shared)?.list())?;
+    let keys = with_settings(shared, list_keys)?;
     if shared.json {
         let list: Vec<Value> = keys.iter().map(object).collect();
         return output::print(&format!("{:#}\n", Value::Array(list)));
@@ -118,6 +119,14 @@ fn revoke(id: u64, shared: &Shared) -> anyhow::Result<()> {
 }
 
 fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
+    with_settings(shared, open_keys)
+}
+
+/// Opens keys, or reads them, where the settings say they are.
+fn with_settings<T>(
+    shared: &Shared,
+    open: impl AsyncFnOnce(&Settings) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let settings = shared.place.load()?.settings;
     let data = settings.server.data.display();
     if settings.database.url.is_none() && !settings.server.data.is_dir() {
@@ -126,7 +135,7 @@ fn open(shared: &Shared) -> anyhow::Result<Arc<dyn Keys>> {
         );
     }
     let opened =
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(open_keys(&settings));
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(open(&settings));
     opened.with_context(|| match &settings.database.url {
         Some(_) => "cannot open the keys in PostgreSQL".to_owned(),
         None => format!("cannot open the keys in {data}"),

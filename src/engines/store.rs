@@ -7,7 +7,7 @@ use curtail_model::Codes;
 use curtail_runtime::breaker::Policy;
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::sqlite::{self, Sqlite};
-use curtail_store::{Deferred, Keys, Links, Notifications, Rollups};
+use curtail_store::{ApiKey, Deferred, Keys, Links, Notifications, Rollups};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,14 @@ pub(crate) async fn open_keys(settings: &Settings) -> anyhow::Result<Arc<dyn Key
             check_not_moved(&settings.server.data)?;
             Ok(sqlite::open_keys(&settings.server.data)?)
         }
+    }
+}
+
+/// All API keys, for the command line: whoever only looks changes nothing.
+pub(crate) async fn list_keys(settings: &Settings) -> anyhow::Result<Vec<ApiKey>> {
+    match &settings.database.url {
+        Some(url) => Ok(postgres::list_keys(postgres_settings(settings, url)).await?),
+        None => Ok(open_keys(settings).await?.list().await?),
     }
 }
 

@@ -203,6 +203,7 @@ fn what_is_dead_hung_or_refuses_is_named_with_what_to_do() {
     let (_, found) = doctor(&unprepared, &place);
     assert_found(&found, "PostgreSQL", "ok", &["an empty database"]);
     assert_found(&found, "pooler", "warning", &["database.direct_url", "redis.url"]);
+    assert_found(&found, "pooler", "warning", &["statement_timeout", "ALTER ROLE"]);
 }
 
 #[test]

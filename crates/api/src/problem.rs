@@ -182,6 +182,10 @@ impl From<StoreError> for Problem {
                 "New links wait for the database, and there is no room for more: nothing was made. Trying again later may help.",
             )
             .with(RETRY_AFTER, HeaderValue::from_static("5")),
+            StoreError::Forbidden(_) => Problem::new(
+                Kind::Unavailable,
+                "The database does not let this server do that, and nothing was changed. The log says what right is missing.",
+            ),
             StoreError::Damaged(_) => Problem::new(
                 Kind::Unavailable,
                 "What is stored here is damaged, and nothing was changed. The log says where; a backup of it helps.",

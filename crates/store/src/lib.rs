@@ -52,6 +52,11 @@ pub enum StoreError {
     /// store has taken some of it.
     #[error("new links wait for the store, and there is no room for more: {0}")]
     Backlogged(String),
+    /// The user that it is opened as may not do that: nothing was changed. Trying again will not help; a person must grant it.
+    #[error(
+        "the user of the database has not the right to do that: {0}. `curtail doctor` says what to GRANT"
+    )]
+    Forbidden(String),
     /// What is stored cannot be read. Trying again will not help; a person must look.
     #[error("the store is damaged: {0}")]
     Damaged(String),

@@ -13,6 +13,7 @@ mod epoch;
 mod examination;
 mod failure;
 mod groups;
+mod hosts;
 mod identity;
 mod ids;
 mod import;
@@ -35,7 +36,7 @@ pub use opening::OpenError;
 pub use presence::PrimaryState;
 pub use replicas::{Condition, ReplicaState};
 
-use crate::{Deferred, Keys, Links, Notifications, Rollups};
+use crate::{ApiKey, Deferred, Keys, Links, Notifications, Rollups};
 use address::Address;
 use bulkhead::Bulkhead;
 use changes::Changes;
@@ -63,7 +64,7 @@ const KEYS_MAX: u32 = 1_024;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where changes are written: `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq
-    /// has them (`disable`, `prefer`, `require`, `verify-full`). Of several hosts, the one that takes writes.
+    /// has them (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`). Of several hosts, the one that takes writes.
     pub url: String,
     /// The same database past a pooler in transaction mode, for what needs a session: hearing messages, and migrations.
     pub direct_url: Option<String>,
@@ -113,6 +114,7 @@ impl Settings {
     /// Whether the addresses can be understood. Asks nobody.
     pub fn check(&self) -> Result<(), OpenError> {
         Address::primary(self)?;
+        Address::direct(self)?;
         Address::replicas(self).map(drop)
     }
 }
@@ -165,7 +167,7 @@ struct Parts {
 
 /// Opens the store in a database, or makes it there.
 pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
-    let io = |error: std::io::Error| OpenError::Io { error: error.to_string() };
+    let io = |error: std::io::Error| OpenError::io(error);
     let primary = Address::primary(&settings)?;
     let replicas = Address::replicas(&settings)?;
     let engine = Arc::new(Engine::start("postgres", 0).map_err(io)?);
@@ -177,7 +179,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
 
     let direct = Address::direct(&settings)?;
     let prepared = engine.spawn(prepare(writes.clone(), primary.clone(), direct.clone(), settings.clone()));
-    let identity = prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
+    let identity = prepared.await.map_err(OpenError::io)??;
 
     let servers = Arc::new(Servers::start(&engine, &settings, &primary, &replicas, &identity)?);
     let codes = identity.codes;
@@ -203,6 +205,16 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     };
     let secret = identity.key;
     Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, deferred, codes, secret, parts })
+}
+
+/// The API keys of the store in a database, which this does not change: it is neither made nor brought up to date.
+pub async fn list_keys(settings: Settings) -> Result<Vec<ApiKey>, OpenError> {
+    let address = Address::primary(&settings)?;
+    let pool = Pool::new(&address, 1, Plans::Free, settings.prepared, settings.statement_timeout)?;
+    let session = pool.first(&address).await?;
+    opening::check_made(&session).await?;
+    let keys = keys::list(&session).await?;
+    session.end::<_, OpenError>(Ok(keys))
 }
 
 /// Brings the database up to date and reads its identity: by the direct address if there is one, and then the other one must

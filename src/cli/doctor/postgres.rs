@@ -52,6 +52,13 @@ fn primary(found: &Primary, settings: &Settings) -> Vec<Finding> {
             "ALTER SYSTEM SET fsync = on, and reload",
         ));
     }
+    if let Some(owner) = &found.owner_of_words {
+        findings.push(Finding::warning(
+            CHECK,
+            format!("only {owner} may bring new words into their index: until autovacuum does, lists by words take longer"),
+            &format!("GRANT {owner} TO the user of database.url"),
+        ));
+    }
     let (room, used) = found.sessions;
     let wanted = engines::sessions_on_primary(settings);
     let is_running = data_folder::owner(&settings.server.data).is_some();
@@ -65,6 +72,15 @@ fn primary(found: &Primary, settings: &Settings) -> Vec<Finding> {
         ));
     }
     findings.extend(pooler(found, settings));
+    if !settings.database.prepared && !found.ends_what_hangs {
+        findings.push(Finding::warning(
+            "pooler",
+            "sessions behind it have no statement_timeout or no idle_in_transaction_session_timeout, and cannot be given them \
+             one by one: what is given up here goes on there",
+            "ALTER ROLE the user of database.url SET statement_timeout = '5s', and the same with \
+             idle_in_transaction_session_timeout",
+        ));
+    }
     let apart = found.now.millis() - now().millis();
     if apart.abs() > APART_MAX {
         findings.push(Finding::warning(

@@ -36,7 +36,7 @@ impl Database {
                 "database.url",
                 &Optional(POSTGRES),
                 "off",
-                "PostgreSQL for links and stats, `sslmode` and `sslrootcert` as libpq has them. If off: SQLite in the data folder.",
+                "PostgreSQL for links and stats, with `sslmode` and `sslrootcert` (*TLS*). Of several hosts, the one that takes writes. If off: SQLite in the data folder.",
             ),
             direct_url: read.setting(
                 "database.direct_url",

@@ -1,16 +1,18 @@
 //! Where a server is and how to connect to it, from what the settings say.
 //!
-//! tokio-postgres reads the address; `sslmode=verify-full` and `sslrootcert`, which it does not know, are taken out before.
+//! tokio-postgres reads the address; `sslmode` and `sslrootcert`, which it does not know as libpq has them, are taken out before.
 
+use super::hosts::{Hosts, host_name};
 use super::presence::Presence;
 use super::tls::{self, Trust};
 use super::{OpenError, Settings};
 use curtail_runtime::retry::Budget;
+use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,6 +22,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// What a parameter of a connection is called, and what stands before the parameters of a URL.
 const SSL_MODE: &str = "sslmode";
 const SSL_ROOT: &str = "sslrootcert";
+/// The certificates that the system trusts, which are taken without `sslrootcert` too.
+const SYSTEM_ROOTS: &str = "system";
 
 /// A server.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub(super) struct Address {
     /// Host, port and database, for people; never the password.
     pub(super) name: String,
     pub(super) config: Config,
+    /// Which of its hosts to talk to.
+    pub(super) hosts: Arc<Hosts>,
     pub(super) tls: Option<MakeRustlsConnect>,
     /// Whether it is there, where somebody looks.
     pub(super) presence: Option<Arc<Presence>>,
@@ -41,23 +47,27 @@ impl Address {
     pub(super) fn primary(settings: &Settings) -> Result<Address, OpenError> {
         let mut address = Address::read("database.url", &settings.url, settings, settings.prepared)?;
         address.presence = Some(Arc::new(Presence::new()));
-        // Of several hosts, the one that takes writes: after a failover that is another one.
-        if address.config.get_hosts().len() > 1 {
-            address.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        Ok(address)
+        Ok(address.where_writes_are_taken())
     }
 
     /// The server that changes are written to, past whatever stands between; nothing where nothing does.
     pub(super) fn direct(settings: &Settings) -> Result<Option<Address>, OpenError> {
         let read = |url: &String| Address::read("database.direct_url", url, settings, true);
-        settings.direct_url.as_ref().map(read).transpose()
+        Ok(settings.direct_url.as_ref().map(read).transpose()?.map(Address::where_writes_are_taken))
     }
 
     /// The servers that only read.
     pub(super) fn replicas(settings: &Settings) -> Result<Vec<Address>, OpenError> {
         let read = |url: &String| Address::read("database.replica_urls", url, settings, settings.prepared);
         settings.replica_urls.iter().map(read).collect()
+    }
+
+    /// Of several hosts, the one that takes writes: after a failover that is another one.
+    fn where_writes_are_taken(mut self) -> Address {
+        if self.config.get_hosts().len() > 1 {
+            self.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        self
     }
 
     fn read(
@@ -73,14 +83,22 @@ impl Address {
         if config.get_hosts().is_empty() {
             return Err(wrong("it names no host".into()));
         }
-        let root = root.map(PathBuf::from);
+        let names_root = root.is_some();
+        let root = root.filter(|root| root != SYSTEM_ROOTS).map(PathBuf::from);
         let (ssl_mode, trust) = match mode.as_deref() {
             Some("disable") => (SslMode::Disable, None),
+            None | Some("prefer") if names_root => {
+                let modes = "sslmode=verify-full, or verify-ca where its name is another one";
+                return Err(wrong(format!(
+                    "sslrootcert says whom to trust, and nobody is asked to prove it without {modes}"
+                )));
+            }
             None | Some("prefer") => (SslMode::Prefer, Some(Trust::Anyone)),
-            Some("require") => (SslMode::Require, Some(Trust::Anyone)),
-            Some("verify-full") => (SslMode::Require, Some(Trust::Roots(root))),
+            Some("require") if !names_root => (SslMode::Require, Some(Trust::Anyone)),
+            Some("require" | "verify-ca") => (SslMode::Require, Some(Trust::Signed(root))),
+            Some("verify-full") => (SslMode::Require, Some(Trust::Named(root))),
             Some(other) => {
-                let known = "disable, prefer, require and verify-full";
+                let known = "disable, prefer, require, verify-ca and verify-full";
                 return Err(wrong(format!("sslmode={other} is not known; there are {known}")));
             }
         };
@@ -92,7 +110,8 @@ impl Address {
         }
         let tls = trust.map(|trust| tls::connector(setting, &trust)).transpose()?;
         let retry_budget = Arc::new(Budget::full());
-        Ok(Address { setting, name: name_of(&config), config, tls, presence: None, retry_budget })
+        let (name, hosts) = (name_of(&config), Arc::default());
+        Ok(Address { setting, name, config, hosts, tls, presence: None, retry_budget })
     }
 }
 
@@ -118,7 +137,8 @@ fn take_parameter(text: &str, name: &str) -> (String, Option<String>) {
         .split(between)
         .filter(|pair| match pair.split_once('=') {
             Some((found, given)) if found == name => {
-                value = Some(given.to_owned());
+                let decoded = || percent_decode_str(given).decode_utf8_lossy().into_owned();
+                value = Some(if is_url { decoded() } else { given.to_owned() });
                 false
             }
             _ => true,
@@ -129,14 +149,7 @@ fn take_parameter(text: &str, name: &str) -> (String, Option<String>) {
 }
 
 fn name_of(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().enumerate().map(|(place, host)| {
-        let ports = config.get_ports();
-        let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
-        match host {
-            Host::Tcp(host) => format!("{host}:{port}"),
-            Host::Unix(path) => format!("{}:{port}", path.display()),
-        }
-    });
+    let hosts = (0..config.get_hosts().len()).map(|place| host_name(config, place));
     let hosts: Vec<String> = hosts.collect();
     format!("{}/{}", hosts.join(","), config.get_dbname().or(config.get_user()).unwrap_or_default())
 }
@@ -169,6 +182,8 @@ mod tests {
             ("postgres://h/d", "postgres://h/d", None),
             ("host=h sslmode=verify-full dbname=d", "host=h dbname=d", some("verify-full")),
             ("host=h", "host=h", None),
+            ("postgres://h/d?sslmode=%2Fetc%2Fa%20b", "postgres://h/d", some("/etc/a b")),
+            ("host=h sslmode=100%25", "host=h", some("100%25")),
         ] {
             assert_eq!(take_parameter(text, "sslmode"), (rest.to_owned(), value), "{text}");
         }

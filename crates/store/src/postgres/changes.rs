@@ -35,6 +35,12 @@ const HEARD_MAX: usize = 4_096;
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Who listens already may say so again.
+const LISTEN: &str = "LISTEN curtail";
+/// How often a server that is listened to is asked whether it is there, and how long it may take to answer: one that hangs
+/// says nothing for ever.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Messages over a database.
 pub(super) struct Changes {
@@ -109,16 +115,18 @@ async fn listen(address: Address, heard: mpsc::Sender<Notice>) {
     while !heard.is_closed() {
         let began = tokio::time::Instant::now();
         let broke = match &address.tls {
-            None => match timeout(CONNECT_TIMEOUT, address.config.connect(NoTls)).await {
+            None => match timeout(CONNECT_TIMEOUT, address.hosts.connect(&address.config, NoTls)).await {
                 Ok(Ok((client, connection))) => hear(client, connection, &heard).await,
                 Ok(Err(error)) => with_causes(&error),
                 Err(_) => "it does not answer".into(),
             },
-            Some(tls) => match timeout(CONNECT_TIMEOUT, address.config.connect(tls.clone())).await {
-                Ok(Ok((client, connection))) => hear(client, connection, &heard).await,
-                Ok(Err(error)) => with_causes(&error),
-                Err(_) => "it does not answer".into(),
-            },
+            Some(tls) => {
+                match timeout(CONNECT_TIMEOUT, address.hosts.connect(&address.config, tls.clone())).await {
+                    Ok(Ok((client, connection))) => hear(client, connection, &heard).await,
+                    Ok(Err(error)) => with_causes(&error),
+                    Err(_) => "it does not answer".into(),
+                }
+            }
         };
         tracing::debug!(server = address.name, broke, "messages are not heard");
         if heard.send(Notice::Lost).await.is_err() {
@@ -141,7 +149,8 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    let mut begun = pin!(client.batch_execute("LISTEN curtail"));
+    let mut begun = pin!(client.batch_execute(LISTEN));
+    let mut silence = pin!(silence(&client));
     let mut is_listening = false;
     loop {
         let message = tokio::select! {
@@ -156,6 +165,7 @@ where
                 }
                 continue;
             }
+            broke = &mut silence, if is_listening => return broke,
             message = poll_fn(|context| connection.poll_message(context)) => message,
         };
         match message {
@@ -168,6 +178,18 @@ where
             Some(Ok(_)) => {}
             Some(Err(error)) => return with_causes(&error),
             None => return "the connection ended".into(),
+        }
+    }
+}
+
+/// Ends when a server does not answer any more, with why.
+async fn silence(client: &Client) -> String {
+    loop {
+        sleep(ASK_EVERY).await;
+        match timeout(ANSWER_MAX, client.batch_execute(LISTEN)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return with_causes(&error),
+            Err(_) => return "it does not answer any more".into(),
         }
     }
 }

@@ -4,13 +4,14 @@ use super::OpenError;
 use super::address::{Address, with_causes};
 use super::epoch;
 use super::failure::Failure;
+use super::hosts::Connector;
 use super::presence::Presence;
 use super::retries::Retries;
 use crate::StoreError;
 use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, QueueMode, RecyclingMethod, Runtime,
-    Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool as Deadpool, PoolError, QueueMode, RecyclingMethod,
+    Runtime, Timeouts,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub(super) struct Pool {
     name: String,
     sessions: Deadpool,
     prepared: bool,
+    begin: Arc<str>,
     patience: Duration,
     /// Whether the server is there, where that is known.
     presence: Option<Arc<Presence>>,
@@ -69,6 +71,7 @@ pub(super) struct Pool {
 pub(super) struct Session {
     object: Option<Object>,
     prepared: bool,
+    begin: Arc<str>,
     patience: Duration,
     presence: Option<Arc<Presence>>,
     ended_well: bool,
@@ -96,10 +99,15 @@ impl Pool {
             let options = server.get_options().unwrap_or_default().to_owned();
             server.options(format!("{options} -c plan_cache_mode=force_generic_plan"));
         }
+        let (hosts, home) = (Arc::clone(&address.hosts), Arc::clone(&address.hosts));
         let manager = match &address.tls {
-            None => Manager::from_config(server, NoTls, config),
-            Some(tls) => Manager::from_config(server, tls.clone(), config),
+            None => Manager::from_connect(server, Connector { hosts, tls: NoTls }, config),
+            Some(tls) => Manager::from_connect(server, Connector { hosts, tls: tls.clone() }, config),
         };
+        let is_at_home = Hook::sync_fn(move |_, session| match home.has_moved_since(session.created) {
+            false => Ok(()),
+            true => Err(HookError::message("another host takes writes now")),
+        });
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(WAIT * 2), recycle: Some(WAIT) };
         let sessions = Deadpool::builder(manager)
             .max_size(sessions_max.max(1))
@@ -107,12 +115,14 @@ impl Pool {
             // What a session has planned and read is warm in the one that was used last.
             .queue_mode(QueueMode::Lifo)
             .timeouts(timeouts)
+            .pre_recycle(is_at_home)
             .build()
-            .map_err(|error| OpenError::Io { error: error.to_string() })?;
+            .map_err(OpenError::io)?;
         Ok(Pool {
             name: address.name.clone(),
             sessions,
             prepared,
+            begin: begin(prepared, statement_timeout).into(),
             patience: statement_timeout + GRACE,
             presence: address.presence.clone(),
             retry_budget: Arc::clone(&address.retry_budget),
@@ -153,8 +163,9 @@ impl Pool {
     }
 
     fn wrap(&self, object: Object) -> Session {
-        let (prepared, patience, presence) = (self.prepared, self.patience, self.presence.clone());
-        Session { object: Some(object), prepared, patience, presence, ended_well: false }
+        let (prepared, begin, patience) = (self.prepared, Arc::clone(&self.begin), self.patience);
+        let presence = self.presence.clone();
+        Session { object: Some(object), prepared, begin, patience, presence, ended_well: false }
     }
 
     /// Asks one thing on a session of its own.
@@ -176,6 +187,18 @@ impl Pool {
     /// Closes all sessions that are not on loan.
     pub(super) fn close(&self) {
         self.sessions.close();
+    }
+}
+
+/// What transactions begin with. Where sessions are not set up, the server is told in each one when to give up: whoever has
+/// died in the middle of it must not keep its locks.
+fn begin(prepared: bool, statement_timeout: Duration) -> String {
+    let timeout = statement_timeout.as_millis();
+    match prepared {
+        true => "BEGIN".to_owned(),
+        false => format!(
+            "BEGIN; SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {timeout}"
+        ),
     }
 }
 
@@ -218,7 +241,13 @@ impl Session {
         self.send(&ready, parameters).await
     }
 
-    /// A command without parameters, such as `BEGIN`. It too is sent when this is first polled.
+    /// Begins a transaction, with a statement that stands at its beginning or an empty text. It too is sent when this is first
+    /// polled.
+    pub(super) async fn begin(&self, then: &'static str) -> Result<(), Failure> {
+        Ok(self.client().batch_execute(&format!("{}; {then}", self.begin)).await?)
+    }
+
+    /// A command without parameters, such as `COMMIT`. It too is sent when this is first polled.
     pub(super) async fn command(&self, command: &'static str) -> Result<(), Failure> {
         Ok(self.client().batch_execute(command).await?)
     }

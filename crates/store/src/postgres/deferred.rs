@@ -24,8 +24,8 @@ static CHOSEN: Sql = sql!("lease_chosen", INT8, INT8);
 static RELEASE: Sql = sql!("leases_release", INT8_ARRAY);
 static BROUGHT: Sql = sql!("links_brought", INT8_ARRAY);
 
-/// What a transaction that leases begins with. The number is that of `ids::BEGIN_CHOOSING`.
-const BEGIN_LEASING: &str = "BEGIN; SELECT pg_advisory_xact_lock(4920851300917217)";
+/// What a transaction that leases begins with. The number is that of `ids::LOCK_CHOOSING`.
+const LOCK_LEASING: &str = "SELECT pg_advisory_xact_lock(4920851300917217)";
 
 /// Work of this kind that may be under way.
 const WORK_MAX: u32 = 256;
@@ -84,7 +84,7 @@ impl Deferred for PostgresDeferred {
 }
 
 async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<Lease, Failure> {
-    session.command(BEGIN_LEASING).await?;
+    session.begin(LOCK_LEASING).await?;
     let rows = session.query(&TAKE, &[&i64::from(count), &COUNTER_MAX]).await?;
     session.command("COMMIT").await?;
     let row = rows.first().ok_or_else(|| StoreError::Damaged("the counter of ids is not there".into()))?;

@@ -58,6 +58,10 @@ pub struct Primary {
     pub keeps_settings: bool,
     /// Up to where the streams of the log have been counted.
     pub positions: Positions,
+    /// Whether sessions end statements that take too long, and transactions that nobody goes on with.
+    pub ends_what_hangs: bool,
+    /// Who owns the index of words, where the user has not its rights.
+    pub owner_of_words: Option<String>,
     /// What only the store knows; nothing where none has been made yet.
     pub secret: Option<[u8; 16]>,
 }
@@ -140,11 +144,8 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
         return Err(OpenError::Newer { found: schema, known: migrations::KNOWN });
     }
     let rows = session.query(&ABOUT, &[]).await?;
-    let row = rows.first().ok_or_else(|| OpenError::Io { error: "it says nothing of itself".into() })?;
-    let lacking: String = value(row, 7)?;
-    if !lacking.is_empty() {
-        return Err(OpenError::Forbidden { error: format!("it has no right to {lacking}") });
-    }
+    let row = rows.first().ok_or_else(|| OpenError::io("it says nothing of itself"))?;
+    opening::check_rights(&session).await?;
     let made = schema > 0;
     let (key, positions, beat_at) = if made {
         state::check(&session).await?;
@@ -172,6 +173,8 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
         keeps_settings: !settings.prepared || timeout == settings.statement_timeout.as_millis().to_string(),
         positions,
         secret,
+        owner_of_words: value(row, 8)?,
+        ends_what_hangs: timeout != "0" && value::<String>(row, 7)? != "0",
     };
     session.end::<_, Failure>(Ok(()))?;
     Ok(Looked { found, key, beat_at })

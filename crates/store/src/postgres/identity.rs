@@ -27,11 +27,11 @@ pub(super) async fn establish(
     let (scheme, alphabet) = (settings.scheme.as_str(), settings.alphabet.as_str());
     let mut key = moves.unwrap_or_default();
     if moves.is_none() {
-        getrandom::fill(&mut key).map_err(|error| OpenError::Io { error: error.to_string() })?;
+        getrandom::fill(&mut key).map_err(OpenError::io)?;
     }
     let made = [("codes.scheme", scheme.as_bytes()), ("codes.alphabet", alphabet.as_bytes())];
     if self::key(session).await?.is_none() {
-        session.command("BEGIN").await?;
+        session.begin("").await?;
         // The key goes first: whoever comes second waits for it, and then finds that all is there.
         for (name, value) in [("codes.key", key.as_slice())].into_iter().chain(made) {
             session.query(&PUT, &[&name, &value]).await?;
@@ -43,8 +43,7 @@ pub(super) async fn establish(
         session.command("COMMIT").await?;
     }
     let identity = find(session, settings).await?;
-    let identity =
-        identity.ok_or_else(|| OpenError::Io { error: "the key of its codes is damaged".into() })?;
+    let identity = identity.ok_or_else(|| OpenError::io("the key of its codes is damaged"))?;
     if moves.is_some_and(|moves| moves != identity.key) {
         return Err(OpenError::OtherStore);
     }

@@ -20,7 +20,7 @@ pub(super) const COUNTER_MAX: i64 = i64::MAX / 2;
 
 /// What a transaction begins with that makes links with chosen codes which look like generated ones: meanwhile nobody
 /// sets ids aside (`deferred.rs`).
-pub(super) const BEGIN_CHOOSING: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(4920851300917217)";
+pub(super) const LOCK_CHOOSING: &str = "SELECT pg_advisory_xact_lock_shared(4920851300917217)";
 
 /// Ids that this process may give.
 pub(super) struct Ids {

@@ -50,15 +50,14 @@ pub struct Importer {
 impl Importer {
     /// Opens or makes the store with this secret, and no other.
     pub async fn open(settings: Settings, secret: [u8; 16]) -> Result<Importer, OpenError> {
-        let io = |error: std::io::Error| OpenError::Io { error: error.to_string() };
+        let io = |error: std::io::Error| OpenError::io(error);
         let settings = Settings { statement_timeout: settings.statement_timeout * PATIENCE, ..settings };
         let address = Address::primary(&settings)?;
         let name = address.name.clone();
         let engine = Arc::new(Engine::start("postgres-import", 0).map_err(io)?);
         let pool = Pool::new(&address, 2, Plans::Free, settings.prepared, settings.statement_timeout)?;
         let prepared = engine.spawn(opening::prepare(pool.clone(), address, settings, Some(secret)));
-        let Identity { codes, .. } =
-            prepared.await.map_err(|died| OpenError::Io { error: died.to_string() })??;
+        let Identity { codes, .. } = prepared.await.map_err(OpenError::io)??;
         Ok(Importer { name, pool, codes, engine })
     }
 
@@ -232,7 +231,7 @@ impl Importer {
             let session = Arc::new(pool.session().await?);
             let lent = Arc::clone(&session);
             let outcome = async {
-                session.command("BEGIN").await?;
+                session.begin("").await?;
                 let value = work(lent).await?;
                 session.command("COMMIT").await?;
                 Ok(value)

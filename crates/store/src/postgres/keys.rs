@@ -1,7 +1,8 @@
 //! The trait [`Keys`] on PostgreSQL.
 
 use super::bulkhead::Bulkhead;
-use super::connections::{Pool, Sql, sql};
+use super::connections::{Pool, Session, Sql, sql};
+use super::failure::Failure;
 use super::row::{column, text};
 use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError, packed};
 use curtail_model::{Scopes, Timestamp};
@@ -52,6 +53,11 @@ impl Keys for PostgresKeys {
             Ok(!rows.is_empty())
         })
     }
+}
+
+/// All keys, by way of one session.
+pub(super) async fn list(session: &Session) -> Result<Vec<ApiKey>, Failure> {
+    Ok(session.query(&LIST, &[]).await?.iter().map(api_key).collect::<Result<_, _>>()?)
 }
 
 /// Reads a key from the columns that all statements select in one order.

@@ -17,6 +17,8 @@ const MIGRATIONS: &[&str] = &[
 
 /// Whoever migrates has this advisory lock. It goes with the transaction, which works through poolers too.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4920851300917213)";
+static TRY_LOCK: Sql =
+    Sql { text: "SELECT pg_try_advisory_xact_lock(4920851300917213)", types: &[], planned_anew: true };
 
 static FIND: Sql =
     Sql { text: "SELECT to_regclass('curtail_schema') IS NOT NULL", types: &[], planned_anew: true };
@@ -56,10 +58,16 @@ pub(super) async fn migrate(session: &Session) -> Result<Schema, Failure> {
         if found == KNOWN {
             return Ok(Schema::Current);
         }
-        session.command("BEGIN").await?;
-        // The statements of a migration may take long; waiting for others' locks may not.
-        session.command("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5s'").await?;
-        session.command(LOCK).await?;
+        session.begin("").await?;
+        // A migration may take long, and so may waiting for who is at one.
+        session.command("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10min'").await?;
+        let tried = session.query(&TRY_LOCK, &[]).await?;
+        if !column::<bool>(&tried[0], 0)? {
+            info!("waiting for another process, which brings the schema of the database up to date");
+            session.command(LOCK).await?;
+        }
+        // Others' locks are those of requests: who waits for them keeps all requests waiting that come after.
+        session.command("SET LOCAL lock_timeout = '5s'").await?;
         session.command(MAKE).await?;
         // Another process may have been here while this one waited.
         let found = version(session).await?;

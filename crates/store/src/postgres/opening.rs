@@ -13,9 +13,11 @@ use super::import::state;
 use super::migrations::{self, Schema};
 use super::row::column;
 use super::{Settings, VERSION_MIN};
+use crate::StoreError;
 use tokio_postgres::error::SqlState;
 
 static ABOUT: Sql = sql!("server_about");
+static RIGHTS_LACKING: Sql = sql!("rights_lacking");
 
 /// Checks the primary, brings its schema up to date and reads its identity.
 pub(super) async fn prepare(
@@ -27,6 +29,7 @@ pub(super) async fn prepare(
     let session = pool.first(&address).await?;
     let outcome = async {
         check(&session, &address).await?;
+        check_rights(&session).await?;
         match migrations::migrate(&session).await? {
             Schema::Current => {}
             Schema::Newer { found } => return Err(OpenError::Newer { found, known: migrations::KNOWN }),
@@ -41,7 +44,7 @@ pub(super) async fn prepare(
         }
         Ok(identity)
     };
-    let identity = outcome.await?;
+    let identity = outcome.await.map_err(|error: OpenError| error.at(&address))?;
     session.end::<_, Failure>(Ok(()))?;
     Ok(identity)
 }
@@ -57,6 +60,7 @@ pub(super) async fn confirm(
     let found = identity::key(&session).await;
     match &found {
         Ok(Some(key)) if key[..] == identity.key => {
+            check_rights(&session).await?;
             session.end::<_, Failure>(found)?;
             Ok(identity)
         }
@@ -67,23 +71,43 @@ pub(super) async fn confirm(
 
 /// Whether a server can be the primary of a store.
 pub(super) async fn check(session: &Session, address: &Address) -> Result<(), OpenError> {
-    let server = address.name.clone();
+    let (setting, server) = (address.setting, address.name.clone());
     let rows = session.query(&ABOUT, &[]).await?;
-    let row = rows.first().ok_or_else(|| OpenError::Io { error: "it says nothing of itself".into() })?;
+    let row = rows.first().ok_or_else(|| OpenError::io("it says nothing of itself"))?;
     let text = |place| column::<String>(row, place).map_err(|error| OpenError::from(Failure::from(error)));
     let (number, version, encoding, synchronous, replica) =
         (text(0)?, text(1)?, text(2)?, text(3)?, text(4)?);
     if number.parse::<u32>().is_ok_and(|number| number < VERSION_MIN) {
-        return Err(OpenError::TooOld { server, found: version });
+        return Err(OpenError::TooOld { setting, server, found: version });
     }
     if replica == "true" {
-        return Err(OpenError::ReadOnly { server });
+        return Err(OpenError::ReadOnly { setting, server });
     }
     if encoding != "UTF8" {
-        return Err(OpenError::Encoding { server, found: encoding });
+        return Err(OpenError::Encoding { setting, server, found: encoding });
     }
     if synchronous == "off" {
-        return Err(OpenError::NotDurable { server });
+        return Err(OpenError::NotDurable { setting, server });
     }
     Ok(())
+}
+
+/// Whether there is a whole store that this version can read.
+pub(super) async fn check_made(session: &Session) -> Result<(), OpenError> {
+    match migrations::version(session).await? {
+        0 => Err(OpenError::NoStore),
+        found if found > migrations::KNOWN => Err(OpenError::Newer { found, known: migrations::KNOWN }),
+        _ => state::check(session).await,
+    }
+}
+
+/// Whether the user may do all that a process must: what is refused while links are made is found out too late.
+pub(super) async fn check_rights(session: &Session) -> Result<(), OpenError> {
+    let rows = session.query(&RIGHTS_LACKING, &[]).await?;
+    let row = rows.first().ok_or_else(|| OpenError::io("it says nothing of rights"))?;
+    let lacking: String = column(row, 0).map_err(Failure::from)?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::from(StoreError::Forbidden(format!("it has no right to {lacking}"))).into())
 }

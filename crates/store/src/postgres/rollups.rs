@@ -213,7 +213,7 @@ async fn begin(session: &Session, lane: i32) -> Result<(), Failure> {
     static LOCK: Sql = sql!("lane_lock", INT4);
     let lock = session.ready(&LOCK).await?;
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&lane];
-    try_join(session.command("BEGIN"), session.send(&lock, &parameters)).await?;
+    try_join(session.begin(""), session.send(&lock, &parameters)).await?;
     Ok(())
 }
 

@@ -1,12 +1,14 @@
-//! TLS to servers, by rustls with aws-lc-rs: encrypted to anyone (`sslmode=require`), or to who can prove its name
+//! TLS to servers, by rustls with aws-lc-rs: encrypted to anyone (`sslmode=require`), to whoever has a certificate by an authority
+//! that is trusted (`verify-ca`, and `require` where `sslrootcert` says whom to trust), or to who can prove its name
 //! (`verify-full`). As in libpq, the first keeps out who only listens, and not who answers in the server's place.
 
 use super::OpenError;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +18,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub(super) enum Trust {
     /// Anybody's.
     Anyone,
-    /// One for the host's name, signed by a certificate of this file, or by one that the system trusts.
-    Roots(Option<PathBuf>),
+    /// One that is signed by a certificate of this file, or by one that the system trusts.
+    Signed(Option<PathBuf>),
+    /// The same, for the host's name.
+    Named(Option<PathBuf>),
 }
 
 /// What connections are encrypted by.
@@ -25,8 +29,12 @@ pub(super) fn connector(setting: &'static str, trust: &Trust) -> Result<MakeRust
     let wrong = |error: String| OpenError::Tls { setting, error };
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anyone => Arc::new(Unverified(Arc::clone(&provider))),
-        Trust::Roots(file) => {
+        Trust::Anyone => Arc::new(Nameless { roots: None, provider: Arc::clone(&provider) }),
+        Trust::Signed(file) => {
+            let roots = Some(roots(file.as_deref()).map_err(wrong)?);
+            Arc::new(Nameless { roots, provider: Arc::clone(&provider) })
+        }
+        Trust::Named(file) => {
             let roots = Arc::new(roots(file.as_deref()).map_err(wrong)?);
             WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
                 .build()
@@ -57,19 +65,27 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Takes any certificate; whoever has it must still have its key.
+/// Takes a certificate for any name, signed by one of the roots if there are some; whoever has it must still have its key.
 #[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
+struct Nameless {
+    roots: Option<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for Unverified {
+impl ServerCertVerifier for Nameless {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if let Some(roots) = &self.roots {
+            let certificate = ParsedCertificate::try_from(certificate)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, roots, between, now, algorithms)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -79,7 +95,7 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -88,10 +104,10 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -3,6 +3,8 @@
 mod crash;
 pub(crate) mod database;
 mod deferred;
+mod failover;
+mod looking;
 mod messages;
 mod opening;
 mod replicas;

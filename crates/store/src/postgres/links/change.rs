@@ -89,7 +89,7 @@ impl Changer {
         let lock = session.ready(&LOCK).await?;
         let (bucket, column) = (bucket_column(id), id_column(id));
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&bucket, &column];
-        let ((), rows) = try_join(session.command("BEGIN"), session.send(&lock, &parameters)).await?;
+        let ((), rows) = try_join(session.begin(""), session.send(&lock, &parameters)).await?;
         let old = rows.first().map(|row| row::link(row, 0, &self.codes)).transpose()?;
         let refused = match old {
             None => UpdateRefused::Missing,

@@ -7,7 +7,7 @@ use super::create::{Maker, Outcome};
 use super::insert::{INSERT, RENEW, Rows, versions};
 use crate::postgres::connections::{Session, Sql, sql};
 use crate::postgres::failure::Failure;
-use crate::postgres::ids::BEGIN_CHOOSING;
+use crate::postgres::ids::LOCK_CHOOSING;
 use crate::postgres::row::{column, id_column, link_id};
 use crate::{Create, Refused, StoreError};
 use curtail_model::{Code, LinkId};
@@ -35,7 +35,7 @@ pub(super) async fn make(
         }
     }
     let is_shaped = wanted.iter().flatten().any(|(_, is_shaped)| *is_shaped);
-    let begin = session.command(if is_shaped { BEGIN_CHOOSING } else { "BEGIN" });
+    let begin = session.begin(if is_shaped { LOCK_CHOOSING } else { "" });
     let insert = session.ready(&INSERT);
     let ((), insert) = try_join(begin, insert).await?;
     let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;

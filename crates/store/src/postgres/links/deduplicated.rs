@@ -6,7 +6,7 @@
 
 use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
-use super::super::ids::BEGIN_CHOOSING;
+use super::super::ids::LOCK_CHOOSING;
 use super::super::row::{self, bucket_column, column, id_column, link_id};
 use super::acknowledged::WAL_POSITION;
 use super::allowance::left;
@@ -76,7 +76,7 @@ pub(super) async fn make(
     locks.dedup();
     let mut codes = creates.iter().filter_map(|create| create.link.code.as_ref());
     let is_shaped = codes.any(|code| maker.codes.decode(code.as_str().as_bytes()).is_some());
-    let begin = session.command(if is_shaped { BEGIN_CHOOSING } else { "BEGIN" });
+    let begin = session.begin(if is_shaped { LOCK_CHOOSING } else { "" });
     let lock = session.ready(&LOCK);
     let ((), lock) = try_join(begin, lock).await?;
     session.send(&lock, &[&locks]).await?;

@@ -3,8 +3,15 @@
 use super::super::VERSION_MIN;
 use super::super::address::{Address, with_causes};
 use super::super::failure::Failure;
+use crate::StoreError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+
+/// The setting that most failures are about.
+const PRIMARY: &str = "database.url";
+/// What must be granted to a user who owns nothing.
+const GRANTS: &str = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public and USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA \
+                      public";
 
 /// Why a store could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,10 +100,12 @@ pub enum OpenError {
     },
     /// The server is older than what is used here.
     #[error(
-        "database.url: {server} is PostgreSQL {found}; {}.0 is the oldest that can be used. Use a newer server",
+        "{setting}: {server} is PostgreSQL {found}; {}.0 is the oldest that can be used. Use a newer server",
         VERSION_MIN / 10_000
     )]
     TooOld {
+        /// The setting.
+        setting: &'static str,
         /// Host, port and database.
         server: String,
         /// Its version.
@@ -104,19 +113,23 @@ pub enum OpenError {
     },
     /// The server only reads.
     #[error(
-        "database.url: {server} is a replica, which takes no writes. Name its primary, and the replica in \
+        "{setting}: {server} is a replica, which takes no writes. Name its primary, and the replica in \
          database.replica_urls"
     )]
     ReadOnly {
+        /// The setting.
+        setting: &'static str,
         /// Host, port and database.
         server: String,
     },
     /// The database keeps texts in another encoding.
     #[error(
-        "database.url: {server} keeps texts as {found}, and links need UTF8. Make a database with \
+        "{setting}: {server} keeps texts as {found}, and links need UTF8. Make a database with \
          createdb --encoding=UTF8 --template=template0"
     )]
     Encoding {
+        /// The setting.
+        setting: &'static str,
         /// Host, port and database.
         server: String,
         /// Its encoding.
@@ -124,19 +137,35 @@ pub enum OpenError {
     },
     /// The server acknowledges what it has not made durable.
     #[error(
-        "database.url: synchronous_commit is off at {server}, so acknowledged links could be lost. Set it on: ALTER ROLE \
+        "{setting}: synchronous_commit is off at {server}, so acknowledged links could be lost. Set it on: ALTER ROLE \
          or ALTER DATABASE ... SET synchronous_commit = on"
     )]
     NotDurable {
+        /// The setting.
+        setting: &'static str,
         /// Host, port and database.
         server: String,
     },
     /// The user may not do what has to be done.
     #[error(
-        "database.url: the user may not do what it must ({error}). Make it the owner of its database, or GRANT USAGE, CREATE \
-         ON SCHEMA public and all rights on the tables in it"
+        "{setting}: the user may not do what it must ({error}). Make it the owner of its database, or let the owner GRANT it \
+         USAGE, CREATE ON SCHEMA public, {}",
+        GRANTS
     )]
     Forbidden {
+        /// The setting.
+        setting: &'static str,
+        /// What the server says.
+        error: String,
+    },
+    /// Somebody has what a migration needs, and does not let go of it.
+    #[error(
+        "{setting}: the schema cannot be brought up to date while others use it ({error}). Look in pg_stat_activity for who has \
+         been at it for long, end that with pg_terminate_backend, and start again"
+    )]
+    Locked {
+        /// The setting.
+        setting: &'static str,
         /// What the server says.
         error: String,
     },
@@ -162,6 +191,11 @@ pub enum OpenError {
         /// Scheme and alphabet of the settings.
         asked: (String, String),
     },
+    /// No store has been made here yet.
+    #[error(
+        "database.url: there is no store in this database yet. Start `curtail serve` once to make it, or correct database.url"
+    )]
+    NoStore,
     /// Another store is in the database than the one that is to move there.
     #[error(
         "database.url: there is another store in this database, with codes of its own: move to an empty database, or to one \
@@ -192,14 +226,33 @@ pub enum OpenError {
         server: String,
     },
     /// Something else went wrong.
-    #[error("database.url: the database cannot be opened: {error}")]
+    #[error("{setting}: the database cannot be opened: {error}")]
     Io {
+        /// The setting.
+        setting: &'static str,
         /// What the system says.
         error: String,
     },
 }
 
 impl OpenError {
+    /// Something went wrong here, not at a server.
+    #[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
+    pub(in super::super) fn io(error: impl ToString) -> OpenError {
+        OpenError::Io { setting: PRIMARY, error: error.to_string() }
+    }
+
+    /// The same, of the server that another setting names.
+    pub(in super::super) fn at(mut self, address: &Address) -> OpenError {
+        if let OpenError::Forbidden { setting, .. }
+        | OpenError::Locked { setting, .. }
+        | OpenError::Io { setting, .. } = &mut self
+        {
+            *setting = address.setting;
+        }
+        self
+    }
+
     /// Why no connection to a server could be made.
     pub(in super::super) fn explain(address: &Address, error: &Error) -> OpenError {
         let (setting, server, text) = (address.setting, address.name.clone(), with_causes(error));
@@ -214,7 +267,9 @@ impl OpenError {
             Some(state) if *state == SqlState::TOO_MANY_CONNECTIONS => {
                 OpenError::Crowded { setting, server, error: text }
             }
-            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::Forbidden { error: text },
+            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => {
+                OpenError::Forbidden { setting, error: text }
+            }
             // A server understands what we ask for when a connection begins; PgBouncer names what it does not.
             Some(state) if *state == SqlState::PROTOCOL_VIOLATION && text.contains("startup parameter") => {
                 OpenError::Pooler { setting, server, error: text }
@@ -226,10 +281,14 @@ impl OpenError {
 
 impl From<Failure> for OpenError {
     fn from(failure: Failure) -> OpenError {
-        let error = failure.error.to_string();
+        let setting = PRIMARY;
+        let error = match failure.error {
+            StoreError::Forbidden(error) => return OpenError::Forbidden { setting, error },
+            other => other.to_string(),
+        };
         match failure.state {
-            Some(state) if state == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::Forbidden { error },
-            _ => OpenError::Io { error },
+            Some(SqlState::LOCK_NOT_AVAILABLE) => OpenError::Locked { setting, error },
+            _ => OpenError::Io { setting, error },
         }
     }
 }

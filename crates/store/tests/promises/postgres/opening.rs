@@ -1,12 +1,14 @@
 //! Starts that must not succeed, each with a message that names the setting and what to do; and starts that must.
 
-use super::database::Database;
-use super::tampering;
-use crate::engine::{create, make, new_link, postgres_settings};
-use curtail_model::{Alphabet, CodeScheme};
+use super::database::{Database, connect};
+use super::{tampering, until};
+use crate::engine::{at, create, make, new_link, postgres_settings};
+use curtail_model::{Alphabet, Change, CodeScheme, Field};
 use curtail_servers::postgres::Cluster;
+use curtail_store::StoreError;
 use curtail_store::postgres::{self, OpenError, Settings};
 use std::process::Command;
+use std::time::Duration;
 
 const SECRET: &str = "S3cret-of-nobody";
 
@@ -38,6 +40,8 @@ async fn an_address_that_cannot_be_understood_is_refused_with_its_setting() {
         "mysql://localhost/curtail",
         &format!("{good}?sslmode=perhaps"),
         &format!("{good}?nonsense=1"),
+        &format!("{good}?sslrootcert=/etc/ca.crt"),
+        &format!("{good}?sslmode=prefer&sslrootcert=/etc/ca.crt"),
         &format!("postgres://curtail:{SECRET}@127.0.0.1:port/curtail"),
     ] {
         let error = refusal_of(bad).await;
@@ -123,6 +127,102 @@ async fn a_user_without_rights_is_told_which_are_needed() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_user_who_owns_nothing_is_refused_until_it_may_do_all_and_told_of_rights_that_it_loses() {
+    let database = Database::make().await;
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    let client = database.connect().await;
+    let role = format!("curtail_test_{}_guest", std::process::id());
+    client.batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'")).await.unwrap();
+    let url = changed(database.url(), "curtail:curtail@", &format!("{role}:{SECRET}@"));
+    for (right, lacking) in [
+        ("SELECT ON ALL TABLES", "read and change allowances, "),
+        ("INSERT, UPDATE, DELETE ON ALL TABLES", "no right to take numbers from versions)"),
+    ] {
+        client.batch_execute(&format!("GRANT {right} IN SCHEMA public TO {role}")).await.unwrap();
+        let examined = postgres::examine(postgres_settings(&url)).await.primary.unwrap_err();
+        let error = refusal_of(&url).await;
+        assert!(matches!(error, OpenError::Forbidden { .. }), "{error}");
+        assert!(
+            error.to_string().contains(lacking) && error.to_string().contains("ON ALL SEQUENCES"),
+            "{error}"
+        );
+        assert_eq!(error, examined);
+    }
+    client.batch_execute(&format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")).await.unwrap();
+    let found = postgres::examine(postgres_settings(&url)).await.primary.unwrap();
+    assert_eq!(found.owner_of_words.as_deref(), Some("curtail"));
+    let store = postgres::open(postgres_settings(&url)).await.unwrap();
+    let made = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    // What only an owner may do is not tried.
+    let guest = connect(&url).await;
+    guest.batch_execute(include_str!("../../../src/postgres/sql/words_flush.sql")).await.unwrap();
+
+    client.batch_execute(&format!("REVOKE UPDATE ON links FROM {role}")).await.unwrap();
+    let change = Change { title: Field::Set(Some("new".into())), ..Change::default() };
+    let refused = store.links.update(made.id, change, None, at(1)).await;
+    assert!(matches!(&refused, Err(StoreError::Forbidden(what)) if what.contains("links")), "{refused:?}");
+    store.close().await;
+    drop(guest);
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_waits_for_another_one_that_brings_the_schema_up_to_date() {
+    let database = Database::make().await;
+    let client = database.connect().await;
+    client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(4920851300917213)").await.unwrap();
+    let start = tokio::spawn(postgres::open(postgres_settings(database.url())));
+    // Within its transaction the other one would see the same again and again.
+    let watcher = database.connect().await;
+    // Longer than it waits for those who use what it is to change.
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+        AND query_start < clock_timestamp() - interval '6 seconds'";
+    until("it has waited for long", async || {
+        watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 1 || start.is_finished()
+    })
+    .await;
+    client.batch_execute("COMMIT").await.unwrap();
+    start.await.unwrap().unwrap().close().await;
+}
+
+#[tokio::test]
+async fn whoever_keeps_a_migration_from_what_it_changes_is_to_be_ended() {
+    let database = Database::make().await;
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+    let client = database.connect().await;
+    client.batch_execute("DROP TABLE leases; DELETE FROM curtail_schema WHERE version = 2").await.unwrap();
+    client.batch_execute("BEGIN; LOCK TABLE curtail_schema IN EXCLUSIVE MODE").await.unwrap();
+    let error = refusal_of(database.url()).await;
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains("pg_terminate_backend"), "{error}");
+    client.batch_execute("COMMIT").await.unwrap();
+    postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn behind_a_pooler_the_server_gives_up_what_takes_too_long_as_well() {
+    let database = Database::make().await;
+    let settings = Settings {
+        prepared: false,
+        statement_timeout: Duration::from_millis(500),
+        ..postgres_settings(&database.url_through_a_pooler())
+    };
+    let store = postgres::open(settings).await.unwrap();
+    let made = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link;
+    let client = database.connect().await;
+    client.batch_execute("BEGIN; SELECT FROM links FOR UPDATE").await.unwrap();
+    let change = Change { title: Field::Set(Some("new".into())), ..Change::default() };
+    let refused = store.links.update(made.id, change, None, at(1)).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Unavailable(what)) if what.contains("statement timeout")),
+        "{refused:?}"
+    );
+    client.batch_execute("COMMIT").await.unwrap();
+    store.close().await;
 }
 
 #[tokio::test]
@@ -247,7 +347,15 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
 
     let root = cluster.primary.data().join(certificate);
     let verified = format!("{plain}?sslmode=verify-full&sslrootcert={}", root.display());
-    for url in [format!("{plain}?sslmode=require"), verified.clone()] {
+    let encoded = verified.replace(root.to_str().unwrap(), &root.to_str().unwrap().replace('/', "%2F"));
+    let elsewhere = |mode: &str| changed(&verified, "@localhost", "@127.0.0.1").replace("verify-full", mode);
+    for url in [
+        format!("{plain}?sslmode=require"),
+        verified.clone(),
+        encoded,
+        elsewhere("verify-ca"),
+        elsewhere("require"),
+    ] {
         let store = postgres::open(postgres_settings(&url)).await.unwrap();
         make(&*store.links, create(new_link("https://example.com/"))).await.unwrap();
         let encrypted = "SELECT bool_and(ssl)::text FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
@@ -255,8 +363,21 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
         assert_eq!(cluster.primary.ask(encrypted), "true");
         store.close().await;
     }
-    // Another name than the certificate has, and no certificate that anybody trusts.
-    for wrong in [changed(&verified, "@localhost", "@127.0.0.1"), format!("{plain}?sslmode=verify-full")] {
+    // Another name than the certificate has, no certificate that anybody trusts, and one that somebody else has signed.
+    let stranger = cluster.primary.data().join("stranger.crt");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stranger"])
+        .args(["-keyout", "stranger.key", "-out", "stranger.crt"])
+        .current_dir(cluster.primary.data())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for wrong in [
+        elsewhere("verify-full"),
+        format!("{plain}?sslmode=verify-full"),
+        format!("{plain}?sslmode=verify-ca"),
+        format!("{plain}?sslmode=require&sslrootcert={}", stranger.display()),
+    ] {
         let error = refusal_of(&wrong).await;
         assert!(error.to_string().contains("certificate"), "{error}");
     }
