@@ -21,7 +21,11 @@ SELECT CASE
             FROM pg_class AS schema JOIN pg_class AS sequences USING (relnamespace, relowner)
             -- Of what is no sequence this must not even be asked.
             WHERE schema.oid = to_regclass('curtail_schema')
-                AND CASE sequences.relkind WHEN 'S' THEN NOT has_sequence_privilege(sequences.oid, 'USAGE') ELSE false END
+                AND CASE sequences.relkind
+                    -- The second is for the first start after a failover, which moves them ahead.
+                    WHEN 'S' THEN NOT (has_sequence_privilege(sequences.oid, 'USAGE') AND has_sequence_privilege(sequences.oid, 'UPDATE'))
+                    ELSE false
+                END
                 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = sequences.oid AND deptype = 'i')
         ) AS lacking
         WHERE names IS NOT NULL
