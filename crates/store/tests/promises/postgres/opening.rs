@@ -151,7 +151,10 @@ async fn a_user_who_owns_nothing_is_refused_until_it_may_do_all_and_told_of_righ
         );
         assert_eq!(error, examined);
     }
-    client.batch_execute(&format!("GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}")).await.unwrap();
+    client
+        .batch_execute(&format!("GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"))
+        .await
+        .unwrap();
     let found = postgres::examine(postgres_settings(&url)).await.primary.unwrap();
     assert_eq!(found.owner_of_words.as_deref(), Some("curtail"));
     let store = postgres::open(postgres_settings(&url)).await.unwrap();
