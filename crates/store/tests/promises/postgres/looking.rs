@@ -27,7 +27,7 @@ async fn whoever_lists_keys_neither_makes_nor_changes_nor_begins_to_use_a_store(
     store.keys.add(key).await.unwrap();
     let keys = store.keys.list().await.unwrap();
     store.close().await;
-    client.batch_execute("DROP TABLE leases; DELETE FROM curtail_schema WHERE version = 2").await.unwrap();
+    client.batch_execute("DROP TABLE leases; ALTER TABLE idempotency DROP COLUMN reused; DELETE FROM curtail_schema WHERE version > 1").await.unwrap();
     client.batch_execute("INSERT INTO meta VALUES ('import.state', 'moved')").await.unwrap();
     assert_eq!(list().await.unwrap(), keys);
     let state = "SELECT convert_from(value, 'UTF8'), (SELECT max(version) FROM curtail_schema)

@@ -197,7 +197,7 @@ async fn whoever_keeps_a_migration_from_what_it_changes_is_to_be_ended() {
     let database = Database::make().await;
     postgres::open(postgres_settings(database.url())).await.unwrap().close().await;
     let client = database.connect().await;
-    client.batch_execute("DROP TABLE leases; DELETE FROM curtail_schema WHERE version = 2").await.unwrap();
+    client.batch_execute("DROP TABLE leases; ALTER TABLE idempotency DROP COLUMN reused; DELETE FROM curtail_schema WHERE version > 1").await.unwrap();
     client.batch_execute("BEGIN; LOCK TABLE curtail_schema IN EXCLUSIVE MODE").await.unwrap();
     let error = refusal_of(database.url()).await;
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
