@@ -64,6 +64,11 @@ impl Links {
         Links::new((0..count).map_while(code))
     }
 
+    /// The same links, of which only the first so many are asked for.
+    pub(crate) fn first(&self, count: usize) -> Links {
+        Links { codes: self.codes.clone(), asked: self.asked[..count].to_vec() }
+    }
+
     /// How many links there are, asked for or not.
     pub(crate) fn len(&self) -> usize {
         self.codes.len()

@@ -89,7 +89,7 @@ fn ours(settings: &Settings, data: &Path, count: usize) -> Result<Shown> {
     fresh.process.stop()?;
     let curtail = curtail::start(&binary, data, None, &[])?;
     let asked = links.asked().len();
-    let (one, some) = (first(&links, 1)?, first(&links, asked.div_ceil(4))?);
+    let (one, some) = (links.first(1), links.first(asked.div_ceil(4)));
     let mut redirected = 0;
     // As many redirects of one link: what a connection, the journal and the counting need is there before links are cached.
     let before = after(&curtail, &one, asked, &mut redirected)?;
@@ -105,15 +105,6 @@ fn ours(settings: &Settings, data: &Path, count: usize) -> Result<Shown> {
         each_request: Some(growth(warm, later) / (2 * asked) as f64),
         program: Some(std::fs::metadata(&binary)?.len()),
     })
-}
-
-/// The first so many of these links.
-fn first(links: &Links, count: usize) -> Result<Links> {
-    let codes: Vec<&str> = links.asked()[..count]
-        .iter()
-        .map(|&link| str::from_utf8(links.code(link)))
-        .collect::<Result<_, _>>()?;
-    Links::new(codes.into_iter())
 }
 
 /// The memory of Curtail when it has answered and counted so many redirects more.
