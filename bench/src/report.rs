@@ -143,7 +143,7 @@ impl Report {
         let document = json!({
             "measurement": self.name,
             "date": jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-            "command": command_line(),
+            "command": command_line(std::env::args().skip(1)),
             "machine": machine::describe(),
             "peer": self.peer,
             "figures": self.figures.iter().map(Figure::json).collect::<Vec<_>>(),
@@ -178,9 +178,17 @@ impl Report {
     }
 }
 
-/// The command that takes these figures again.
-fn command_line() -> String {
-    std::iter::once("dev/bench".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+/// The command that takes these figures again, without the folder that the results of this run went to.
+fn command_line(mut arguments: impl Iterator<Item = String>) -> String {
+    let mut words = vec!["dev/bench".to_owned()];
+    while let Some(argument) = arguments.next() {
+        if argument == "--results" {
+            arguments.next();
+        } else if !argument.starts_with("--results=") {
+            words.push(argument);
+        }
+    }
+    words.join(" ")
 }
 
 /// Three digits that matter, more only before the point.
@@ -210,7 +218,7 @@ fn tidy(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, readable};
+    use super::{Measured, command_line, readable};
 
     #[test]
     fn a_figure_is_the_median_of_its_rounds() {
@@ -226,5 +234,14 @@ mod tests {
             [4.853, 85.21, 104_012.4, 999.0, -1000.0].map(readable),
             ["4.85", "85.2", "104,012", "999", "-1,000"]
         );
+    }
+
+    #[test]
+    fn the_command_of_a_figure_names_no_folder_of_the_machine_it_was_taken_on() {
+        for results in ["--results /tmp/x ", "--results=/tmp/x ", ""] {
+            let given = format!("--server curtail {results}redis --links 5");
+            let command = command_line(given.split(' ').map(str::to_owned));
+            assert_eq!(command, "dev/bench --server curtail redis --links 5");
+        }
     }
 }
