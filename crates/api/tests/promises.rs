@@ -1,5 +1,8 @@
 //! The promises of the API, asked of the whole router on the embedded store.
 
+#[macro_use]
+#[path = "../../store/tests/support/pass_on.rs"]
+mod pass_on;
 #[path = "promises/admission.rs"]
 mod admission;
 #[path = "promises/bulk.rs"]

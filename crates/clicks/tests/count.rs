@@ -1,5 +1,8 @@
 //! The promises of counting: from what recorders put into the journal to what stats answer.
 
+#[macro_use]
+#[path = "../../store/tests/support/pass_on.rs"]
+mod pass_on;
 #[path = "count/copies.rs"]
 mod copies;
 #[path = "count/fold.rs"]

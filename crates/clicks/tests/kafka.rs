@@ -1,5 +1,8 @@
 //! The promises of Kafka as the log between nodes, on a real broker and a real store.
 
+#[macro_use]
+#[path = "../../store/tests/support/pass_on.rs"]
+mod pass_on;
 #[path = "kafka/engine.rs"]
 mod engine;
 #[path = "kafka/faults.rs"]

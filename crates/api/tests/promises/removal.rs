@@ -2,10 +2,8 @@
 
 use crate::server::Server;
 use axum::body::Body;
-use curtail_model::{LinkId, Timestamp};
-use curtail_store::Answer;
-use curtail_store::Rollups;
-use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use curtail_model::LinkId;
+use curtail_store::{Answer, Rollups};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -18,35 +16,7 @@ struct Reluctant {
 }
 
 impl Rollups for Reluctant {
-    fn positions(&self) -> Answer<'_, Positions> {
-        self.rollups.positions()
-    }
-
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
-        self.rollups.claim(streams)
-    }
-
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
-        self.rollups.commit(batch)
-    }
-
-    fn series(
-        &self,
-        subject: Subject,
-        grain: Grain,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
-        self.rollups.series(subject, grain, from, until)
-    }
-
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
-        self.rollups.totals(links)
-    }
-
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
-        self.rollups.forget_before(grain, before)
-    }
+    pass_on! { rollups: positions claim commit series totals forget_before }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
         Box::pin(async move {

@@ -174,30 +174,8 @@ fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
                 Ok(rows)
             })
         }
-        fn positions(&self) -> Answer<'_, curtail_store::rollups::Positions> {
-            self.0.positions()
-        }
-        fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<curtail_store::rollups::Claimed>> {
-            self.0.claim(streams)
-        }
-        fn commit(
-            &self,
-            batch: curtail_store::rollups::Batch,
-        ) -> Answer<'_, curtail_store::rollups::Committed> {
-            self.0.commit(batch)
-        }
-        fn totals(
-            &self,
-            links: Vec<curtail_model::LinkId>,
-        ) -> Answer<'_, Vec<curtail_store::rollups::Totals>> {
-            self.0.totals(links)
-        }
-        fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
-            self.0.forget_before(grain, before)
-        }
-        fn forget_link(&self, link: curtail_model::LinkId) -> Answer<'_, ()> {
-            self.0.forget_link(link)
-        }
+
+        pass_on! { 0: positions claim commit totals forget_before forget_link }
     }
     let (store, _) = stats_of(&[one(FIRST_MINUTE)]);
     let stats = Stats::new(Arc::new(Rotten(store)));

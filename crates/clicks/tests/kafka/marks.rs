@@ -3,8 +3,7 @@
 use crate::engine::{Engine, on_each_engine};
 use crate::support::{Ground, SOON, find, ship, start_worker, until, until_counted};
 use curtail_clicks::kafka::Backlog;
-use curtail_model::{LinkId, Timestamp};
-use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use curtail_store::rollups::Positions;
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
 
@@ -18,39 +17,7 @@ impl Rollups for NeverAll {
         Box::pin(async { Err(StoreError::Unavailable("all positions are asked for".into())) })
     }
 
-    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
-        self.0.positions_of(streams)
-    }
-
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
-        self.0.claim(streams)
-    }
-
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
-        self.0.commit(batch)
-    }
-
-    fn series(
-        &self,
-        subject: Subject,
-        grain: Grain,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
-        self.0.series(subject, grain, from, until)
-    }
-
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
-        self.0.totals(links)
-    }
-
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
-        self.0.forget_before(grain, before)
-    }
-
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.0.forget_link(link)
-    }
+    pass_on! { 0: positions_of claim commit series totals forget_before forget_link }
 }
 
 fn who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_positions(engine: Engine) {

@@ -5,8 +5,7 @@ use crate::kills::{Told, child};
 use crate::support::{
     Ground, SOON, assert_each_once, find_in, ship, start_worker, until_counted, until_status,
 };
-use curtail_model::{LinkId, Timestamp};
-use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use curtail_store::rollups::{Batch, Committed};
 use curtail_store::{Answer, Rollups};
 use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
@@ -29,35 +28,7 @@ impl Rollups for Held {
         })
     }
 
-    fn positions(&self) -> Answer<'_, Positions> {
-        self.0.positions()
-    }
-
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
-        self.0.claim(streams)
-    }
-
-    fn series(
-        &self,
-        subject: Subject,
-        grain: Grain,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
-        self.0.series(subject, grain, from, until)
-    }
-
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
-        self.0.totals(links)
-    }
-
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
-        self.0.forget_before(grain, before)
-    }
-
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.0.forget_link(link)
-    }
+    pass_on! { 0: positions claim series totals forget_before forget_link }
 }
 
 /// The worker that is stopped between folding and committing.
