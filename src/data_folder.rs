@@ -84,14 +84,16 @@ pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
 /// Notes that the store of the folder is about to be in a database, and in nobody's hands until that is certain. Durable when it
 /// answers: neither a kill nor a loss of power after it leaves both stores to be opened.
 pub(crate) fn note_moving(path: &Path, to: &str) -> anyhow::Result<()> {
-    let file = path.join(MOVING);
-    let write = || {
-        let mut mark = File::create(&file)?;
-        writeln!(mark, "{to}")?;
-        mark.sync_all()?;
-        sync(path)
-    };
-    write().with_context(|| format!("cannot write {}", file.display()))
+    write_mark(path, MOVING, &format!("{to}\n"))
+        .with_context(|| format!("cannot write {}", path.join(MOVING).display()))
+}
+
+/// Leaves a file in the folder that outlives a loss of power.
+pub(crate) fn write_mark(path: &Path, name: &str, text: &str) -> io::Result<()> {
+    let mut mark = File::create(path.join(name))?;
+    mark.write_all(text.as_bytes())?;
+    mark.sync_all()?;
+    sync(path)
 }
 
 /// Notes that the store of the folder, which was about to be in a database, is there from now on.

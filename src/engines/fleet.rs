@@ -3,13 +3,13 @@
 
 use super::Store;
 use crate::config::Settings;
+use crate::data_folder::write_mark;
 use curtail_cache::redis::{self, Leaderboards, PubSub, Redis, RedisRates};
 use curtail_cache::{Bus, Peers, SharedCache};
 use curtail_clicks::clock::now;
 use curtail_runtime::rates::Rates;
 use curtail_store::{Leaders, Notifications};
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Fleet {
                         "the last process may owe changes to Redis: what is there is not believed"
                     );
                     redis.distrust().await;
-                } else if let Err(error) = mark(&unsettled) {
+                } else if let Err(error) = write_mark(folder, UNSETTLED, "") {
                     tracing::error!(%error, path = %unsettled.display(),
                         "cannot be written: changes that Redis does not take before this process dies may be undone");
                 }
@@ -92,12 +92,6 @@ impl Fleet {
             tracing::debug!(%error, "the next start will not believe what is in Redis");
         }
     }
-}
-
-/// Leaves a file that outlives a loss of power.
-fn mark(path: &Path) -> io::Result<()> {
-    File::create(path)?.sync_all()?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// How Redis is used, where it is, by the installation with this secret.
