@@ -68,6 +68,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: u64,
     /// Requests that had no answer seconds after the end.
     pub(crate) unanswered: u64,
+    /// Requests at most that the server may have answered besides, because the client did not wait for them.
+    pub(crate) abandoned_max: u64,
     /// From the time a request was due to its answer.
     pub(crate) latency: Histogram,
     /// From the time a request was due, or a connection became free for it, to its sending: what the client itself adds.
@@ -78,6 +80,21 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Nothing yet.
+    pub(crate) fn new() -> Outcome {
+        Outcome {
+            answered: 0,
+            wrong: 0,
+            failed: 0,
+            unanswered: 0,
+            abandoned_max: 0,
+            latency: Histogram::new(),
+            lateness: Histogram::new(),
+            elapsed: Duration::ZERO,
+            client_cpu: Duration::ZERO,
+        }
+    }
+
     /// Answers in a second.
     pub(crate) fn rate(&self) -> f64 {
         self.answered as f64 / self.elapsed.as_secs_f64()

@@ -12,6 +12,7 @@ mod services;
 mod settings;
 mod sqlite;
 mod workload;
+mod wrk;
 
 use anyhow::{Result, ensure};
 use clap::Parser;

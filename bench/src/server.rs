@@ -7,7 +7,7 @@ pub(crate) mod nginx;
 use crate::accounting::{self, Memory};
 use crate::http;
 use crate::machine::Pinned;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -20,6 +20,11 @@ use std::time::{Duration, Instant};
 const START_MAX: Duration = Duration::from_secs(180);
 /// After this a server that was asked to stop is killed.
 const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// The share of a core that a server uses which has nothing left to do.
+const AT_REST: f64 = 0.03;
+/// How long it must use no more to count as at rest.
+const REST: Duration = Duration::from_millis(500);
 
 /// A server that runs until it is dropped.
 pub(crate) struct Process {
@@ -55,6 +60,19 @@ impl Process {
         }
     }
 
+    /// Waits until the server has done what its work so far has left behind, such as the search index of new links.
+    pub(crate) fn wait_until_at_rest(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let before = self.cpu()?;
+            thread::sleep(REST);
+            if (self.cpu()? - before).as_secs_f64() <= AT_REST * REST.as_secs_f64() {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < START_MAX, "the server does not come to rest in {START_MAX:?}");
+        }
+    }
+
     /// CPU time of the server with all its processes.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         self.pids()?.into_iter().map(accounting::cpu_of).sum()
@@ -80,7 +98,7 @@ impl Process {
         let begun = Instant::now();
         while begun.elapsed() < STOP_MAX {
             if let Some(exit) = self.child.try_wait()? {
-                anyhow::ensure!(exit.success(), "the server ended with {exit}:\n{}", self.last_words());
+                ensure!(exit.success(), "the server ended with {exit}:\n{}", self.last_words());
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(5));

@@ -1,7 +1,6 @@
 //! The loop of the load client: what is due is sent, what has come is judged.
 
 use super::connection::{Connection, Received};
-use super::histogram::Histogram;
 use super::{Exchange, Outcome, Pace, Plan, Until, response};
 use anyhow::{Context, Result};
 use rustix::buffer::spare_capacity;
@@ -46,16 +45,7 @@ impl<'a> Driver<'a> {
             ended_nanos: 0,
             buffer: vec![0; RESPONSE_MAX],
             request: Vec::with_capacity(4096),
-            outcome: Outcome {
-                answered: 0,
-                wrong: 0,
-                failed: 0,
-                unanswered: 0,
-                latency: Histogram::new(),
-                lateness: Histogram::new(),
-                elapsed: Duration::ZERO,
-                client_cpu: Duration::ZERO,
-            },
+            outcome: Outcome::new(),
         })
     }
 

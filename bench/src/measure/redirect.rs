@@ -13,7 +13,7 @@ use crate::settings::{self, Settings};
 use crate::workload::agents::{self, Headers};
 use crate::workload::{Links, Redirects};
 use anyhow::Result;
-use sides::{Compared, Load, Rate, Sides};
+use sides::{Client, Compared, Load, Rate, Sides};
 use std::path::{Path, PathBuf};
 
 /// What to measure.
@@ -48,6 +48,8 @@ enum Figures {
     Browsers,
     /// One request for each connection
     Single,
+    /// Both kinds of connections, loaded by wrk instead of our own client
+    Wrk,
     /// Latency at half of each server's own greatest rate, for the two kinds of connections
     Half,
     /// 1, 1,000 and 10,000 connections
@@ -55,8 +57,14 @@ enum Figures {
 }
 
 impl Figures {
-    const ALL: [Figures; 5] =
-        [Figures::KeepAlive, Figures::Browsers, Figures::Single, Figures::Half, Figures::Connections];
+    const ALL: [Figures; 6] = [
+        Figures::KeepAlive,
+        Figures::Browsers,
+        Figures::Single,
+        Figures::Wrk,
+        Figures::Half,
+        Figures::Connections,
+    ];
 }
 
 /// Rounds of latencies and numbers of connections, at most.
@@ -80,13 +88,15 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     if settings.ours() {
         let curtail = curtail::start(&settings.binary()?, &folder.path().join("data"), core, &[])?;
         links = curtail.import(count)?.0;
+        curtail.process.wait_until_at_rest()?;
         ours = Some(curtail);
     }
     let peer =
         settings.peer().then(|| nginx::start(&links, &folder.path().join("nginx"), core)).transpose()?;
-    let mut sides = Sides::new(settings, ours, peer)?;
+    let mut sides = Sides::new(settings, folder.path(), ours, peer)?;
     let agents = user_agents(options)?;
     let main = Load {
+        client: Client::Ours,
         headers: options.headers,
         connections: options.connections,
         keep_alive: true,
@@ -130,11 +140,13 @@ fn run_large(settings: &Settings, options: &Options, folder: &Path) -> Result<()
     let cache_bytes = [("CURTAIL_CACHE_BYTES", cache.to_string())];
     let curtail = curtail::start(&settings.binary()?, &folder.join("data"), core, &cache_bytes)?;
     let links = curtail.import(count)?.0;
-    let mut sides = Sides::new(settings, Some(curtail), None)?;
+    curtail.process.wait_until_at_rest()?;
+    let mut sides = Sides::new(settings, folder, Some(curtail), None)?;
     let agents = user_agents(options)?;
     let mut redirects = Redirects::by_popularity(&links);
     redirects.set_tails(agents::tails(options.headers, &agents, true));
     let load = Load {
+        client: Client::Ours,
         headers: options.headers,
         connections: options.connections,
         keep_alive: true,
@@ -184,6 +196,19 @@ fn add(
             report.add(browsers.figure("headers of browsers: CPU per request", "us", |r| r.cpu_micros));
         }
         Figures::Single => add_single(report, &compare(single, rounds)?),
+        Figures::Wrk => {
+            for (what, load) in [("wrk, keep-alive", main), ("wrk, one request per connection", single)] {
+                let compared = compare(Load { client: Client::Wrk, ..load }, few)?;
+                report
+                    .add(compared.figure(format!("{what}: CPU per request"), "us", |round| round.cpu_micros));
+                report.add(
+                    compared
+                        .figure("  counting or logging the rest included", "us", |r| r.cpu_drained_micros),
+                );
+                report.add(compared.figure("  rate", "requests/s", |round| round.rate));
+                report.add(compared.figure("  server on its core", "%", |round| round.server_busy * 100.0));
+            }
+        }
         Figures::Half => {
             for (what, load) in
                 [("keep-alive at half of its rate", main), ("one request per connection at half", single)]

@@ -14,8 +14,9 @@ use crate::hyper_service;
 use crate::idle_connections::IdleTime;
 use crate::server::Core;
 use crate::wire;
+use rustix::net::{SendFlags, send};
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{self, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -60,8 +61,10 @@ pub(crate) fn greet(mut stream: &net::TcpStream, peer: SocketAddr, core: &Core) 
         return Greeting::GoesOn(Some((input, length)));
     };
     core.buffers.give_back(input);
+    // What is sent with more to follow waits for that; what follows is the end, and both travel in one packet.
+    let flags = if close { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
     // The buffer of a new socket holds many such answers: one that does not fit has nobody to go to.
-    let sent = stream.write(&output).is_ok_and(|written| written == output.len());
+    let sent = send(stream, &output, flags).is_ok_and(|written| written == output.len());
     if close || !sent { Greeting::Over } else { Greeting::GoesOn(None) }
 }
 
@@ -83,7 +86,7 @@ pub(crate) async fn serve(
         idle.is_served();
         let mut output = core.buffers.output();
         let (used, next) = answer_all(&input[..length], peer, &core, &mut output).await;
-        if !output.is_empty() && !send(&mut stream, &output, &core).await {
+        if !output.is_empty() && !send_all(&mut stream, &output, &core).await {
             return;
         }
         drop(output);
@@ -165,7 +168,7 @@ async fn receive(stream: &mut TcpStream, buffers: &Buffers) -> Option<Arrived> {
 }
 
 /// Writes all of `output`; a client that does not read is given up after the header timeout.
-async fn send(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
+async fn send_all(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     match stream.try_write(output) {
         Ok(written) if written == output.len() => true,
         Ok(written) => send_slowly(stream, &output[written..], core).await,

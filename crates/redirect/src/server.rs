@@ -97,12 +97,12 @@ pub async fn run(listener: TcpListener, core: Core) -> io::Result<()> {
 /// Accepts whoever comes.
 async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) {
     loop {
-        if let Err(error) =
-            acceptor.accept(ACCEPTED_AT_ONCE, |stream, peer| welcome(stream, peer, core)).await
-        {
-            back_off(&error).await;
+        match acceptor.accept(ACCEPTED_AT_ONCE, |stream, peer| welcome(stream, peer, core)).await {
+            Ok(true) => tokio::task::yield_now().await,
+            // The next call waits: to give way first would cost a question to the kernel.
+            Ok(false) => {}
+            Err(error) => back_off(&error).await,
         }
-        tokio::task::yield_now().await;
     }
 }
 

@@ -20,21 +20,21 @@ impl Acceptor {
         Ok(Acceptor(registered?))
     }
 
-    /// Waits until somebody connects, and hands at most `at_once` of those who wait to `welcome`. The streams do not block. An
-    /// error is one of accepting; those accepted before it have been welcomed.
+    /// Waits until somebody connects, and hands at most `at_once` of those who wait to `welcome`. The streams do not block.
+    /// Answers whether others may wait still. An error is one of accepting; those accepted before it have been welcomed.
     pub async fn accept(
         &self,
         at_once: usize,
         mut welcome: impl FnMut(TcpStream, SocketAddr),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut waiting = self.0.readable().await?;
         for _ in 0..at_once {
             match waiting.try_io(|listener| accept(listener.get_ref())) {
                 Ok(accepted) => accepted.map(|(stream, peer)| welcome(stream, peer))?,
-                Err(_nobody_waits) => break,
+                Err(_nobody_waits) => return Ok(false),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Hands everybody who waits now to `welcome`, and stops listening.

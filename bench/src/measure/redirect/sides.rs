@@ -11,14 +11,25 @@ use crate::server::nginx::Nginx;
 use crate::settings::Settings;
 use crate::workload::Redirects;
 use crate::workload::agents::Headers;
+use crate::wrk;
 use anyhow::{Result, ensure};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+/// Who loads them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    /// Our own client, which judges every answer.
+    Ours,
+    /// `wrk`.
+    Wrk,
+}
+
 /// How both are loaded.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
+    pub(super) client: Client,
     pub(super) headers: Headers,
     pub(super) connections: usize,
     pub(super) keep_alive: bool,
@@ -64,6 +75,7 @@ pub(super) struct Compared {
 /// The servers that take part.
 pub(super) struct Sides<'a> {
     settings: &'a Settings,
+    folder: &'a Path,
     ours: Option<Curtail>,
     peer: Option<Nginx>,
     /// Redirects that Curtail has given since its data folder was made.
@@ -73,11 +85,12 @@ pub(super) struct Sides<'a> {
 impl<'a> Sides<'a> {
     pub(super) fn new(
         settings: &'a Settings,
+        folder: &'a Path,
         ours: Option<Curtail>,
         peer: Option<Nginx>,
     ) -> Result<Sides<'a>> {
         ensure!(ours.is_some() || peer.is_some(), "there is nothing to measure");
-        Ok(Sides { settings, ours, peer, redirected: 0 })
+        Ok(Sides { settings, folder, ours, peer, redirected: 0 })
     }
 
     /// Asks both for all of these once, so that what is measured is warm.
@@ -116,11 +129,20 @@ impl<'a> Sides<'a> {
             Rate::Fixed { ours, .. } => Pace::Open { per_second: ours },
         };
         let plan = self.plan(curtail.address, load, pace, until);
-        let before = self.redirected;
-        let (round, answered) = round(&plan, &curtail.process, redirects, "curtail", |answered| {
-            curtail.wait_until_counted(before + answered).map(drop)
-        })?;
-        self.redirected += answered;
+        let (round, redirected) = round(
+            &curtail.process,
+            "curtail",
+            || self.load(load, &plan, redirects),
+            |outcome| {
+                if outcome.abandoned_max == 0 {
+                    curtail.wait_until_counted(self.redirected + outcome.answered)?;
+                } else {
+                    curtail.process.wait_until_at_rest()?;
+                }
+                Ok(curtail.counted()? - self.redirected)
+            },
+        )?;
+        self.redirected += redirected;
         Ok(Some(round))
     }
 
@@ -136,12 +158,16 @@ impl<'a> Sides<'a> {
             Rate::Fixed { peer, .. } => Pace::Open { per_second: peer },
         };
         let plan = self.plan(nginx.address, load, pace, until);
-        let (round, _) = round(&plan, &nginx.process, redirects, "nginx", |answered| {
-            let logged = nginx.take_log_lines()?;
-            ensure!(logged == answered, "nginx has logged {logged} of {answered} redirects");
-            Ok(())
-        })?;
+        let load = || self.load(load, &plan, redirects);
+        let (round, _) = round(&nginx.process, "nginx", load, |_| nginx.take_log_lines())?;
         Ok(Some(round))
+    }
+
+    fn load(&self, load: Load, plan: &Plan, redirects: &mut Redirects<'_>) -> Result<Outcome> {
+        match load.client {
+            Client::Ours => load::run(plan, redirects),
+            Client::Wrk => wrk::run(plan, redirects, self.folder),
+        }
     }
 
     fn plan(&self, server: SocketAddr, load: Load, pace: Pace, until: Until) -> Plan {
@@ -166,7 +192,8 @@ pub(super) fn floor(
         until: Until::Elapsed(settings.round()),
         core: Some(settings.client_core),
     };
-    Ok(round(&plan, &process, &mut AnyAnswer(redirects), "the bare server", |_| Ok(()))?.0)
+    let load = || load::run(&plan, &mut AnyAnswer(redirects));
+    Ok(round(&process, "the bare server", load, |outcome| Ok(outcome.answered))?.0)
 }
 
 /// Takes every redirect for right: the bare server has one destination only.
@@ -182,24 +209,29 @@ impl Exchange for AnyAnswer<'_, '_> {
     }
 }
 
-/// Loads one server, lets it count what it was asked, and answers what that took and how many redirects it gave.
+/// Loads one server, asks how many redirects it has counted or logged, and answers what that took and how many those were.
 fn round(
-    plan: &Plan,
     process: &Process,
-    exchange: &mut impl Exchange,
     name: &str,
-    drain: impl FnOnce(u64) -> Result<()>,
+    load: impl FnOnce() -> Result<Outcome>,
+    counted: impl FnOnce(&Outcome) -> Result<u64>,
 ) -> Result<(Round, u64)> {
     let machine_before = accounting::machine_cpu()?;
     let cpu_before = process.cpu()?;
-    let outcome = load::run(plan, exchange)?;
+    let outcome = load()?;
     let cpu = process.cpu()? - cpu_before;
     let machine = accounting::machine_cpu()? - machine_before;
     outcome.expect_all_right(name)?;
-    drain(outcome.answered)?;
+    let counted = counted(&outcome)?;
+    let most = outcome.answered + outcome.abandoned_max;
+    ensure!(
+        (outcome.answered..=most).contains(&counted),
+        "{name} has counted {counted} of {} redirects, or up to {most}",
+        outcome.answered
+    );
     let cpu_drained = process.cpu()? - cpu_before;
     let others = machine.saturating_sub(cpu).saturating_sub(outcome.client_cpu);
-    Ok((Round::of(&outcome, cpu, cpu_drained, others), outcome.answered))
+    Ok((Round::of(&outcome, cpu, cpu_drained, others), counted))
 }
 
 impl Round {
