@@ -14,7 +14,7 @@ use crate::log::{Click, Clicked, Clicks};
 use crate::rollup::{self, Malformed, encode};
 use counter::Counter;
 use curtail_model::{ClickClass, Timestamp};
-use curtail_store::rollups::{Batch, Grain, Merge, Row, Subject, Totals};
+use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Row, Subject, Totals};
 use leaders::{Leaders, Named};
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
 /// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the clicks and
-/// changes nothing else, so it can be asked again. `breathe` is called between pieces of the work.
-pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: impl Fn()) -> Batch {
+/// changes nothing else, so it can be asked again. `breathe` is called between pieces of the work, here and in the store.
+pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
     clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
     let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
     let (on_links, orphans) = clicks.clicks.split_at_mut(links);
@@ -43,27 +43,21 @@ pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: impl Fn()) -> Batch {
     rows.add(Subject::Everything, on_links);
     rows.add(Subject::Orphans, orphans);
     let rows = rows.in_order(of_links);
-    Batch { rows, totals, positions: clicks.positions(), lane: 0, claims: Vec::new(), merge }
+    Batch { rows, totals, positions: clicks.positions(), lane: 0, claims: Vec::new(), merge, breathe }
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.
 ///
 /// Counting goes on when a stored rollup turns out to be damaged: it starts anew from the row, and `damaged` is told.
-/// What a newer version wrote is left alone, and the commit fails. `breathe` is called before each row.
-pub fn merge(
-    breathe: impl Fn() + Send + Sync + 'static,
-    damaged: impl Fn(&Malformed) + Send + Sync + 'static,
-) -> Merge {
-    Arc::new(move |stored, new| {
-        breathe();
-        match rollup::merge(stored, new) {
-            Ok(merged) => Ok(merged),
-            Err(malformed @ Malformed::Damaged(_)) => {
-                damaged(&malformed);
-                Ok(new.to_vec())
-            }
-            Err(newer @ Malformed::Newer) => Err(newer.to_string()),
+/// What a newer version wrote is left alone, and the commit fails.
+pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
+    Arc::new(move |stored, new| match rollup::merge(stored, new) {
+        Ok(merged) => Ok(merged),
+        Err(malformed @ Malformed::Damaged(_)) => {
+            damaged(&malformed);
+            Ok(new.to_vec())
         }
+        Err(newer @ Malformed::Newer) => Err(newer.to_string()),
     })
 }
 

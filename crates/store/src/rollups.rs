@@ -78,6 +78,9 @@ pub enum Committed {
 /// cannot be read.
 pub type Merge = Arc<dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
 
+/// Called between two small pieces of work, for whoever shares a core with others and rests there.
+pub type Breathe = Arc<dyn Fn() + Send + Sync>;
+
 /// What was counted since the last commit.
 pub struct Batch {
     /// Rollups to merge, each key at most once.
@@ -93,13 +96,23 @@ pub struct Batch {
     pub claims: Vec<(u64, u64)>,
     /// How rows merge with what is stored.
     pub merge: Merge,
+    /// Called while the batch is written.
+    pub breathe: Breathe,
 }
 
 impl Batch {
     /// Counts nothing: moves positions, in the name of these claims.
     pub fn of_positions(positions: Positions, claims: Vec<(u64, u64)>) -> Batch {
         let merge: Merge = Arc::new(|_, new| Ok(new.to_vec()));
-        Batch { rows: Vec::new(), totals: Vec::new(), positions, lane: 0, claims, merge }
+        Batch {
+            rows: Vec::new(),
+            totals: Vec::new(),
+            positions,
+            lane: 0,
+            claims,
+            merge,
+            breathe: Arc::new(|| {}),
+        }
     }
 }
 

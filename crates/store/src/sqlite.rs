@@ -15,6 +15,7 @@ mod file;
 mod identity;
 mod keys;
 mod links;
+mod paced_writes;
 mod queue;
 mod readers;
 mod rollups;
@@ -172,6 +173,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let state = LinkWriterState::new(truth, identity.codes.clone(), Arc::clone(&feed))
         .map_err(|error| explain(&LINKS.path(directory), &error))?;
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
+    paced_writes::pace(&clicks);
     let path = CLICKS.path(directory);
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });

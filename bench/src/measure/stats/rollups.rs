@@ -69,7 +69,15 @@ fn batch(rows: Vec<Row>, totals: Vec<(LinkId, Totals)>) -> Batch {
     let merge = Arc::new(|stored: Option<&[u8]>, new: &[u8]| {
         rollup::merge(stored, new).map_err(|error| error.to_string())
     });
-    Batch { rows, totals, positions: Vec::new(), lane: 0, claims: Vec::new(), merge }
+    Batch {
+        rows,
+        totals,
+        positions: Vec::new(),
+        lane: 0,
+        claims: Vec::new(),
+        merge,
+        breathe: Arc::new(|| {}),
+    }
 }
 
 fn in_batches(mut rows: Vec<Row>) -> impl Iterator<Item = Vec<Row>> {

@@ -56,14 +56,11 @@ impl Counting {
         yielding: Option<Yielding>,
     ) -> Counting {
         let pacing = Arc::new(Pacing::new());
-        let (status, paced) = (Arc::clone(&shared), Arc::clone(&pacing));
-        let merge = aggregator::merge(
-            move || paced.rest_if_due(),
-            move |malformed| {
-                status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
-            },
-        );
+        let status = Arc::clone(&shared);
+        let merge = aggregator::merge(move |malformed| {
+            status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
+        });
         let executor = Builder::new_current_thread()
             .build()
             .expect("an executor without drivers asks nothing of the system");
@@ -210,8 +207,9 @@ impl Counting {
             // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
             Batch::of_positions(positions.clone(), claims)
         } else {
-            let folded =
-                aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), || self.pacing.rest_if_due());
+            let pacing = Arc::clone(&self.pacing);
+            let breathe = Arc::new(move || pacing.rest_if_due());
+            let folded = aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), breathe);
             Batch { claims, ..folded }
         };
         match wait(&self.executor, self.rollups.commit(Batch { lane, ..batch })) {

@@ -8,6 +8,7 @@ use curtail_model::{ClickClass, Dimension};
 use curtail_store::rollups::{Grain, Subject};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The clicks of each value of a section, as `rollup` says.
 fn values(rollup: &Rollup<'_>, section: Section, class: ClickClass) -> BTreeMap<String, u64> {
@@ -123,7 +124,7 @@ proptest! {
     fn rows_come_in_order_and_each_key_once(samples in proptest::collection::vec(sample(), 0..150)) {
         let mut clicks = clicks(&samples);
         let mut keys = || -> Vec<_> {
-            let batch = aggregator::fold(&mut clicks, aggregator::merge(|| {}, |_| {}), || {});
+            let batch = aggregator::fold(&mut clicks, aggregator::merge(|_| {}), Arc::new(|| {}));
             batch.rows.iter().map(|row| (row.grain, row.start, row.subject)).collect()
         };
         let (first, again) = (keys(), keys());
@@ -136,8 +137,7 @@ proptest! {
 fn a_damaged_rollup_is_told_and_counting_goes_on() {
     let told = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     let count = std::sync::Arc::clone(&told);
-    let merge =
-        aggregator::merge(|| {}, move |_| _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let merge = aggregator::merge(move |_| _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
     let samples = [Sample {
         link: Some(1),
         minute: 7,
@@ -147,7 +147,7 @@ fn a_damaged_rollup_is_told_and_counting_goes_on() {
         country: "DE",
         text: String::new(),
     }];
-    let batch = aggregator::fold(&mut clicks(&samples), merge, || {});
+    let batch = aggregator::fold(&mut clicks(&samples), merge, Arc::new(|| {}));
     let good = &batch.rows[0].delta;
     for place in 0..good.len() {
         let mut flipped = good.clone();

@@ -6,6 +6,7 @@ use curtail_clicks::log::{AgentValues, Click, Clicked, Clicks};
 use curtail_clicks::rollup::Section;
 use curtail_model::{ClickClass, Dimension, LinkId, Timestamp};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// A click in words.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ fn push(clicks: &mut Clicks, sample: &Sample) {
 pub(crate) fn count(samples: &[Sample], store: &Memory) {
     store.apply(aggregator::fold(
         &mut clicks(samples),
-        aggregator::merge(|| {}, |damage| panic!("{damage}")),
-        || {},
+        aggregator::merge(|damage| panic!("{damage}")),
+        Arc::new(|| {}),
     ));
 }

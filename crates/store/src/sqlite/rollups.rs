@@ -8,6 +8,7 @@ mod claiming;
 pub(super) mod positions;
 mod removal;
 
+use super::paced_writes;
 use super::readers::Readers;
 use super::row::id_column;
 use super::writer::{Writer, WriterState};
@@ -43,6 +44,7 @@ impl Rollups for SqliteRollups {
             if !claiming::holds(&state.0, &batch.claims)? {
                 return Ok(Committed::Fenced);
             }
+            paced_writes::set_between(Some(batch.breathe.clone()));
             batches::add(&state.0, batch)?;
             Ok(Committed::Done)
         })
@@ -101,9 +103,13 @@ impl WriterState for ClickWriterState {
         Ok(())
     }
 
-    fn committed(&mut self) {}
+    fn committed(&mut self) {
+        paced_writes::set_between(None);
+    }
 
-    fn rolled_back(&mut self) {}
+    fn rolled_back(&mut self) {
+        paced_writes::set_between(None);
+    }
 }
 
 fn series_alone(

@@ -97,6 +97,7 @@ async fn count_for_ever(store: Sqlite) {
             lane: 0,
             claims: Vec::new(),
             merge: adding(),
+            breathe: std::sync::Arc::new(|| {}),
         };
         store.rollups.commit(batch).await.unwrap();
         println!("{TOLD}{position}");

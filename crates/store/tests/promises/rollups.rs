@@ -40,7 +40,15 @@ pub(crate) fn row(subject: Subject, grain: Grain, period: i64, count: u8) -> Row
 
 pub(crate) fn batch(rows: Vec<Row>, position: u64) -> Batch {
     let positions = vec![(u64::MAX, position)];
-    Batch { rows, totals: Vec::new(), positions, lane: 0, claims: Vec::new(), merge: adding() }
+    Batch {
+        rows,
+        totals: Vec::new(),
+        positions,
+        lane: 0,
+        claims: Vec::new(),
+        merge: adding(),
+        breathe: Arc::new(|| {}),
+    }
 }
 
 async fn series(engine: &Engine, subject: Subject, grain: Grain) -> Vec<(i64, u8)> {

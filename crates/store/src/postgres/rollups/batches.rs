@@ -80,7 +80,11 @@ async fn attempt(
         session.query(&LANE, &[&lane]).await?;
     }
     let rows = Rows::of(batch);
-    add_to_shelves(session, lane, &rows.shelves, &rows.alone, &*batch.merge).await?;
+    let merge = |stored: Option<&[u8]>, new: &[u8]| {
+        (batch.breathe)();
+        (batch.merge)(stored, new)
+    };
+    add_to_shelves(session, lane, &rows.shelves, &rows.alone, &merge).await?;
     let mut shelves: BTreeMap<Key, Additions<'_>> = BTreeMap::new();
     for (link, totals) in totals {
         let key = (LIFETIME.0, LIFETIME.1, shelf::number_of(*link));

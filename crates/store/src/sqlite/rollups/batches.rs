@@ -31,7 +31,7 @@ struct Alone<'c> {
 
 /// Adds a batch: rollups, totals and positions.
 pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
-    let Batch { mut rows, mut totals, positions: moved, merge, .. } = batch;
+    let Batch { mut rows, mut totals, positions: moved, merge, breathe, .. } = batch;
     // First: when it is not known what has been counted, nothing may be.
     let counted = positions::read(connection)?;
     let mut adding = Adding::new(connection)?;
@@ -40,6 +40,7 @@ pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreErro
     let shelf_of = |row: &Row| (row.grain, row.start, shelf::number_of(subject_column(row.subject)));
     let mut additions = Vec::new();
     for rows in rows.chunk_by(|a, b| shelf_of(a) == shelf_of(b)) {
+        breathe();
         let (grain, start, _) = row_key(&rows[0]);
         additions.clear();
         additions.extend(rows.iter().map(|row| (subject_column(row.subject), row.delta.as_slice())));
@@ -49,6 +50,7 @@ pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreErro
     let totals: Vec<_> =
         totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
     for totals in totals.chunk_by(|a, b| shelf::number_of(a.0) == shelf::number_of(b.0)) {
+        breathe();
         let additions: Vec<_> = totals.iter().map(|(link, totals)| (*link, totals.as_slice())).collect();
         adding.add(LIFETIME, &additions, &merge_totals)?;
     }

@@ -1,0 +1,122 @@
+//! Rests between the pages that SQLite writes.
+//!
+//! A commit writes every page that it changed, and a checkpoint each of them again, in one call that may take tens of milliseconds.
+//! Beside redirects on the same core that is too long: kernels take a thread that they owe time off its core at their tick
+//! only, every 1 to 10 ms, however many wait. So whoever writes for others is asked before each page whether to rest.
+//!
+//! SQLite has no hook there, but the functions of an open file are a table that its documentation shows
+//! (<https://sqlite.org/c3ref/io_methods.html>): the table of a file is exchanged for a copy whose `xWrite` asks first.
+
+use rusqlite::{Connection, ffi};
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+/// What is called before each page.
+pub(super) type Between = Arc<dyn Fn() + Send + Sync>;
+
+thread_local! {
+    /// What this thread calls before each page that it writes.
+    static BETWEEN: RefCell<Option<Between>> = const { RefCell::new(None) };
+}
+
+/// The functions of a file, ours among them, and the one that ours stands for.
+#[repr(C)]
+struct Paced {
+    methods: ffi::sqlite3_io_methods,
+    write: unsafe extern "C" fn(*mut ffi::sqlite3_file, *const c_void, c_int, ffi::sqlite3_int64) -> c_int,
+}
+
+/// Whatever this thread writes from now on, it calls `between` before each page of files that are paced.
+pub(super) fn set_between(between: Option<Between>) {
+    BETWEEN.set(between);
+}
+
+/// Paces what a connection writes to its file and to its write-ahead log.
+#[expect(unsafe_code, reason = "measured: the tail of redirects beside counting; see the module")]
+pub(super) fn pace(connection: &Connection) {
+    for file in [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER] {
+        let mut found: *mut ffi::sqlite3_file = ptr::null_mut();
+        // SAFETY: the handle is open for as long as the borrow lasts. Both codes have SQLite store a pointer to a file that lives as
+        // long as the connection (the log of one in WAL mode does too), and no other thread uses the connection.
+        unsafe {
+            let asked = ffi::sqlite3_file_control(
+                connection.handle(),
+                c"main".as_ptr(),
+                file,
+                (&raw mut found).cast(),
+            );
+            if asked != ffi::SQLITE_OK || found.is_null() || (*found).pMethods.is_null() {
+                continue;
+            }
+            let methods = *(*found).pMethods;
+            let Some(write) = methods.xWrite else { continue };
+            // One table for each of the few files of a process, which may be in use until it ends.
+            let paced = Box::leak(Box::new(Paced {
+                methods: ffi::sqlite3_io_methods { xWrite: Some(write_paced), ..methods },
+                write,
+            }));
+            (*found).pMethods = (&raw const *paced).cast();
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "SQLite calls it")]
+unsafe extern "C" fn write_paced(
+    file: *mut ffi::sqlite3_file,
+    bytes: *const c_void,
+    count: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    BETWEEN.with_borrow(|between| {
+        if let Some(between) = between {
+            between();
+        }
+    });
+    // SAFETY: SQLite calls this for a file whose table `pace` has exchanged, with arguments for the function that was there.
+    unsafe { ((*(*file).pMethods.cast::<Paced>()).write)(file, bytes, count, offset) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pace, set_between};
+    use rusqlite::Connection;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    const ROWS: u64 = 100;
+
+    #[test]
+    fn whoever_writes_is_asked_before_each_page_of_a_commit_and_of_a_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("some.db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.execute_batch("CREATE TABLE some (number INTEGER PRIMARY KEY, bytes BLOB)").unwrap();
+        pace(&connection);
+        let asked = Arc::new(AtomicU64::new(0));
+        let since = || asked.swap(0, Ordering::Relaxed);
+        // A row fills most of a page of 4,096 bytes.
+        let fill = |from: u64| {
+            let rows = (from..from + ROWS).map(|number| format!("({number}, zeroblob(3000))"));
+            let rows = rows.collect::<Vec<_>>().join(",");
+            connection.execute_batch(&format!("INSERT INTO some VALUES {rows}")).unwrap();
+        };
+
+        fill(0);
+        assert_eq!(since(), 0, "nobody is to be asked");
+        let asking = Arc::clone(&asked);
+        set_between(Some(Arc::new(move || _ = asking.fetch_add(1, Ordering::Relaxed))));
+        fill(ROWS);
+        assert!(since() >= ROWS, "for each page of the commit");
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        assert!(since() >= 2 * ROWS, "for each page of the checkpoint");
+        set_between(None);
+        fill(2 * ROWS);
+        assert_eq!(since(), 0, "nobody is to be asked any more");
+        let stored: i64 = connection.query_row("SELECT count(*) FROM some", [], |row| row.get(0)).unwrap();
+        assert_eq!(stored, 3 * ROWS as i64);
+        let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+    }
+}
