@@ -89,7 +89,7 @@ pub struct Counts {
     pub waiting: u64,
     /// Clicks of earlier processes that the reader has passed, those that it could not read included.
     pub recovered: u64,
-    /// Bytes of earlier processes' segments that the reader has not begun to read.
+    /// Bytes of earlier processes' segments that the reader has not read to their end.
     pub backlog_bytes: u64,
     /// Disk that all segments take.
     pub bytes: u64,

@@ -134,7 +134,7 @@ impl Shipping {
             self.read();
         }
         self.hand_over();
-        self.shared.folding.store(self.producer.in_flight() as u64, Ordering::Relaxed);
+        self.settle();
         self.note_oldest();
         if self.is_idle() && !self.batch.is_full() {
             Turn::Idle
@@ -228,9 +228,14 @@ impl Shipping {
         self.shared.set_error(Some(format!("Kafka: {failure}")));
         self.batch.clear();
         self.reader.rewind(&[]);
-        self.shared.folding.store(0, Ordering::Relaxed);
+        self.settle();
         self.has_failed = true;
         Some(self.backoff.pause())
+    }
+
+    fn settle(&self) {
+        self.shared.folding.store(self.producer.in_flight() as u64, Ordering::Relaxed);
+        self.shared.settle(&self.yielding.meter().counts());
     }
 
     fn note_oldest(&mut self) {

@@ -41,7 +41,7 @@ pub struct Status {
     pub lag_millis: u64,
     /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it cannot be asked.
     pub log_waiting: Option<u64>,
-    /// Bytes that earlier processes left in the journal and that have not been read yet.
+    /// Bytes of the segments that earlier processes left in the journal and that have not been read to their end.
     pub backlog_bytes: u64,
     /// Bytes of this process's clicks that wait to be counted.
     pub waiting_bytes: u64,
@@ -122,19 +122,21 @@ impl Status {
     }
 }
 
-/// Where the clicks are that the counting thread has taken from the journal: each in one place.
+/// Where the clicks are that the counting or shipping thread has taken from the journal: each in one place.
 #[derive(Clone, Copy, Debug, Default)]
 struct Accounts {
     /// Of this process,
     read: u64,
     /// of earlier ones:
     recovered: u64,
-    /// so many are in memory,
+    /// so many are in memory, or on their way to brokers,
     folding: u64,
     /// in committed rollups,
     counted: u64,
     /// and lost.
     damaged: u64,
+    /// What of earlier ones is in segments that have not been read to their end, in bytes.
+    backlog_bytes: u64,
 }
 
 /// What the threads write and [`Status`] reads.
@@ -167,7 +169,7 @@ impl Shared {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let oldest = self.oldest.load(Ordering::Relaxed);
         let age = if oldest == 0 { 0 } else { now().millis() - oldest };
-        let accounts = self.accounts(journal);
+        let accounts = *self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         Status {
             part: self.part,
             produced: journal.produced,
@@ -184,7 +186,8 @@ impl Shared {
                 + read(&self.tally.waiting),
             lag_millis: age.max(0) as u64,
             log_waiting: None,
-            backlog_bytes: journal.backlog_bytes,
+            // What has just been read to its end is not told as read before it is told where it is.
+            backlog_bytes: journal.backlog_bytes.max(accounts.backlog_bytes),
             waiting_bytes: journal.waiting_bytes,
             journal_bytes: journal.bytes,
             unsynced_bytes: journal.unsynced_bytes,
@@ -202,26 +205,15 @@ impl Shared {
 
     /// Shows where the clicks are now, all at once: whoever looks sees none twice, and none on its way.
     pub(super) fn settle(&self, journal: &Counts) {
-        let accounts = self.accounts_now(journal);
-        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
-    }
-
-    fn accounts_now(&self, journal: &Counts) -> Accounts {
-        Accounts {
+        let accounts = Accounts {
             read: journal.read,
             recovered: journal.recovered,
             folding: self.folding.load(Ordering::Relaxed),
             counted: self.counted.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
-        }
-    }
-
-    fn accounts(&self, journal: &Counts) -> Accounts {
-        match self.part {
-            Part::Alone | Part::Worker => *self.accounts.lock().unwrap_or_else(PoisonError::into_inner),
-            // What is on its way to brokers is in nobody's hands for a moment.
-            Part::Node | Part::Both => self.accounts_now(journal),
-        }
+            backlog_bytes: journal.backlog_bytes,
+        };
+        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
     }
 
     pub(super) fn set_oldest(&self, oldest: Option<Timestamp>) {

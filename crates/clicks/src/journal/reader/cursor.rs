@@ -26,6 +26,8 @@ pub(super) struct Cursor {
     position: u64,
     old: VecDeque<OldSegment>,
     current: Option<(Source, Decoder)>,
+    /// Bytes of the earlier process's segment that is being read: all of them are backlog until it is left.
+    current_backlog: u64,
     /// Where the next segment of this process appears.
     next: Arc<Link>,
     /// How the last segment ended, to notice what is missing before the next one.
@@ -76,6 +78,7 @@ impl Cursor {
             position,
             old: old.into(),
             current: None,
+            current_backlog: 0,
             next,
             previous: None,
             handed: position,
@@ -120,7 +123,7 @@ impl Cursor {
             if !ends {
                 break;
             }
-            self.leave();
+            self.leave(shared);
         }
         clicks
     }
@@ -146,6 +149,8 @@ impl Cursor {
         let position = position.map_or(consumed, |position| position.max(consumed));
         // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way to the next.
         let _current = self.current.take();
+        // It is entered as well, and is backlog once.
+        shared.backlog_bytes.fetch_sub(std::mem::take(&mut self.current_backlog), Ordering::Relaxed);
         self.previous = None;
         for Unsettled { live, old, .. } in self.unsettled.drain(..) {
             self.stream.read.fetch_sub(live, Ordering::Release);
@@ -189,8 +194,12 @@ impl Cursor {
     fn has_segment(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> bool {
         while self.current.is_none() {
             if let Some(old) = self.old.pop_front() {
-                shared.backlog_bytes.fetch_sub(old.length, Ordering::Relaxed);
                 self.load(&old, damage);
+                if self.current.is_some() {
+                    self.current_backlog = old.length;
+                } else {
+                    shared.backlog_bytes.fetch_sub(old.length, Ordering::Relaxed);
+                }
                 self.entered.push_back(Entered::Old(old));
                 continue;
             }
@@ -266,8 +275,9 @@ impl Cursor {
     }
 
     /// Leaves a segment that has been read to its end.
-    fn leave(&mut self) {
+    fn leave(&mut self, shared: &Shared) {
         let Some((source, decoder)) = self.current.take() else { return };
+        shared.backlog_bytes.fetch_sub(std::mem::take(&mut self.current_backlog), Ordering::Relaxed);
         if let Source::Live(segment) = source {
             self.next = Arc::clone(&segment.next);
         }
