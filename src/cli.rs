@@ -126,7 +126,7 @@ pub(crate) fn run(serve: fn(Loaded) -> anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("curtail: {error:#}");
+            output::tell(format_args!("curtail: {error:#}"));
             if error.is::<Mistakes>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

@@ -1,7 +1,8 @@
-//! Writing to standard output.
+//! Writing to standard output and to standard error.
 
 use anyhow::Context;
-use std::io::{ErrorKind, Write, stdout};
+use std::fmt::Display;
+use std::io::{ErrorKind, Write, stderr, stdout};
 
 /// Writes a text. A reader who has seen enough (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
@@ -10,4 +11,9 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write the output"),
         _ => Ok(()),
     }
+}
+
+/// Writes a line to standard error. Where nobody can read it, it is lost: `eprintln!` would panic.
+pub(crate) fn tell(line: impl Display) {
+    let _ = writeln!(stderr(), "{line}");
 }

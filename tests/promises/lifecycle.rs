@@ -1,9 +1,12 @@
 //! Starting, being configured, and stopping.
 
+use crate::support::http::Client;
+use crate::support::run::until;
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::database;
 use serde_json::json;
-use std::fs;
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use tempfile::tempdir;
@@ -30,6 +33,22 @@ fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
     let server = Server::start(data.path(), &[]);
     let id = link["id"].as_str().unwrap();
     server.eventually(Duration::from_secs(2), |server| (server.clicks(id)["total"] == 1).then_some(()));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody() {
+    let (data, full) = (tempdir().unwrap(), File::options().write(true).open("/dev/full").unwrap());
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = curtail();
+    command
+        .args(["serve", "--listen", &address.to_string(), "--admin-listen", "off", "--data"])
+        .arg(data.path());
+    let mut server = command.stderr(full).spawn().unwrap();
+    until("it serves", Duration::from_secs(60), || TcpStream::connect(address).is_ok());
+    assert_eq!(Client::connect(address).get("/livez").status, 200);
+    let pid = rustix::process::Pid::from_child(&server);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(server.wait().unwrap().success(), "it ends well, and has said so to nobody");
 }
 
 #[test]
