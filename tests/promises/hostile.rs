@@ -1,8 +1,9 @@
-//! Bad input: whatever is sent, it gets a clear refusal, nothing is stored, nothing of it comes back unescaped, and the
-//! server goes on.
+//! Bad input: whatever is sent, it gets a clear refusal, nothing is stored, nothing of it comes back
+//! unescaped, and the server goes on.
 
 mod bodies;
 mod crowd;
+mod endings;
 mod framing;
 mod requests;
 mod slow;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use curtail_model::Target;
 
-/// What browsers may do with redirects that the link's owner calls permanent: remember them briefly, so that edits and
-/// counts stay close to the truth.
+/// What browsers may do with redirects that the link's owner calls permanent: remember them briefly, so that
+/// edits and counts stay close to the truth.
 pub(crate) const BRIEFLY: &str = "private, max-age=90";
 /// What browsers may do with all others: ask again each time.
 pub(crate) const NEVER: &str = "private, no-store";
@@ -42,7 +42,8 @@ impl Answer {
     }
 }
 
-/// What browsers may do with the redirect of a link: one that has an end or a limit must not outlive it in a browser.
+/// What browsers may do with the redirect of a link: one that has an end or a limit must not outlive it in a
+/// browser.
 #[inline]
 pub(crate) const fn cache_control(target: &Target<'_>) -> &'static str {
     if target.status.is_permanent() && target.conditions.is_none() { BRIEFLY } else { NEVER }

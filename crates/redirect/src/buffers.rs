@@ -1,4 +1,5 @@
-//! Buffers of a core, lent to a connection only while it has something to read or write. Idle connections hold none.
+//! Buffers of a core, lent to a connection only while it has something to read or write. Idle connections
+//! hold none.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};

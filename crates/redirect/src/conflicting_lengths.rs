@@ -1,9 +1,11 @@
-//! Finds requests that tell their length twice, by `Transfer-Encoding` and by `Content-Length`: who passes such a request on by
-//! the one and who reads it by the other take different bytes for the next request (RFC 9112, 6.3 and 11.2).
+//! Finds requests that tell their length twice, by `Transfer-Encoding` and by `Content-Length`: who passes
+//! such a request on by the one and who reads it by the other take different bytes for the next request (RFC
+//! 9112, 6.3 and 11.2).
 //!
-//! hyper goes by the coding and takes the length away before anybody sees it. It closes the connection after its answer, so
-//! nothing that follows is executed, but the request itself would be. So what hyper reads is followed here from head to head,
-//! past the bodies between them. Nothing is framed by this: where it errs, or gives up, hyper has the last word.
+//! hyper goes by the coding and takes the length away before anybody sees it. It closes the connection after
+//! its answer, so nothing that follows is executed, but the request itself would be. So what hyper reads is
+//! followed here from head to head, past the bodies between them. Nothing is framed by this: where it errs,
+//! or gives up, hyper has the last word.
 
 use crate::handover::HEADERS_MAX;
 use httparse::{EMPTY_HEADER, Request, Status};
@@ -48,8 +50,8 @@ impl Follower {
         Follower { at: At::Head(Vec::new()), heads: 0, head_bytes_max }
     }
 
-    /// Takes in what has arrived. Answers the number of the request, counted from 1, whose head has arrived whole with this and
-    /// tells two lengths; nothing that comes after it is looked at.
+    /// Takes in what has arrived. Answers the number of the request, counted from 1, whose head has arrived
+    /// whole with this and tells two lengths; nothing that comes after it is looked at.
     pub(crate) fn follow(&mut self, mut arrived: &[u8]) -> Option<u64> {
         while let Some((&byte, rest)) = arrived.split_first() {
             match &mut self.at {

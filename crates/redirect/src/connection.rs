@@ -1,11 +1,12 @@
 //! The life of a connection: plain requests for links are read, answered and written here, one after the other or
 //! pipelined; at the first request that is not one, the connection goes to hyper and stays there.
 //!
-//! Answers are gathered and leave in one write before the next read, and always before the connection is handed over, so
-//! they keep the order of their requests.
+//! Answers are gathered and leave in one write before the next read, and always before the connection is
+//! handed over, so they keep the order of their requests.
 //!
-//! A visitor of a short link comes for one request. Where that is warm and has already arrived, [`greet`] answers it on the
-//! spot: no task is made and the reactor never hears of the socket, which halves the system calls of such a connection.
+//! A visitor of a short link comes for one request. Where that is warm and has already arrived, [`greet`]
+//! answers it on the spot: no task is made and the reactor never hears of the socket, which halves the system
+//! calls of such a connection.
 
 use crate::buffers::Buffers;
 use crate::handover;
@@ -17,12 +18,17 @@ use crate::wire;
 use rustix::net::{SendFlags, send};
 use std::future::poll_fn;
 use std::io::{self, Read};
-use std::net::{self, SocketAddr};
+use std::net::{self, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+
+/// What a client may send behind its last request, in bytes, and how long it may take to end the connection.
+const LINGER_BYTES_MAX: usize = 64 << 10;
+const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// Bytes of a client: a buffer of the core's, and how much of it they fill.
 pub(crate) type Arrived = (Box<[u8]>, usize);
@@ -55,7 +61,8 @@ pub(crate) fn greet(mut stream: &net::TcpStream, peer: SocketAddr, core: &Core) 
     };
     let mut output = core.buffers.output();
     let head = head::parse(&input[..length], peer.ip(), &core.settings.proxies);
-    let alone = head.filter(|head| head.length == length);
+    // Where the buffer is full, more may have come.
+    let alone = head.filter(|head| head.length == length && length < input.len());
     let Some(close) = alone.and_then(|head| answer_warm(&head, core, &mut output)) else {
         // Nothing at all means that the client has gone, which whoever serves it will see.
         return Greeting::GoesOn(Some((input, length)));
@@ -65,6 +72,10 @@ pub(crate) fn greet(mut stream: &net::TcpStream, peer: SocketAddr, core: &Core) 
     let flags = if close { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
     // The buffer of a new socket holds many such answers: one that does not fit has nobody to go to.
     let sent = send(stream, &output, flags).is_ok_and(|written| written == output.len());
+    if close {
+        // Before the socket is let go: were anything unread in it by then, the kernel would throw the answer away.
+        let _ = stream.shutdown(Shutdown::Write);
+    }
     if close || !sent { Greeting::Over } else { Greeting::GoesOn(None) }
 }
 
@@ -94,7 +105,7 @@ pub(crate) async fn serve(
             Next::Read => core.buffers.give_back(input),
             Next::Close => {
                 core.buffers.give_back(input);
-                return;
+                return Box::pin(linger(stream)).await;
             }
             Next::HandOver => {
                 let rest = input[used..length].to_vec();
@@ -167,7 +178,26 @@ async fn receive(stream: &mut TcpStream, buffers: &Buffers) -> Option<Arrived> {
     .await
 }
 
-/// Writes all of `output`; a client that does not read is given up after the header timeout.
+/// Ends a connection so that its last answer arrives, whatever the client has sent behind its last request: to close a socket with
+/// something unread in it would undo what is on its way (RFC 9112, 9.6).
+pub(crate) async fn linger(mut stream: TcpStream) {
+    let drained = async {
+        stream.shutdown().await?;
+        let mut passed_over = 0;
+        let mut unread = [0; 4096];
+        while passed_over < LINGER_BYTES_MAX {
+            match stream.read(&mut unread).await? {
+                0 => break,
+                length => passed_over += length,
+            }
+        }
+        Ok::<_, io::Error>(())
+    };
+    // Who does neither hear nor end is not waited for.
+    let _ = tokio::time::timeout(LINGER_MAX, drained).await;
+}
+
+/// Writes all of `output`; a client that takes nothing of it for the header timeout is given up.
 async fn send_all(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     match stream.try_write(output) {
         Ok(written) if written == output.len() => true,
@@ -177,7 +207,13 @@ async fn send_all(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     }
 }
 
-async fn send_slowly(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
-    let sent = tokio::time::timeout(core.settings.header_timeout, stream.write_all(output)).await;
-    matches!(sent, Ok(Ok(())))
+/// The same, for as long as the client takes something within each header timeout.
+async fn send_slowly(stream: &mut TcpStream, mut output: &[u8], core: &Core) -> bool {
+    while !output.is_empty() {
+        match tokio::time::timeout(core.settings.header_timeout, stream.write(output)).await {
+            Ok(Ok(written)) if written > 0 => output = &output[written..],
+            _ => return false,
+        }
+    }
+    true
 }

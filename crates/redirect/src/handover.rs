@@ -1,7 +1,8 @@
-//! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes that were
-//! read but not answered put back in front.
+//! Where a connection goes at its first request that is not a plain one for a link: to hyper, with the bytes
+//! that were read but not answered put back in front.
 
 use crate::conflicting_lengths::Follower;
+use crate::connection;
 use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
@@ -23,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -41,6 +42,9 @@ pub(crate) const HEADERS_MAX: usize = 100;
 /// Serves the rest of a connection. `unread` is what was read from it and not answered.
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
     core.counters.handed_over.add(1);
+    if unread.starts_with(HTTP_2) {
+        return Box::pin(refuse_http_2(stream)).await;
+    }
     let (header_timeout, idle_timeout) = (core.settings.header_timeout, core.settings.idle_timeout);
     let pace = Arc::new(Pace::default());
     let timer = HeadTimer { pace: pace.clone(), header_timeout, idle_timeout };
@@ -66,6 +70,8 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     });
     let connection = http1::Builder::new()
         .timer(timer)
+        // Who has sent all that there is to send still waits for the answer.
+        .half_close(true)
         .header_read_timeout(header_timeout)
         .max_headers(HEADERS_MAX)
         .max_buf_size(head_bytes_max)
@@ -79,14 +85,27 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
             connection.await
         }
     };
-    // Clients go away and send nonsense all the time: counted by hyper's answer to them, not worth a line in the log.
+    // Clients go away and send nonsense all the time: counted by hyper's answer to them, not worth a line in
+    // the log.
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection ended badly");
     }
 }
 
-/// A stream with some bytes put back in front, that gives up a client who for too long neither takes anything of an answer
-/// nor sends anything: some send all that they have before they read.
+/// Who begins like this speaks HTTP/2 and takes for granted that everybody does (RFC 9113, 3.4).
+const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// hyper would hang up without a word, which leaves whoever has set a proxy up like that in the dark.
+async fn refuse_http_2(mut stream: TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    // Nobody may be there any more.
+    let _ = stream.write_all(ANSWER).await;
+    connection::linger(stream).await;
+}
+
+/// A stream with some bytes put back in front, that gives up a client who for too long neither takes anything
+/// of an answer nor sends anything: some send all that they have before they read.
 struct Rewound {
     unread: Bytes,
     stream: TcpStream,

@@ -1,8 +1,9 @@
 //! Reads the head of a plain request: the kind that nearly all visitors of short links send.
 //!
-//! Plain is `GET` or `HEAD` of a path, HTTP/1.1, one `Host`, no body and nothing that changes how the connection is
-//! used. Whatever is not plain, in any way, is not judged here: the connection goes to hyper with the bytes untouched
-//! (see [`crate::handover`]). So no second opinion on framing exists, and nothing can be smuggled between two.
+//! Plain is `GET` or `HEAD` of a path, HTTP/1.1, one `Host`, no body and nothing that changes how the
+//! connection is used. Whatever is not plain, in any way, is not judged here: the connection goes to hyper
+//! with the bytes untouched (see [`crate::handover`]). So no second opinion on framing exists, and nothing
+//! can be smuggled between two.
 
 use crate::proxies::TrustedProxies;
 use crate::request::LinkRequest;

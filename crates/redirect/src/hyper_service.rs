@@ -1,5 +1,5 @@
-//! Answers requests that came through hyper: those for links that are not plain, forms with passwords, and, by way of
-//! [`Elsewhere`](crate::Elsewhere), everything that is not a link.
+//! Answers requests that came through hyper: those for links that are not plain, forms with passwords, and,
+//! by way of [`Elsewhere`](crate::Elsewhere), everything that is not a link.
 
 use crate::answer::{Answer, NEVER};
 use crate::counters::Outcome;
@@ -59,8 +59,8 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     }
 }
 
-/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. A target that names a host as well, as
-/// for a proxy, must name the same one: of two hosts nobody could say which was meant.
+/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. A target that names a host as
+/// well, as for a proxy, must name the same one: of two hosts nobody could say which was meant.
 fn names_one_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
@@ -162,7 +162,8 @@ fn respond(answer: &Answer) -> Response<Body> {
     match answer {
         Answer::Redirect { status, location, cache_control } => {
             *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
-            // Locations are visible ASCII: what is not has been encoded. If it ever is not, nobody is sent anywhere.
+            // Locations are visible ASCII: what is not has been encoded. If it ever is not, nobody is sent
+            // anywhere.
             match HeaderValue::from_str(location) {
                 Ok(location) => response.headers_mut().insert(LOCATION, location),
                 Err(_) => return respond(&Answer::page(400, pages::bad_request())),

@@ -1,7 +1,8 @@
 //! The hot path: from the bytes of a request to the bytes of a redirect.
 //!
-//! In reading order: [`server`] accepts connections on each core, `connection` reads plain requests and writes answers,
-//! `redirector` decides and records, `handover` gives everything that is not a plain request for a link to hyper.
+//! In reading order: [`server`] accepts connections on each core, `connection` reads plain requests and
+//! writes answers, `redirector` decides and records, `handover` gives everything that is not a plain request
+//! for a link to hyper.
 
 mod answer;
 mod buffers;

@@ -1,5 +1,5 @@
-//! How long hyper waits for the head of a request: as long as a connection may rest until the first byte of it has come,
-//! and from then on as long as a head may take to arrive.
+//! How long hyper waits for the head of a request: as long as a connection may rest until the first byte of
+//! it has come, and from then on as long as a head may take to arrive.
 //!
 //! hyper knows only the second limit, and starts it when the request before is answered. It takes its timers from
 //! whoever runs it, though, and arms this one each time that it begins to wait for a head.
@@ -13,7 +13,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as TokioInstant;
 
-/// What the stream of a connection and the timer of its hyper know together. One thread uses it; hyper asks for more.
+/// What the stream of a connection and the timer of its hyper know together. One thread uses it; hyper asks
+/// for more.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// Whether bytes have come since hyper began to wait for a head.

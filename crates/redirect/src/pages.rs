@@ -1,7 +1,8 @@
 //! The pages that people see when they are not simply redirected.
 //!
-//! No JavaScript, nothing from elsewhere, and one inline stylesheet that the policy in [`HEADERS`] knows by its hash.
-//! Whatever comes from outside is escaped by the templates, which do so unless told otherwise; none is.
+//! No JavaScript, nothing from elsewhere, and one inline stylesheet that the policy in [`HEADERS`] knows by
+//! its hash. Whatever comes from outside is escaped by the templates, which do so unless told otherwise; none
+//! is.
 
 use askama::Template;
 use bytes::Bytes;
@@ -12,8 +13,8 @@ use std::sync::LazyLock;
 
 /// The headers of every page.
 ///
-/// The policy names no `form-action`: Chromium holds it against the redirects that follow a form too, and would block the
-/// way from the password to the destination.
+/// The policy names no `form-action`: Chromium holds it against the redirects that follow a form too, and
+/// would block the way from the password to the destination.
 pub const HEADERS: [(&str, &str); 6] = [
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "private, no-store"),
@@ -70,10 +71,10 @@ struct HomePage;
 
 #[derive(Template)]
 #[template(path = "message.html")]
-struct MessagePage {
-    heading: &'static str,
-    text: &'static str,
-    advice: &'static str,
+struct MessagePage<'a> {
+    heading: &'a str,
+    text: &'a str,
+    advice: &'a str,
 }
 
 #[derive(Template)]
@@ -92,8 +93,8 @@ struct PreviewPage<'a> {
     made_on: String,
 }
 
-/// A destination as people read it: first who it belongs to, then all of it if that may be told. Both are visible ASCII,
-/// so nothing in them can pass for something else.
+/// A destination as people read it: first who it belongs to, then all of it if that may be told. Both are
+/// visible ASCII, so nothing in them can pass for something else.
 struct Destination<'a> {
     place: &'a str,
     address: Option<&'a str>,
@@ -179,16 +180,17 @@ pub fn method_not_allowed() -> Bytes {
     PAGE.clone()
 }
 
-/// `429`: too many wrong passwords for a link.
-pub fn too_many_attempts() -> Bytes {
-    static PAGE: LazyLock<Bytes> = LazyLock::new(|| {
-        message(
-            "Too many wrong passwords",
-            "To protect this link, no more are accepted just now.",
-            "Wait a few minutes and open the link again.",
-        )
-    });
-    PAGE.clone()
+/// `429`: too many wrong passwords for a link; the next is looked at after so many seconds.
+pub fn too_many_attempts(seconds: u32) -> Bytes {
+    let wait = match seconds.div_ceil(60) {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    message(
+        "Too many wrong passwords",
+        "To protect this link, no more are accepted just now.",
+        &format!("Wait {wait} and open the link again."),
+    )
 }
 
 /// `503`: the link may well exist, but cannot be looked up just now.
@@ -203,8 +205,8 @@ pub fn unavailable() -> Bytes {
     PAGE.clone()
 }
 
-/// `200` or `403`: asks for the password of a link, `wrong` saying that one was just tried. The form comes back with
-/// `POST` to the same address, its one field being [`PASSWORD_FIELD`].
+/// `200` or `403`: asks for the password of a link, `wrong` saying that one was just tried. The form comes
+/// back with `POST` to the same address, its one field being [`PASSWORD_FIELD`].
 pub fn password(wrong: bool) -> Bytes {
     static FIRST: LazyLock<Bytes> = LazyLock::new(|| render(&PasswordPage { wrong: false }));
     static AGAIN: LazyLock<Bytes> = LazyLock::new(|| render(&PasswordPage { wrong: true }));
@@ -241,12 +243,15 @@ pub fn preview(preview: &Preview<'_>) -> Bytes {
 fn place(normal: &str) -> &str {
     let (scheme, rest) = normal.split_once(':').unwrap_or(("", normal));
     match rest.strip_prefix("//") {
-        Some(rest) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
+        Some(rest) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+        }
         None => scheme,
     }
 }
 
-fn message(heading: &'static str, text: &'static str, advice: &'static str) -> Bytes {
+fn message(heading: &str, text: &str, advice: &str) -> Bytes {
     render(&MessagePage { heading, text, advice })
 }
 
@@ -287,7 +292,8 @@ mod tests {
             not_found(),
             bad_request(),
             method_not_allowed(),
-            too_many_attempts(),
+            too_many_attempts(60),
+            too_many_attempts(3_600),
             unavailable(),
         ];
         let limited = preview(&Preview { destination: Shown::Place("https://example.com/a"), ..LINK });

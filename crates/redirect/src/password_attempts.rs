@@ -1,7 +1,8 @@
 //! Checks the passwords of links, and not too often for anybody who guesses.
 //!
-//! Attempts are limited per link and network (5 a minute) and per link (50 an hour), counted before the password is looked
-//! at, and given back when it was right: who guesses learns nothing faster by guessing in parallel.
+//! Attempts are limited per link and network (5 a minute) and per link (50 an hour), counted before the
+//! password is looked at, and given back when it was right: who guesses learns nothing faster by guessing in
+//! parallel.
 
 use curtail_model::LinkId;
 use curtail_runtime::attempts::{Attempts, Limit};

@@ -1,4 +1,5 @@
-//! Whose word for a visitor's address is taken: that of proxies in the networks that the settings name, nobody else's.
+//! Whose word for a visitor's address is taken: that of proxies in the networks that the settings name,
+//! nobody else's.
 
 use curtail_runtime::network::Network;
 use std::net::IpAddr;
@@ -19,9 +20,9 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(peer))
     }
 
-    /// The visitor behind a trusted `peer`: the last address in `X-Forwarded-For` that is not itself a trusted proxy.
-    /// What stands before it was written by somebody we do not trust. The lines come last one first; they are one list
-    /// (RFC 9110, 5.3).
+    /// The visitor behind a trusted `peer`: the last address in `X-Forwarded-For` that is not itself a
+    /// trusted proxy. What stands before it was written by somebody we do not trust. The lines come last one
+    /// first; they are one list (RFC 9110, 5.3).
     pub fn client<'a>(&self, peer: IpAddr, lines: impl IntoIterator<Item = &'a [u8]>) -> IpAddr {
         let mut client = peer;
         for line in lines {

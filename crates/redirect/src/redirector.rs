@@ -1,7 +1,8 @@
 //! Answers short links.
 //!
-//! The warm path is [`Redirector::serve_warm`]: no await, no lock that anybody contends for, no allocation. Whatever it
-//! cannot answer is answered by [`Redirector::answer`], which may ask the store, within budgets of time.
+//! The warm path is [`Redirector::serve_warm`]: no await, no lock that anybody contends for, no allocation.
+//! Whatever it cannot answer is answered by [`Redirector::answer`], which may ask the store, within budgets
+//! of time.
 
 use crate::answer::{Answer, cache_control};
 use crate::counters::{Counters, Outcome};
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 /// How soon a visitor should try again when the store is away, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;
-/// How long a visitor waits for what only the store knows: the clicks that a limited link has left, what a preview shows.
+/// How long a visitor waits for what only the store knows: the clicks that a limited link has left, what a
+/// preview shows.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all cores share.
@@ -59,7 +61,8 @@ impl Redirector {
         Redirector { hot: RefCell::new(Hot { cache, recorder }), shared, counters }
     }
 
-    /// Answers a request into `out` if that takes nothing but memory: the link is cached and redirects unconditionally.
+    /// Answers a request into `out` if that takes nothing but memory: the link is cached and redirects
+    /// unconditionally.
     #[inline]
     pub(crate) fn serve_warm(
         &self,
@@ -117,7 +120,8 @@ impl Redirector {
             (Decision::Inactive { why, instead }, Form::Sent(Some(_))) => {
                 return self.inactive(request, why, instead);
             }
-            // It has no password any more. The form must not travel on to its destination, so the link is asked for anew.
+            // It has no password any more. The form must not travel on to its destination, so the link is
+            // asked for anew.
             (Decision::Redirect { .. } | Decision::Spend { .. }, Form::Sent(Some(_))) => {
                 self.counters.count(Outcome::Refused);
                 return Answer::see(303, itself(request));
@@ -137,7 +141,7 @@ impl Redirector {
             }
             Verdict::TooMany { seconds } => {
                 self.counters.count(Outcome::Refused);
-                Answer::try_again(429, seconds, pages::too_many_attempts())
+                Answer::try_again(429, seconds, pages::too_many_attempts(seconds))
             }
             Verdict::Busy => self.unavailable(),
         }
@@ -188,9 +192,10 @@ impl Redirector {
         Answer::redirect(target, onward(target, request.query).into_owned())
     }
 
-    /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a prefetch, spends
-    /// nothing, and is not told where it leads: what only a `GET` finds out may be left out of the answer to `HEAD` (RFC
-    /// 9110, 9.3.2), and of what was prefetched browsers use nothing that is not a success.
+    /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a
+    /// prefetch, spends nothing, and is not told where it leads: what only a `GET` finds out may be left out
+    /// of the answer to `HEAD` (RFC 9110, 9.3.2), and of what was prefetched browsers use nothing that is not
+    /// a success.
     async fn spend(&self, request: &LinkRequest<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
         let looks_ahead = request.looks_ahead();
@@ -269,8 +274,8 @@ impl Redirector {
         Answer::try_again(503, RETRY_AFTER_SECONDS, pages::unavailable())
     }
 
-    /// What a link leads to with this query, shown instead of followed. Whatever hides the destination from visitors hides it
-    /// here too; of a limited link, whose destination costs a click, the host is told.
+    /// What a link leads to with this query, shown instead of followed. Whatever hides the destination from
+    /// visitors hides it here too; of a limited link, whose destination costs a click, the host is told.
     async fn preview(&self, code: &str, query: &[u8]) -> Answer {
         let link = match within(self.shared.links.find(code, Seen::ANYTHING)).await {
             Ok(Some(link)) => link,
@@ -303,8 +308,8 @@ impl Redirector {
     }
 }
 
-/// A visitor does not wait for a store that hangs. What a link was to give and nobody waited for may be spent: it gives less then,
-/// never more.
+/// A visitor does not wait for a store that hangs. What a link was to give and nobody waited for may be
+/// spent: it gives less then, never more.
 async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable("the store did not answer in time".into());
     tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
@@ -355,7 +360,8 @@ enum Found {
     Unavailable,
 }
 
-/// A click that could not be kept is counted by the recorder with its reason; the visitor is redirected all the same.
+/// A click that could not be kept is counted by the recorder with its reason; the visitor is redirected all
+/// the same.
 #[inline]
 fn record_click<'a>(
     recorder: &mut Recorder,

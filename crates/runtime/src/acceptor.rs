@@ -1,5 +1,5 @@
-//! Accepts connections without telling the reactor of them: whoever accepts decides whether that is ever worth its while.
-//! For a connection of a single request it would cost as much as reading the request.
+//! Accepts connections without telling the reactor of them: whoever accepts decides whether that is ever
+//! worth its while. For a connection of a single request it would cost as much as reading the request.
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use std::io;
@@ -14,14 +14,15 @@ impl Acceptor {
     /// Begins to wait for connections. The listener must not block.
     #[expect(unsafe_code, reason = "the reactor cannot see that the listener stays open; its owner can")]
     pub fn new(listener: TcpListener) -> io::Result<Acceptor> {
-        // SAFETY: the listener owns its descriptor, always names the same one, and is closed only when this value is dropped,
-        // which takes it off the reactor first: it is never lent mutably nor given back.
+        // SAFETY: the listener owns its descriptor, always names the same one, and is closed only when this
+        // value is dropped, which takes it off the reactor first: it is never lent mutably nor given back.
         let registered = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
         Ok(Acceptor(registered?))
     }
 
-    /// Waits until somebody connects, and hands at most `at_once` of those who wait to `welcome`. The streams do not block.
-    /// Answers whether others may wait still. An error is one of accepting; those accepted before it have been welcomed.
+    /// Waits until somebody connects, and hands at most `at_once` of those who wait to `welcome`. The streams
+    /// do not block. Answers whether others may wait still. An error is one of accepting; those accepted
+    /// before it have been welcomed.
     pub async fn accept(
         &self,
         at_once: usize,

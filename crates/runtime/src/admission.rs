@@ -1,5 +1,5 @@
-//! Who is let in while more is asked for than can be done: so many places for each kind of work, a short queue in front of
-//! them, and a look at how late the core is.
+//! Who is let in while more is asked for than can be done: so many places for each kind of work, a short
+//! queue in front of them, and a look at how late the core is.
 //!
 //! ```text
 //! core late for a while, and others under way? --yes--> refused: late
@@ -11,12 +11,13 @@
 //! a place in time? --no--> refused: waited
 //! ```
 //!
-//! The queue is ruled as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015. Who waits is given up after [`PATIENCE`], for a burst
-//! is over by then; a queue that has not been empty for so long will not go away by waiting, so from then on it is only
-//! [`PATIENCE_STANDING`] (controlled delay, after CoDel), and the newest goes first, because whoever asked long ago has gone
-//! (adaptive LIFO).
+//! The queue is ruled as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015. Who waits is given up after
+//! [`PATIENCE`], for a burst is over by then; a queue that has not been empty for so long will not go away by
+//! waiting, so from then on it is only [`PATIENCE_STANDING`] (controlled delay, after CoDel), and the newest
+//! goes first, because whoever asked long ago has gone (adaptive LIFO).
 //!
-//! Each kind of work has a [`Gate`] of its own, a bulkhead: one that hangs fills its own places and takes none from others.
+//! Each kind of work has a [`Gate`] of its own, a bulkhead: one that hangs fills its own places and takes
+//! none from others.
 
 pub mod lateness;
 
@@ -39,7 +40,8 @@ pub struct Bounds {
     pub places: usize,
     /// and so many wait for a place.
     pub waiting: usize,
-    /// On a core that is later than this one at a time is let in, so that nobody is kept out for good: see [`lateness`].
+    /// On a core that is later than this one at a time is let in, so that nobody is kept out for good: see
+    /// [`lateness`].
     pub late: Duration,
 }
 

@@ -1,7 +1,8 @@
 //! Attempts that may be guesses: so many in a window of time for each who makes them.
 //!
-//! Windows are fixed and bounded in number: what is remembered of guessers cannot be made to grow. When there are too many, those
-//! who are remembered go on as before, and strangers are not counted.
+//! Windows are fixed and bounded in number: what is remembered of guessers cannot be made to grow. When there
+//! are too many, those who are remembered go on as before. Strangers may make no attempt then that is counted
+//! as it is made, until windows end; of attempts that are noted afterwards theirs are not noted.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Windows that are remembered at once.
 const WINDOWS_MAX: usize = 100_000;
-/// How often those that have ended are thrown out: looking through all of them at each attempt would let guessers keep a
-/// core busy.
+/// How often those that have ended are thrown out: looking through all of them at each attempt would let
+/// guessers keep a core busy.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many attempts there are in a window of time.

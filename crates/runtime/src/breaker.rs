@@ -7,10 +7,10 @@
 //!    +------------------------------- enough probes succeed -----------------------------------+
 //! ```
 //!
-//! Two signals, because each misses what the other sees: failures in a row tell a dead dependency at once, the share of
-//! failures in a window tells one that answers every other time. The window counts exactly (ten buckets); averages that
-//! decay with time are blind to bursts (so linkerd2-proxy's unified breaker argues, which this one follows).
-//! While half-open one question at a time goes through.
+//! Two signals, because each misses what the other sees: failures in a row tell a dead dependency at once,
+//! the share of failures in a window tells one that answers every other time. The window counts exactly (ten
+//! buckets); averages that decay with time are blind to bursts (so linkerd2-proxy's unified breaker argues,
+//! which this one follows). While half-open one question at a time goes through.
 //!
 //! Time is handed in, so that tests and simulations decide what it is.
 

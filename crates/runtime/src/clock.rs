@@ -3,7 +3,8 @@
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Milliseconds since the Unix epoch, as of the kernel's last tick (1 to 4 ms ago): a tenth of the cost of the exact time.
+/// Milliseconds since the Unix epoch, as of the kernel's last tick (1 to 4 ms ago): a tenth of the cost of
+/// the exact time.
 #[inline]
 pub fn coarse_millis() -> i64 {
     let time = clock_gettime(ClockId::RealtimeCoarse);
@@ -13,8 +14,8 @@ pub fn coarse_millis() -> i64 {
 /// The last second that HTTP can write: years have four digits.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// Writes a second since the Unix epoch the way the `Date` header wants it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110,
-/// 5.6.7). What HTTP cannot write is the epoch, or the last second of the year 9999.
+/// Writes a second since the Unix epoch the way the `Date` header wants it: `Sun, 06 Nov 1994 08:49:37 GMT`
+/// (RFC 9110, 5.6.7). What HTTP cannot write is the epoch, or the last second of the year 9999.
 pub fn http_date(seconds: i64) -> String {
     let seconds = seconds.clamp(0, LAST_SECOND).unsigned_abs();
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))

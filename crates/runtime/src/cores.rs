@@ -1,5 +1,5 @@
-//! One thread and one single-threaded runtime per core: a connection lives and dies on the core that accepted it, and
-//! nothing on its way needs a lock or a wake-up across cores.
+//! One thread and one single-threaded runtime per core: a connection lives and dies on the core that accepted
+//! it, and nothing on its way needs a lock or a wake-up across cores.
 
 mod slice;
 
@@ -8,8 +8,8 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, LocalOptions};
 
-/// How many events and tasks a core handles before it looks at its sockets again. Many small requests at once are best
-/// served in long batches.
+/// How many events and tasks a core handles before it looks at its sockets again. Many small requests at once
+/// are best served in long batches.
 const EVENT_INTERVAL: u32 = 61;
 
 /// Starts a named thread that runs one future, and what that spawns locally, to its end.

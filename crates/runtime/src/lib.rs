@@ -1,5 +1,5 @@
-//! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries, rates, attempts, metrics,
-//! networks, passwords. Knows no links.
+//! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries,
+//! rates, attempts, metrics, networks, passwords. Knows no links.
 
 pub mod acceptor;
 pub mod admission;

@@ -1,4 +1,5 @@
-//! Listening sockets: one per core on the same address, so that the kernel deals connections out and cores never meet.
+//! Listening sockets: one per core on the same address, so that the kernel deals connections out and cores
+//! never meet.
 
 mod defer_accept;
 
@@ -10,6 +11,9 @@ use std::net::{SocketAddr, TcpListener};
 /// Connections that the kernel holds for a core until it accepts them.
 const BACKLOG: i32 = 4_096;
 
+/// Bytes of answers that wait in a connection's buffer and are not on their way yet.
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
 /// Why an address cannot be listened on, with what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -20,15 +24,15 @@ pub enum ListenError {
     #[error("listening on {0} is not permitted; choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
     NotPermitted(SocketAddr),
     /// It is not an address of this machine.
-    #[error("{0} is not an address of this machine")]
+    #[error("{0} is not an address of this machine; choose one that it has, or 0.0.0.0 for all")]
     NotOurs(SocketAddr),
     /// Anything else.
     #[error("cannot listen on {0}: {1}")]
     Other(SocketAddr, io::Error),
 }
 
-/// Opens `count` sockets that listen on one address. Accepted connections inherit `TCP_NODELAY`: a redirect is one small
-/// write that must not wait for an acknowledgement.
+/// Opens `count` sockets that listen on one address. Accepted connections inherit `TCP_NODELAY`: a redirect
+/// is one small write that must not wait for an acknowledgement.
 pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
     // Port 0 asks for any free port: all must get the same.
     let address = check(address)?;
@@ -38,16 +42,16 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Lis
         .map_err(|error| explain(address, error))
 }
 
-/// Whether an address can be listened on, without taking any connection there. Answers it, with a port that is free where 0 asks
-/// for one.
+/// Whether an address can be listened on, without taking any connection there. Answers it, with a port that
+/// is free where 0 asks for one.
 pub fn check(address: SocketAddr) -> Result<SocketAddr, ListenError> {
     // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with whoever
     // listens there already.
     open(address, false).and_then(|probe| probe.local_addr()).map_err(|error| explain(address, error))
 }
 
-/// Raises this process's limit of open files to the most that it may ask for, because each connection is one and many
-/// systems begin with 1024. Answers what it is then.
+/// Raises this process's limit of open files to the most that it may ask for, because each connection is one
+/// and many systems begin with 1024. Answers what it is then.
 pub fn allow_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -64,6 +68,8 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_tcp_nodelay(true)?;
+    // Else a client who reads slowly would be seen to take nothing until a third of megabytes of buffer is free.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     defer_accept::until_data_arrives(&socket)?;
     socket.bind(&SockAddr::from(address))?;
     if shared {

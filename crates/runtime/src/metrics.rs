@@ -1,7 +1,7 @@
 //! Counters of the cores, and how they are shown.
 //!
-//! A core counts in its own cache line with plain stores; a scrape reads all lines. Nothing on the redirect path touches
-//! a counter that another core writes.
+//! A core counts in its own cache line with plain stores; a scrape reads all lines. Nothing on the redirect
+//! path touches a counter that another core writes.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;

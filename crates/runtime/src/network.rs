@@ -1,4 +1,5 @@
-//! Blocks of IP addresses: those that are written (`10.0.0.0/8`, `2001:db8::/32`, a single address), and those that one customer has.
+//! Blocks of IP addresses: those that are written (`10.0.0.0/8`, `2001:db8::/32`, a single address), and
+//! those that one customer has.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -56,8 +57,9 @@ impl fmt::Display for Network {
     }
 }
 
-/// The addresses that one home or office can choose from are one to who counts what somebody does: IPv4 addresses are given
-/// out one by one, of IPv6 a /64 at least (RFC 6177). An IPv4 address that came mapped into IPv6 counts as itself.
+/// The addresses that one home or office can choose from are one to who counts what somebody does: IPv4
+/// addresses are given out one by one, of IPv6 a /64 at least (RFC 6177). An IPv4 address that came mapped
+/// into IPv6 counts as itself.
 pub fn customer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

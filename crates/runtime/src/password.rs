@@ -1,8 +1,8 @@
 //! Hashes and checks passwords: off the threads that answer, and few at a time in the whole process.
 //!
-//! argon2id with 19 MiB, 2 passes and 1 lane: the first of the equal choices in OWASP's Password Storage Cheat Sheet
-//! and the library's default. One takes tens of milliseconds by design, and a thousand at once would take 19 GiB: so
-//! whoever makes passwords and whoever is asked for one share the same few places.
+//! argon2id with 19 MiB, 2 passes and 1 lane: the first of the equal choices in OWASP's Password Storage
+//! Cheat Sheet and the library's default. One takes tens of milliseconds by design, and a thousand at once
+//! would take 19 GiB: so whoever makes passwords and whoever is asked for one share the same few places.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 
 /// Passwords that are worked on at the same time.
 const AT_ONCE: usize = 2;
-/// Checks that may wait for their turn. Strangers ask for them, so there is a limit. Hashes are made for those who have a key,
-/// one at a time for each request, of a bulk too: no more wait than there are requests under way.
+/// Checks that may wait for their turn. Strangers ask for them, so there is a limit. Hashes are made for
+/// those who have a key, one at a time for each request, of a bulk too: no more wait than there are requests
+/// under way.
 const CHECKS_WAITING_MAX: usize = 64;
 
 /// Hashes and checks passwords, a few at a time.

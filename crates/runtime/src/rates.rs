@@ -4,8 +4,8 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 
-/// What a request has cost, or nothing when whoever keeps the rates does not answer: then a rate of this process alone is
-/// better than none, and much better than waiting.
+/// What a request has cost, or nothing when whoever keeps the rates does not answer: then a rate of this
+/// process alone is better than none, and much better than waiting.
 pub type Spending<'a> = Pin<Box<dyn Future<Output = Option<Spent>> + Send + 'a>>;
 
 /// Keeps rates: a second's worth may come at once, and what was spent comes back evenly.

@@ -1,15 +1,16 @@
 //! Trying again: when, and how often at most.
 //!
-//! What waits by a [`Backoff`] does not come back at the same moment as all the others whom the same failure has hit. What many
-//! callers try again at once is also bounded by a [`Budget`]: while most attempts fail, trying again only adds to the load
-//! that makes them fail.
+//! What waits by a [`Backoff`] does not come back at the same moment as all the others whom the same failure
+//! has hit. What many callers try again at once is also bounded by a [`Budget`]: while most attempts fail,
+//! trying again only adds to the load that makes them fail.
 
 use crate::chance::Chance;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Pauses that may double with each attempt, and are of any length up to that: "full jitter", which of the ways compared in
-/// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, makes the least work.
+/// Pauses that may double with each attempt, and are of any length up to that: "full jitter", which of the
+/// ways compared in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015, makes the least
+/// work.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     shortest: Duration,
@@ -38,9 +39,9 @@ impl Backoff {
     }
 }
 
-/// What may be tried again: each failure costs a token, ten successes earn one, and who tries again needs more than half of
-/// all tokens to be left. So a few failures are tried again at once, and while most attempts fail, none is (gRPC's retry
-/// throttling, gRFC A6, with its usual ratio of a tenth).
+/// What may be tried again: each failure costs a token, ten successes earn one, and who tries again needs
+/// more than half of all tokens to be left. So a few failures are tried again at once, and while most
+/// attempts fail, none is (gRPC's retry throttling, gRFC A6, with its usual ratio of a tenth).
 #[derive(Debug)]
 pub struct Budget {
     tenths: AtomicU32,

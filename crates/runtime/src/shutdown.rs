@@ -41,8 +41,9 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// From now on SIGTERM, SIGINT and SIGHUP (the terminal was closed) no longer end the process by themselves. To be called before anybody is told that it
-    /// serves: who stops it right then wants a clean end, too.
+    /// From now on SIGTERM, SIGINT and SIGHUP (the terminal was closed) no longer end the process by
+    /// themselves. To be called before anybody is told that it serves: who stops it right then wants a clean
+    /// end, too.
     pub fn listen() -> std::io::Result<StopSignals> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,

@@ -8,9 +8,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const CROWD: usize = 10_000;
 /// Connections of the crowd, and what a test process has open besides.
 const FILES: u64 = CROWD as u64 + 2_000;
-/// What an idle connection may cost the process: less than a buffer, which it is lent only while there is something to read.
+/// What an idle connection may cost the process: less than a buffer, which it is lent only while there is
+/// something to read.
 const IDLE_BYTES_MAX: u64 = 6_000;
-/// What half a head may cost: hyper reads it, with buffers of its own. It is shown out soon, and counts as a connection.
+/// What half a head may cost: hyper reads it, with buffers of its own. It is shown out soon, and counts as a
+/// connection.
 const HALF_SENT_BYTES_MAX: u64 = 36_000;
 
 /// Idle ones are shown out after longer than any machine takes for this test.

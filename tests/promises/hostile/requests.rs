@@ -164,7 +164,7 @@ fn other_versions_of_http_are_served_or_refused() {
         (b"GET http://user@sho.rt/canary HTTP/1.0\r\n\r\n", REFUSED),
         (b"GET /canary\r\n", REFUSED),
         (b"GET /canary\r\n\r\n", REFUSED),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[]),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[505]),
     ] {
         is_answered(&besieged.send(request), allowed, request);
     }

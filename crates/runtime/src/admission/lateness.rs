@@ -1,9 +1,9 @@
 //! How late a core is: how long whatever is ready waits for its turn there.
 //!
-//! Whoever asks stands in line once behind all that is ready, and so measures what a connection that has just become ready
-//! would wait. Single waits say nothing, for the system may have taken the core away for a moment; what counts is the
-//! shortest of a while (CoDel: Nichols, Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012), below which nobody got
-//! through.
+//! Whoever asks stands in line once behind all that is ready, and so measures what a connection that has just
+//! become ready would wait. Single waits say nothing, for the system may have taken the core away for a
+//! moment; what counts is the shortest of a while (CoDel: Nichols, Jacobson, "Controlling Queue Delay", ACM
+//! Queue 10(5), 2012), below which nobody got through.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

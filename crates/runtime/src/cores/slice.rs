@@ -1,9 +1,9 @@
 //! Short turns on the processor, which no library of ours can ask for.
 //!
-//! A thread that wakes with a short slice may take the place of one with a longer slice at once, instead of waiting until
-//! that one's slice is used up: so a request does not wait milliseconds for those who count in the background. Since Linux
-//! 6.12 each thread may say how long its slice is (`sched_setattr(2)`, `sched_runtime` under `SCHED_OTHER`); earlier
-//! kernels take no notice.
+//! A thread that wakes with a short slice may take the place of one with a longer slice at once, instead of
+//! waiting until that one's slice is used up: so a request does not wait milliseconds for those who count in
+//! the background. Since Linux 6.12 each thread may say how long its slice is (`sched_setattr(2)`,
+//! `sched_runtime` under `SCHED_OTHER`); earlier kernels take no notice.
 
 use std::io;
 
