@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// Names the file of settings.
 pub(crate) const FILE: &str = "CURTAIL_CONFIG";
 
-const PREFIX: &str = "CURTAIL_";
+/// What all of them begin with.
+pub(super) const PREFIX: &str = "CURTAIL_";
 
 /// What the environment says.
 pub(crate) struct Environment {

@@ -2,6 +2,7 @@
 
 use super::mistake::{Mistake, Origin};
 use super::reader::{Given, GivenValue};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -22,13 +23,18 @@ pub(crate) fn read(path: &Path, named_by: &Origin, mistakes: &mut Vec<Mistake>) 
     };
     let origin = |at: usize| Origin::File { path: path.to_owned(), line: line_of(&text, at) };
     let (table, errors) = DeTable::parse_recoverable(&text);
+    let mut broken = HashSet::new();
     for error in errors {
         let at = error.span().map_or(0, |span| span.start);
+        broken.insert(line_of(&text, at));
         mistakes.push(Mistake::new(origin(at), format!("is not TOML: {}", error.message())));
     }
     let mut found = Vec::new();
     flatten("", table.get_ref(), &mut |name, value, at| {
-        found.push((at, Given { name, value, origin: origin(at) }));
+        // What a broken line seems to say is a guess, and would be one mistake more.
+        if !broken.contains(&line_of(&text, at)) {
+            found.push((at, Given { name, value, origin: origin(at) }));
+        }
     });
     found.sort_by_key(|&(at, _)| at);
     found.into_iter().map(|(_, given)| given).collect()

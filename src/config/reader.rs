@@ -1,6 +1,6 @@
 //! Turns what was given into typed values, one setting after another, and notes everything on the way.
 
-use super::environment::variable;
+use super::environment::{PREFIX, variable};
 use super::mistake::{Mistake, Origin};
 use super::parser::Parser;
 use super::secret::Secret;
@@ -97,8 +97,9 @@ impl Reader {
         Reader { given: given.into_iter().map(|given| (given, false)).collect(), rows: Vec::new(), mistakes }
     }
 
-    /// Reads one setting. Every value given for it is checked, also one that a stronger one overrides: a mistake that
-    /// shows only when a variable goes away is found too late. With mistakes the result is the default.
+    /// Reads one setting. Every value given for it is checked, also one that a stronger one overrides: a
+    /// mistake that shows only when a variable goes away is found too late. With mistakes the result is the
+    /// default.
     pub(crate) fn setting<P: Parser>(
         &mut self,
         name: &'static str,
@@ -178,9 +179,14 @@ fn check<P: Parser>(name: &str, parser: &P, given: &Given) -> Result<P::Value, S
 fn unknown(given: &Given, rows: &[Row]) -> Option<String> {
     let names = || rows.iter().map(|row| row.name);
     if let Origin::Variable(name) = &given.origin {
+        // They all begin alike, which says nothing of what was meant.
         let variables: Vec<String> = names().map(variable).collect();
-        let meant = nearest(name, variables.iter().map(String::as_str));
-        return Some(no_such("there is no such variable", meant));
+        let (prefix, typed) = name.split_at(PREFIX.len());
+        let meant = nearest(typed, variables.iter().filter_map(|known| known.strip_prefix(prefix)));
+        return Some(no_such(
+            "there is no such variable",
+            meant.map(|meant| format!("{prefix}{meant}")).as_deref(),
+        ));
     }
     let sections = || names().filter_map(|name| name.split_once('.')).map(|(section, _)| section);
     if matches!(given.value, GivenValue::Section) {

@@ -5,7 +5,8 @@ use super::reader::Row;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The effective settings as a TOML file that would give them again (but for secrets), each with where it came from.
+/// The effective settings as a TOML file that would give them again (but for secrets), each with where it
+/// came from.
 pub(crate) fn toml(rows: &[Row]) -> String {
     let mut text = String::new();
     let mut section = "";

@@ -1,5 +1,5 @@
-//! Everything that can be set, a file a concern: what its settings are, the rows of the table that read them, and what is
-//! wrong where one contradicts another.
+//! Everything that can be set, a file a concern: what its settings are, the rows of the table that read them,
+//! and what is wrong where one contradicts another.
 //!
 //! The order here is the order of `curtail config` and of the reference in `docs/operations.md`.
 

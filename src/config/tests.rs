@@ -88,6 +88,7 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_its_remedy() {
     let sources = Sources::new()
         .file(file)
         .variable("CURTAIL_LOG_LEVLE", "info")
+        .variable("CURTAIL_FOO", "1")
         .variable("CURTAIL_LOG_LEVEL", "loud")
         .variable("HOME", "/nowhere")
         .flag("--set", "geo.pth", "x")
@@ -104,10 +105,28 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_its_remedy() {
             "CURTAIL_LOG_LEVEL: log.level: \"loud\" is none of off, error, warn, info, debug, trace",
             "settings.toml:1: there is no setting lisetn; did you mean listen?",
             "settings.toml:6: there is no section [clikcs]; did you mean clicks?",
+            "CURTAIL_FOO: there is no such variable; `curtail config` lists all there are",
             "CURTAIL_LOG_LEVLE: there is no such variable; did you mean CURTAIL_LOG_LEVEL?",
             "--set: there is no setting geo.pth; did you mean geo.path?",
         ]
     );
+}
+
+#[test]
+fn what_is_wrong_inside_an_address_is_a_mistake_of_its_setting_and_no_password_is_told() {
+    let mistakes = Sources::new()
+        .variable("CURTAIL_DATABASE_URL", "postgres://u:secret@h/d?sslmode=foo")
+        .variable("CURTAIL_DATABASE_REPLICA_URLS", "postgres://u:secret@h/d,postgres:///d")
+        .variable("CURTAIL_REDIS_URL", "redis://:secret@h:1/abc")
+        .mistakes();
+    let of = |variable: &str| mistakes.iter().filter(|line| line.starts_with(variable)).count();
+    assert_eq!(
+        [of("CURTAIL_DATABASE_URL: "), of("CURTAIL_DATABASE_REPLICA_URLS: "), of("CURTAIL_REDIS_URL: ")],
+        [1, 1, 1],
+        "{mistakes:?}"
+    );
+    assert!(mistakes[0].contains("sslmode=foo is not known; there are disable, prefer"), "{mistakes:?}");
+    assert!(!mistakes.concat().contains("secret"), "{mistakes:?}");
 }
 
 #[test]
@@ -121,6 +140,7 @@ fn every_error_of_syntax_is_told_with_its_line() {
     let mistakes = Sources::new().file("listen = \n\nbase_url = 'https://sho.rt\n").mistakes();
     assert!(mistakes[0].starts_with("settings.toml:1: is not TOML: "), "{mistakes:?}");
     assert!(mistakes.iter().any(|line| line.starts_with("settings.toml:3: ")), "{mistakes:?}");
+    assert!(mistakes.iter().all(|line| line.contains(": is not TOML: ")), "no mistake more: {mistakes:?}");
 }
 
 #[test]
@@ -155,7 +175,7 @@ fn settings_that_contradict_each_other_are_a_mistake() {
     let same = Sources::new().variable("CURTAIL_ADMIN_LISTEN", "127.0.0.1:8080").mistakes();
     assert_eq!(same, ["CURTAIL_ADMIN_LISTEN: admin_listen is the same as listen: give each its own port"]);
     let small = Sources::new().flag("--set", "clicks.journal_bytes", "4MiB").mistakes();
-    assert!(small[0].contains("two segments of 16MiB"), "{small:?}");
+    assert!(small[0].contains("five segments of 16MiB"), "{small:?}");
     let behind = || Sources::new().flag("--set", "cache.strategy", "write-behind");
     let embedded = behind().mistakes();
     assert!(embedded[0].contains("write-behind, which needs database.url: SQLite"), "{embedded:?}");

@@ -35,6 +35,8 @@ pub(crate) struct ServiceUrl {
     pub(crate) schemes: &'static [&'static str],
     /// A good one.
     pub(crate) example: &'static str,
+    /// Says what is wrong with one, as a start would.
+    pub(crate) check: fn(&str) -> Result<(), String>,
 }
 
 /// `host:port` of a broker.
@@ -52,11 +54,11 @@ impl Parser for ServiceUrl {
 
     fn parse(&self, text: &str) -> Result<Secret, String> {
         let known = text.split_once("://").is_some_and(|(scheme, _)| self.schemes.contains(&scheme));
-        if known {
-            Ok(Secret::new(text))
-        } else {
-            Err(format!("is none: write one such as {}", self.example))
+        if !known {
+            return Err(format!("is no such URL: write one like {}", self.example));
         }
+        (self.check)(text).map_err(|wrong| format!("cannot be understood: {wrong}"))?;
+        Ok(Secret::new(text))
     }
 
     fn show(&self, value: &Secret) -> Option<String> {
@@ -234,8 +236,8 @@ impl Parser for Key {
     }
 
     fn parse(&self, text: &str) -> Result<Secret, String> {
-        // It travels in a header. Whether it is long enough not to be guessed is said at the start, not refused here:
-        // a key for trying things out need not be strong.
+        // It travels in a header. Whether it is long enough not to be guessed is said at the start, not
+        // refused here: a key for trying things out need not be strong.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("may hold visible ASCII characters only".to_owned());
         }

@@ -124,3 +124,33 @@ fn make(address: SocketAddr, life: u64, maker: usize, stop: &AtomicBool) -> Vec<
     }
     made
 }
+
+#[test]
+fn no_click_is_dropped_after_a_restart_though_the_journal_has_no_more_room_than_it_must_have() {
+    const LIVES: u64 = 6;
+    const CLICKS: u64 = 200;
+    let data = tempdir().unwrap();
+    let smallest = ["threads=2", "clicks.segment_bytes=1MiB", "clicks.journal_bytes=10MiB"];
+    let flags = smallest.iter().flat_map(|setting| ["--set", setting]).collect::<Vec<_>>();
+    let mut made = None;
+    for life in 1..=LIVES {
+        let server = Server::start(data.path(), &flags);
+        let link = made
+            .get_or_insert_with(|| server.link(&json!({ "url": "https://example.com/", "code": "again" })));
+        // On both cores, right after the start, when nothing of the life before has been counted yet.
+        for _ in 0..CLICKS / 2 {
+            assert_eq!(server.client().get("/again").status, 302);
+        }
+        let mut client = server.client();
+        for _ in 0..CLICKS / 2 {
+            assert_eq!(client.get("/again").status, 302);
+        }
+        if life == LIVES {
+            let id = link["id"].as_str().unwrap();
+            server.eventually(Duration::from_secs(20), |server| {
+                (server.clicks(id)["total"] == LIVES * CLICKS).then_some(())
+            });
+        }
+        if life % 2 == 0 { server.kill() } else { assert!(server.terminate().success()) }
+    }
+}

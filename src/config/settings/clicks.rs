@@ -1,8 +1,15 @@
 //! Settings `clicks.*`: how clicks are kept and counted.
 
 use crate::config::number::{DaysOrForEver, GIB, MIB, Size, Time, Unit, size};
-use crate::config::reader::Reader;
+use crate::config::reader::{Default, Reader};
 use std::time::Duration;
+
+/// Disk for clicks that wait: hours of them on most servers.
+const JOURNAL_BYTES: u64 = 2 * GIB;
+const SEGMENT_BYTES: u64 = 16 * MIB;
+/// Segments of a thread that there must be room for: two that it writes to, and three that a process before it has left,
+/// which are there until they are counted, however little is in them.
+const SEGMENTS_MIN: u64 = 5;
 
 /// How clicks are kept and counted.
 #[derive(Clone, Debug)]
@@ -20,18 +27,19 @@ pub(crate) struct Clicks {
 impl Clicks {
     /// Reads them; the journal must have room for the segments of so many threads.
     pub(super) fn read(read: &mut Reader, threads: usize) -> Clicks {
+        let usual = JOURNAL_BYTES.max(SEGMENTS_MIN * threads as u64 * SEGMENT_BYTES);
         let clicks = Clicks {
             journal_bytes: read.setting(
                 "clicks.journal_bytes",
                 &Size(4 * MIB, 1024 * GIB),
-                "2GiB",
+                Default::Measured { words: "2GiB, or more with more than 25 threads", value: size(usual) },
                 "Disk for clicks that are not counted yet. When it is full, clicks are dropped, and counted as dropped.",
             ),
             segment_bytes: read.setting(
                 "clicks.segment_bytes",
                 &Size(MIB, GIB),
                 "16MiB",
-                "Size of one file of the journal. Each thread needs two.",
+                "Size of one file of the journal. Each thread needs room for five.",
             ),
             sync_interval: read.setting(
                 "clicks.sync_milliseconds",
@@ -64,11 +72,11 @@ impl Clicks {
                 "How long stats by the day are kept.",
             ),
         };
-        let needed = 2 * threads as u64 * clicks.segment_bytes;
+        let needed = SEGMENTS_MIN * threads as u64 * clicks.segment_bytes;
         if clicks.journal_bytes < needed {
             let segment = size(clicks.segment_bytes);
             let message = format!(
-                "must be at least {}: two segments of {segment} for each of {threads} threads",
+                "must be at least {}: five segments of {segment} for each of {threads} threads",
                 size(needed)
             );
             read.contradiction("clicks.journal_bytes", message);

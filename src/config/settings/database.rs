@@ -5,13 +5,14 @@ use crate::config::parser::{Choice, List, Optional};
 use crate::config::reader::Reader;
 use crate::config::secret::Secret;
 use crate::config::text::ServiceUrl;
+use curtail_store::postgres::check_url;
 use std::time::Duration;
 
 const YES_NO: Choice<bool> = Choice(&[("true", true), ("false", false)]);
 
 /// The schemes of a PostgreSQL URL.
 const POSTGRES: ServiceUrl =
-    ServiceUrl { schemes: &["postgres", "postgresql"], example: "postgres://host/curtail" };
+    ServiceUrl { schemes: &["postgres", "postgresql"], example: "postgres://host/curtail", check: check_url };
 
 /// Where links and stats are.
 #[derive(Clone, Debug)]

@@ -4,8 +4,10 @@ use crate::config::parser::List;
 use crate::config::reader::Reader;
 use crate::config::secret::Secret;
 use crate::config::text::ServiceUrl;
+use curtail_cache::redis::check_url;
 
-const REDIS: ServiceUrl = ServiceUrl { schemes: &["redis", "rediss"], example: "redis://host:6379" };
+const REDIS: ServiceUrl =
+    ServiceUrl { schemes: &["redis", "rediss"], example: "redis://host:6379", check: check_url };
 
 /// The layer of the cache that servers share.
 #[derive(Clone, Debug)]
