@@ -1,6 +1,7 @@
-//! Who is served while more is asked of the API than can be done: each class of requests within bounds of its own, so that a
-//! class that hangs, or is flooded, takes nothing from another; and on a core that is late, hardly any.
-//! Redirects do not pass here: they are never turned away, and it is they that the API makes room for.
+//! Who is served while more is asked of the API than can be done: each class of requests within bounds of its
+//! own, so that a class that hangs, or is flooded, takes nothing from another; and on a core that is late,
+//! hardly any. Redirects do not pass here: they are never turned away, and it is they that the API makes room
+//! for.
 
 use crate::problem::{Kind, Problem};
 use axum::body::{Body, Bytes, HttpBody};
@@ -70,11 +71,12 @@ impl Class {
         }
     }
 
-    /// A late core is one that redirects wait on: 25 ms is what the slowest of a hundred may take. Half of that is enough to
-    /// ask those to wait who need not be served now.
+    /// A late core is one that redirects wait on: 25 ms is what the slowest of a hundred may take. Half of
+    /// that is enough to ask those to wait who need not be served now.
     const fn bounds(self) -> Bounds {
         match self {
-            // What a store answers in 50 ms when it makes 20,000 links a second: as much as ever waits in good order.
+            // What a store answers in 50 ms when it makes 20,000 links a second: as much as ever waits in
+            // good order.
             Class::Single => Bounds { places: 1_024, waiting: 1_024, late: Duration::from_millis(25) },
             // The sessions of PostgreSQL or the readers of SQLite are fewer by far.
             Class::Query => Bounds { places: 64, waiting: 64, late: Duration::from_millis(12) },

@@ -1,9 +1,10 @@
 //! Who asks, and whether they may: `Authorization: Bearer KEY`.
 //!
-//! A key that was just looked up is believed for [`BELIEVED_FOR`], so a busy client costs the store one look-up a
-//! second, and a key that was revoked, even by another process, works no longer than that. While the store is away, so that
-//! nobody can revoke one, a key that was good goes on working for [`BELIEVED_WITHOUT_STORE`]. An address that tries many
-//! bad keys is not looked up for any more, except for keys that were good before: others may share the address.
+//! A key that was just looked up is believed for [`BELIEVED_FOR`], so a busy client costs the store one
+//! look-up a second, and a key that was revoked, even by another process, works no longer than that. While
+//! the store is away, so that nobody can revoke one, a key that was good goes on working for
+//! [`BELIEVED_WITHOUT_STORE`]. An address that tries many bad keys is not looked up for any more, except for
+//! keys that were good before: others may share the address.
 
 use crate::keys::hash_key;
 use crate::problem::{Kind, Problem};
@@ -211,7 +212,8 @@ impl Authenticator {
         let caller = self.keys.find(hash).await?.as_ref().and_then(Caller::of);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED_MAX {
-            // Bad keys first: whoever tries many must not make it forget good ones, which go on where those are refused.
+            // Bad keys first: whoever tries many must not make it forget good ones, which go on where those
+            // are refused.
             remembered.retain(|_, known| known.caller.is_some());
         }
         if remembered.len() >= REMEMBERED_MAX {

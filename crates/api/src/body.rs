@@ -12,7 +12,8 @@ pub(crate) const JSON: &[&str] = &["application/json"];
 /// What a change may call itself besides: it is one as RFC 7396 has it.
 pub(crate) const CHANGE: &[&str] = &["application/json", "application/merge-patch+json"];
 
-/// Reads a whole JSON body, if it has one of these types and is no larger and comes no slower than the settings allow.
+/// Reads a whole JSON body, if it has one of these types and is no larger and comes no slower than the
+/// settings allow.
 pub(crate) async fn json(
     headers: &HeaderMap,
     body: Body,
@@ -36,7 +37,8 @@ pub(crate) async fn json(
     }
 }
 
-/// Refuses bodies that say they are something else, and says what would be taken (RFC 9110, 15.5.16). Saying nothing is let pass: what is read must be JSON anyway.
+/// Refuses bodies that say they are something else, and says what would be taken (RFC 9110, 15.5.16). Saying
+/// nothing is let pass: what is read must be JSON anyway.
 pub(crate) fn expect_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Problem> {
     let refused = || {
         Problem::new(Kind::MediaType, format!("Send the body as {}, in UTF-8 and uncompressed.", allowed[0]))

@@ -1,11 +1,11 @@
 //! Many links in one request: NDJSON in, NDJSON out, in constant memory.
 //!
-//! Lines are parsed and handed to the store in small batches, so that other requests on this thread get their turn in
-//! between. A bounded number of batches may be with the store: it makes those durable together that have come while it
-//! was busy. A batch that is not full is handed over as soon as nothing more has arrived and nothing else is with the
-//! store, so a few lines are answered at once. Answers that the client does
-//! not take yet are put aside ([`spill`]): it may send all of its lines before it reads. What has been handed to the store
-//! is finished there even when the client goes away.
+//! Lines are parsed and handed to the store in small batches, so that other requests on this thread get their
+//! turn in between. A bounded number of batches may be with the store: it makes those durable together that
+//! have come while it was busy. A batch that is not full is handed over as soon as nothing more has arrived
+//! and nothing else is with the store, so a few lines are answered at once. Answers that the client does not
+//! take yet are put aside ([`spill`]): it may send all of its lines before it reads. What has been handed to
+//! the store is finished there even when the client goes away.
 
 mod batch;
 mod lines;
@@ -27,8 +27,8 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
-/// Lines that may be with the store: enough to be parsed while those before them are made durable. Who makes a single
-/// link meanwhile waits behind them, which is some tens of milliseconds.
+/// Lines that may be with the store: enough to be parsed while those before them are made durable. Who makes
+/// a single link meanwhile waits behind them, which is some tens of milliseconds.
 const LINES_COMMITTING_MAX: usize = 16_384;
 
 /// Bytes of such lines: what a bulk holds in memory is a small multiple of it.
@@ -122,8 +122,8 @@ impl Bulk {
         true
     }
 
-    /// Waits for whatever comes first: answers, more input, or, while nothing is with the store, nothing at all, which
-    /// is the time to hand over what there is.
+    /// Waits for whatever comes first: answers, more input, or, while nothing is with the store, nothing at
+    /// all, which is the time to hand over what there is.
     async fn wait(&mut self) -> Option<Answers> {
         let reads = !self.input_ended && !self.batch.is_full();
         let is_idle = self.committing.is_empty() && !self.batch.is_empty();
@@ -156,7 +156,8 @@ impl Bulk {
         self.bytes_committing += batch.bytes();
         self.preparing = batch.needs_preparation();
         let mut commit: BoxFuture<'static, Answers> = Box::pin(batch.commit(self.service.clone()));
-        // The first step, which puts links into the store's queue, is taken here and now: their order is that of the lines.
+        // The first step, which puts links into the store's queue, is taken here and now: their order is that
+        // of the lines.
         let begun = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
         self.committing.push_back(match begun {
             Poll::Ready(answers) => Box::pin(std::future::ready(answers)),

@@ -1,8 +1,9 @@
 //! Who has written finds what was written, whichever replica answers the next request.
 //!
-//! Every answer to a write carries a token of how far the store had got, in a header for programs and in a cookie for
-//! browsers; a request that brings it is answered from no state before that. It ends by its age alone: that one replica
-//! has caught up says nothing about the next. A token that is old, forged or of another store is as good as none.
+//! Every answer to a write carries a token of how far the store had got, in a header for programs and in a
+//! cookie for browsers; a request that brings it is answered from no state before that. It ends by its age
+//! alone: that one replica has caught up says nothing about the next. A token that is old, forged or of
+//! another store is as good as none.
 //!
 //! # Format
 //!

@@ -1,6 +1,6 @@
-//! Where a page ended, as an opaque text, in base64url. For links it is the last one's time of creation and id and a
-//! fingerprint of the query, 8 bytes each, little-endian; for tags the last tag itself. Pages find their place by an index,
-//! so the last one costs what the first one does.
+//! Where a page ended, as an opaque text, in base64url. For links it is the last one's time of creation and
+//! id and a fingerprint of the query, 8 bytes each, little-endian; for tags the last tag itself. Pages find
+//! their place by an index, so the last one costs what the first one does.
 
 use crate::validate::link::wrong_with_tag;
 use base64::Engine;

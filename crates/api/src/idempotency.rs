@@ -29,7 +29,8 @@ impl IdempotencyKey {
                 format!("must be given once and have from 1 to {KEY_BYTES_MAX} visible ASCII characters");
             return Err(Invalid::new(NAME, detail).into());
         }
-        // The caller's number has a fixed length and the key ends in a zero byte, so no two inputs are the same bytes.
+        // The caller's number has a fixed length and the key ends in a zero byte, so no two inputs are the
+        // same bytes.
         Ok(Some(IdempotencyKey(
             Sha256::new().chain_update(caller.to_le_bytes()).chain_update(key).chain_update([0]),
         )))

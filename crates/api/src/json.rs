@@ -1,8 +1,9 @@
 //! A strict reading of a JSON object that finds all that is wrong with it, not only the first thing.
 //!
-//! Every value is first taken as whatever it is and checked afterwards, so one wrong type does not hide another. Names
-//! that are not known or come twice are refused, because guessing what was meant loses data silently. Strings without
-//! escapes are borrowed from the body: a bulk of a million lines reads without a copy of its URLs.
+//! Every value is first taken as whatever it is and checked afterwards, so one wrong type does not hide
+//! another. Names that are not known or come twice are refused, because guessing what was meant loses data
+//! silently. Strings without escapes are borrowed from the body: a bulk of a million lines reads without a
+//! copy of its URLs.
 
 use crate::problem::{Errors, Invalid, Kind, Problem};
 use serde::de::{
@@ -24,7 +25,8 @@ const NAME_SHOWN: usize = 64;
 pub(crate) enum Json<'a> {
     Null,
     Flag(bool),
-    /// However it is written. Those that no type holds are the greatest that one does, which is beyond all that is asked for.
+    /// However it is written. Those that no type holds are the greatest that one does, which is beyond all
+    /// that is asked for.
     Whole(u64),
     /// Negative or fractional.
     Number,
@@ -58,8 +60,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A number that is written with a fraction or an exponent, or has many digits: whole if its value is, as JSON Schema
-    /// has it.
+    /// A number that is written with a fraction or an exponent, or has many digits: whole if its value is, as
+    /// JSON Schema has it.
     fn number(number: f64) -> Json<'a> {
         if number >= 0.0 && (number.is_infinite() || number.fract() == 0.0) {
             Json::Whole(number as u64)

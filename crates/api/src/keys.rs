@@ -1,8 +1,8 @@
 //! API keys: how they look, and what of them is remembered.
 //!
-//! A key is `ct_` and 27 random letters and digits, which is 160 bits; of it only the SHA-256 is stored, so a stolen
-//! store gives no keys away (a fast hash is enough for that many random bits: ASVS 5.0, 11.4.2). A key that somebody
-//! chose, such as one from a secret store, works the same and need not have this form.
+//! A key is `ct_` and 27 random letters and digits, which is 160 bits; of it only the SHA-256 is stored, so a
+//! stolen store gives no keys away (a fast hash is enough for that many random bits: ASVS 5.0, 11.4.2). A key
+//! that somebody chose, such as one from a secret store, works the same and need not have this form.
 
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;

@@ -1,8 +1,9 @@
 //! REST API v1: links, stats, keys; its errors, limits and OpenAPI description.
 //!
-//! The page below is all of it: what a request passes on its way in, and every route. A route takes its arguments apart,
-//! checks who asks (`auth`) and what (`validate`), asks the store or the stats, and answers what `dto` describes or a
-//! [`problem`]. The route's own attribute is its OpenAPI description, so none is without.
+//! The page below is all of it: what a request passes on its way in, and every route. A route takes its
+//! arguments apart, checks who asks (`auth`) and what (`validate`), asks the store or the stats, and answers
+//! what `dto` describes or a [`problem`]. The route's own attribute is its OpenAPI description, so none is
+//! without.
 
 mod admission;
 mod answers;

@@ -45,7 +45,8 @@ parameter is as one that is not given.
 /// The type of bodies that are lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
-/// How parameters are written that are neither numbers nor words from a list, by their names. Those of a query may be empty.
+/// How parameters are written that are neither numbers nor words from a list, by their names. Those of a
+/// query may be empty.
 const PATTERNS: [(&[&str], &str); 4] = [
     (&["If-Match", "If-None-Match"], r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*"){0,31})$"#),
     (&["Idempotency-Key"], "^[!-~]{1,255}$"),
@@ -118,8 +119,8 @@ impl Document {
     }
 }
 
-/// Says how a parameter is written, and that a path has all of its own. What may be left out of a body may also be null, but a parameter is text: it is given
-/// or it is not.
+/// Says how a parameter is written, and that a path has all of its own. What may be left out of a body may
+/// also be null, but a parameter is text: it is given or it is not.
 fn narrow(parameter: &mut RefOr<Parameter>) {
     let RefOr::T(parameter) = parameter else { return };
     if parameter.parameter_in == ParameterIn::Path {

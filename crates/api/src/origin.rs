@@ -1,7 +1,7 @@
 //! Where short links begin: the configured base, or the host that the request named.
 //!
-//! What a request says about its host is only checked for its form. `X-Forwarded-*` headers are not looked at: whoever
-//! stands in front of this server sets `base_url`.
+//! What a request says about its host is only checked for its form. `X-Forwarded-*` headers are not looked
+//! at: whoever stands in front of this server sets `base_url`.
 
 use crate::problem::{Invalid, Problem};
 use crate::service::Service;

@@ -1,7 +1,8 @@
 //! ETag, If-Match and If-None-Match (RFC 9110, section 13).
 //!
-//! A link's ETag is `"v<version>.<clicks>"`: its answer holds both. If-None-Match compares all of it, so that a poller
-//! sees new clicks. If-Match compares the version only: a click is not an edit, and must not refuse one.
+//! A link's ETag is `"v<version>.<clicks>"`: its answer holds both. If-None-Match compares all of it, so that
+//! a poller sees new clicks. If-Match compares the version only: a click is not an edit, and must not refuse
+//! one.
 
 use crate::number;
 use crate::problem::{Invalid, Problem};
@@ -63,8 +64,8 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<
         if rest == "*" {
             return Ok(None);
         }
-        while !rest.is_empty() {
-            let (tag, after) = tag(rest).ok_or_else(wrong)?;
+        while let Some(next) = next_of(rest) {
+            let (tag, after) = tag(next).ok_or_else(wrong)?;
             tags.push(tag);
             let after = after.trim_start();
             rest = match after.strip_prefix(',') {
@@ -82,6 +83,11 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<
     } else {
         Ok(Some(tags).filter(|tags| !tags.is_empty()))
     }
+}
+
+/// What follows the empty elements at the start of a list, which mean nothing (RFC 9110, 5.6.1.2); nothing at its end.
+fn next_of(list: &str) -> Option<&str> {
+    Some(list.trim_start_matches([',', ' ', '\t'])).filter(|rest| !rest.is_empty())
 }
 
 fn tag(text: &str) -> Option<(Tag<'_>, &str)> {

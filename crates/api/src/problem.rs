@@ -40,7 +40,8 @@ pub struct Invalid {
     pub detail: Cow<'static, str>,
 }
 
-/// A problem (RFC 9457): what went wrong, for programs (`type`, `status`, `errors`) and for people (`title`, `detail`).
+/// A problem (RFC 9457): what went wrong, for programs (`type`, `status`, `errors`) and for people (`title`,
+/// `detail`).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemJson<'a> {
@@ -57,7 +58,8 @@ pub(crate) struct ProblemJson<'a> {
     /// What is wrong this time.
     #[schema(example = "1 field is invalid.")]
     detail: &'a str,
-    /// Everything that is wrong with the request, where it can be named: at most 50 things, those with known fields first of all.
+    /// Everything that is wrong with the request, where it can be named: at most 50 things, those with known
+    /// fields first of all.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [Invalid],
@@ -173,21 +175,21 @@ impl From<StoreError> for Problem {
             )
             .with(RETRY_AFTER, HeaderValue::from_static("1")),
             StoreError::InDoubt(_) => Problem::new(
-                Kind::Unavailable,
+                Kind::InDoubt,
                 "The answer of the database was lost: the link may have been changed or not. Read it before trying again.",
             )
             .with(RETRY_AFTER, HeaderValue::from_static("1")),
             StoreError::Backlogged(_) => Problem::new(
-                Kind::Unavailable,
+                Kind::Backlogged,
                 "New links wait for the database, and there is no room for more: nothing was made. Trying again later may help.",
             )
             .with(RETRY_AFTER, HeaderValue::from_static("5")),
             StoreError::Forbidden(_) => Problem::new(
-                Kind::Unavailable,
+                Kind::Forbidden,
                 "The database does not let this server do that, and nothing was changed. The log says what right is missing.",
             ),
             StoreError::Damaged(_) => Problem::new(
-                Kind::Unavailable,
+                Kind::Damaged,
                 "What is stored here is damaged, and nothing was changed. The log says where; a backup of it helps.",
             ),
         }

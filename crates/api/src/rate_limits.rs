@@ -1,9 +1,10 @@
 //! How often a key may ask, and how often an address may try keys that do not work.
 //!
-//! Rates are kept by GCRA: a second's worth may come at once, and what was spent comes back evenly. Where processes keep
-//! rates together, each has its own as well, for when whoever keeps them is away. Clients are told by
-//! `RateLimit-Policy` and `RateLimit` as draft-ietf-httpapi-ratelimit-headers-10 has them (`q` requests in `w` seconds;
-//! `r` remain, all are back in `t` seconds), and by `Retry-After` when they must wait.
+//! Rates are kept by GCRA: a second's worth may come at once, and what was spent comes back evenly. Where
+//! processes keep rates together, each has its own as well, for when whoever keeps them is away. Clients are
+//! told by `RateLimit-Policy` and `RateLimit` as draft-ietf-httpapi-ratelimit-headers-10 has them (`q`
+//! requests in `w` seconds; `r` remain, all are back in `t` seconds), and by `Retry-After` when they must
+//! wait.
 
 use curtail_runtime::attempts::{Attempts, Limit};
 use curtail_runtime::network::customer_of;
@@ -48,7 +49,8 @@ struct RateState {
 }
 
 impl RateLimits {
-    /// Limits each key to so many requests a second, 0 for no limit; in all processes together where those are `shared`.
+    /// Limits each key to so many requests a second, 0 for no limit; in all processes together where those
+    /// are `shared`.
     pub(crate) fn new(per_second: u32, shared: Option<Arc<dyn Rates>>) -> RateLimits {
         let requests = NonZeroU32::new(per_second);
         RateLimits {

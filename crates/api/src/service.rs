@@ -72,7 +72,8 @@ impl Service {
         }
     }
 
-    /// The clicks of links, in their order. A link is there though its counts are damaged: they begin anew with its next click.
+    /// The clicks of links, in their order. A link is there though its counts are damaged: they begin anew
+    /// with its next click.
     pub(crate) async fn totals(&self, links: Vec<LinkId>) -> Result<Vec<Totals>, StoreError> {
         match self.rollups.totals(links.clone()).await {
             Err(StoreError::Damaged(_)) => {}

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Scheme and host that short links begin with, such as `https://sho.rt`. Without it they begin with `http://` and the
-    /// host that the request named.
+    /// Scheme and host that short links begin with, such as `https://sho.rt`. Without it they begin with
+    /// `http://` and the host that the request named.
     pub base_url: Option<String>,
     /// Schemes that destinations may have beside http and https.
     pub app_schemes: Vec<String>,

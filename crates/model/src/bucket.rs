@@ -1,5 +1,5 @@
-//! Buckets: the 4096 parts that links are dealt into from the first day, so that sharding later moves data but never
-//! changes an id or a code.
+//! Buckets: the 4096 parts that links are dealt into from the first day, so that sharding later moves data
+//! but never changes an id or a code.
 
 /// One of the [`Bucket::COUNT`] parts of all links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

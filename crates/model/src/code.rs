@@ -1,8 +1,8 @@
 //! The short part of a short link, as people choose it and as it stands in a request path.
 //!
-//! A custom code is letters, digits and marks (of any script), emoji and `- _ . ~`, in one or several segments joined by `/`,
-//! NFC, at most [`Code::LENGTH_MAX`] characters, which are Unicode's code points. Nothing else is ever stored; a path that asks
-//! for something else finds nothing.
+//! A custom code is letters, digits and marks (of any script), emoji and `- _ . ~`, in one or several
+//! segments joined by `/`, NFC, at most [`Code::LENGTH_MAX`] characters, which are Unicode's code points.
+//! Nothing else is ever stored; a path that asks for something else finds nothing.
 
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
@@ -65,7 +65,8 @@ impl Code {
     /// The longest code, in bytes of UTF-8.
     pub const BYTES_MAX: usize = 4 * Code::LENGTH_MAX;
 
-    /// Checks a code that somebody chose. The result is in Unicode normalisation form C, so that one look is one code.
+    /// Checks a code that somebody chose. The result is in Unicode normalisation form C, so that one look is
+    /// one code.
     pub fn custom(text: &str) -> Result<Code, CodeError> {
         // Checked before any work is done on it: the text may be as long as a body.
         if text.len() > SPELLED_BYTES_MAX {
@@ -117,9 +118,9 @@ impl fmt::Display for Code {
     }
 }
 
-/// The code that a raw request path (with its leading slash, without its query) asks for: the path itself where it is
-/// plain, which is nearly always and costs no allocation, else its percent-decoded and normalised form. Nothing when
-/// no link can be meant: encoded slashes, control characters, invalid UTF-8, too long.
+/// The code that a raw request path (with its leading slash, without its query) asks for: the path itself
+/// where it is plain, which is nearly always and costs no allocation, else its percent-decoded and normalised
+/// form. Nothing when no link can be meant: encoded slashes, control characters, invalid UTF-8, too long.
 pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     let raw = path.strip_prefix(b"/")?;
     // One more for the `+` that asks for the preview; escaped, it is three times as long.
@@ -138,8 +139,8 @@ pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     (!is_too_long(normal.strip_suffix('+').unwrap_or(&normal))).then_some(Cow::Owned(normal))
 }
 
-/// The most bytes that the characters of a code are spelled with before they are in normalisation form C: a syllable of Hangul
-/// is one character of three bytes, or three such characters.
+/// The most bytes that the characters of a code are spelled with before they are in normalisation form C: a
+/// syllable of Hangul is one character of three bytes, or three such characters.
 const SPELLED_BYTES_MAX: usize = 9 * Code::LENGTH_MAX;
 
 fn is_too_long(code: &str) -> bool {
@@ -159,11 +160,11 @@ fn is_code_character(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
 }
 
-/// What would make two codes that look alike: characters that are not drawn (Unicode 16, Default_Ignorable_Code_Point), but
-/// for those that shape the emoji before them.
+/// What would make two codes that look alike: characters that are not drawn (Unicode 16,
+/// Default_Ignorable_Code_Point), but for those that shape the emoji before them.
 fn unseen(text: &str) -> Option<char> {
     let drawn = |c: char| {
-        !matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        !matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
             | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
     };
     let mut before = ' ';
@@ -183,8 +184,9 @@ fn unseen(text: &str) -> Option<char> {
     None
 }
 
-/// Whether a character of a code can be seen without another before it: not marks, joiners and variation selectors, and
-/// not the Hangul fillers, which are letters that look like nothing (Unicode 16, Default_Ignorable_Code_Point).
+/// Whether a character of a code can be seen without another before it: not marks, joiners and variation
+/// selectors, and not the Hangul fillers, which are letters that look like nothing (Unicode 16,
+/// Default_Ignorable_Code_Point).
 fn stands_by_itself(c: char) -> bool {
     !is_combining_mark(c) && !matches!(c, '\u{200d}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
@@ -270,9 +272,19 @@ mod tests {
 
     #[test]
     fn a_code_that_looks_like_another_is_refused() {
-        for twin in
-            ["a\u{200d}", "a\u{fe0f}", "a\u{34f}", "a\u{17b4}", "a\u{e0100}", "a\u{200b}", "a/b\u{200d}c"]
-        {
+        for twin in [
+            "a\u{200d}",
+            "a\u{fe0f}",
+            "a\u{34f}",
+            "a\u{17b4}",
+            "a\u{e0100}",
+            "a\u{200b}",
+            "a/b\u{200d}c",
+            "a\u{3164}",
+            "a\u{115f}",
+            "a\u{1160}b",
+            "a\u{ffa0}",
+        ] {
             assert!(matches!(Code::custom(twin), Err(CodeError::Character(_))), "{twin:?}");
         }
         assert!(Code::custom("\u{2764}\u{fe0f}\u{200d}\u{1f525}").is_ok());

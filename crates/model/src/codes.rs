@@ -1,7 +1,8 @@
 //! From the id of a link to its generated code and back, and from any code to its bucket.
 //!
-//! Both directions are total functions of the number and a stored key: a generated code needs no collision check, no
-//! index and no look-up to be routed. Ids below `base^6` give six characters, the ones after them seven.
+//! Both directions are total functions of the number and a stored key: a generated code needs no collision
+//! check, no index and no look-up to be routed. Ids below `base^6` give six characters, the ones after them
+//! seven.
 
 use crate::alphabet::Alphabet;
 use crate::bucket::Bucket;

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// App schemes that are allowed beside `http` and `https` when the settings name no others. Never `javascript:`, `data:`,
-/// `vbscript:`, `file:`, `blob:` or `about:`, which run in the visitor's browser.
+/// App schemes that are allowed beside `http` and `https` when the settings name no others. Never
+/// `javascript:`, `data:`, `vbscript:`, `file:`, `blob:` or `about:`, which run in the visitor's browser.
 pub const APP_SCHEMES: &[&str] =
     &["mailto", "tel", "sms", "geo", "market", "itms-apps", "intent", "whatsapp", "tg"];
 
@@ -73,8 +73,8 @@ impl Destination {
     /// The longest destination, in bytes, as given and as it is sent.
     pub const LENGTH_MAX: usize = 8_192;
 
-    /// Checks a destination. `app_schemes` are allowed beside http and https; `own_hosts` are this shortener's own, with
-    /// their port where it is not the scheme's usual one.
+    /// Checks a destination. `app_schemes` are allowed beside http and https; `own_hosts` are this
+    /// shortener's own, with their port where it is not the scheme's usual one.
     pub fn new<'a>(
         given: &str,
         app_schemes: &[String],
@@ -115,9 +115,16 @@ impl Destination {
             if before_query.contains('\\') {
                 return Err(DestinationError::Backslash);
             }
+            let after_scheme = &before_query[scheme.len() + 3..];
+            // The parser passes over more slashes than two, others take what follows for a path.
+            if after_scheme.starts_with('/') {
+                return Err(DestinationError::NotAUrl(
+                    "there must be two / before the host, not more".to_owned(),
+                ));
+            }
             // The parser drops an empty name, others may not.
-            let authority = before_query[scheme.len() + 3..].split('/').next().unwrap_or_default();
-            if authority.contains('@') {
+            let authority = after_scheme.split('/').next().unwrap_or_default();
+            if authority.contains('@') || !parsed.username().is_empty() || parsed.password().is_some() {
                 return Err(DestinationError::Credentials);
             }
         }
@@ -160,8 +167,9 @@ impl Destination {
         self.fingerprint
     }
 
-    /// The form for comparing: that of the WHATWG parser (scheme and host in lower case, default port gone, dot segments
-    /// resolved, IDN in punycode) with percent-encoding in one spelling, which that parser leaves as it is.
+    /// The form for comparing: that of the WHATWG parser (scheme and host in lower case, default port gone,
+    /// dot segments resolved, IDN in punycode) with percent-encoding in one spelling, which that parser
+    /// leaves as it is.
     pub fn normal(&self) -> &str {
         self.normal.as_deref().unwrap_or(&self.given)
     }
@@ -194,9 +202,9 @@ pub fn parsed(given: &str) -> Cow<'_, str> {
     Url::parse(given).map_or(Cow::Borrowed(given), |url| Cow::Owned(url.into()))
 }
 
-/// Adds the query of the visitor's request to a location, before its fragment. Names that the location already has are
-/// given again: what the visitor sent comes last, which is what wins in most frameworks. Bytes that a `Location` must
-/// not hold are percent-encoded, which is how servers read them anyway.
+/// Adds the query of the visitor's request to a location, before its fragment. Names that the location
+/// already has are given again: what the visitor sent comes last, which is what wins in most frameworks.
+/// Bytes that a `Location` must not hold are percent-encoded, which is how servers read them anyway.
 pub fn with_query(location: &str, query: &[u8]) -> String {
     let (before, fragment) = match location.split_once('#') {
         Some((before, fragment)) => (before, Some(fragment)),
@@ -290,6 +298,9 @@ mod tests {
             " https://x/",
             "https://x/\n",
             "https://user@x/",
+            "https:///user@x/",
+            "https:////u:p@x/",
+            "http:///x/",
             "https://u:p@x/",
             "https://@x/",
             "https://:@x/",

@@ -24,8 +24,8 @@ pub struct Link {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The store's change number when it last changed: greater is newer. Links that were made ahead of the store may share
-    /// one.
+    /// The store's change number when it last changed: greater is newer. Links that were made ahead of the
+    /// store may share one.
     pub version: u64,
     /// It does not lead anywhere before this.
     pub starts_at: Option<Timestamp>,
@@ -153,6 +153,16 @@ impl RedirectStatus {
             RedirectStatus::Found => 302,
             RedirectStatus::TemporaryRedirect => 307,
             RedirectStatus::PermanentRedirect => 308,
+        }
+    }
+
+    /// Its place in [`RedirectStatus::ALL`], which is its number in packed records.
+    pub const fn index(self) -> u8 {
+        match self {
+            RedirectStatus::MovedPermanently => 0,
+            RedirectStatus::Found => 1,
+            RedirectStatus::TemporaryRedirect => 2,
+            RedirectStatus::PermanentRedirect => 3,
         }
     }
 

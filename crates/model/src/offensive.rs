@@ -1,9 +1,11 @@
 //! Words that no generated code may hold. Their ids are burned: nobody gets them.
 //!
-//! A short list of what is offensive in many places, matched in any case and with the usual digits for letters. A longer
-//! list would burn more ids without sparing more people: a code is six characters of chance.
+//! A short list of what is offensive in many places, matched in any case and with the usual digits for
+//! letters. A longer list would burn more ids without sparing more people: a code is six characters of
+//! chance.
 
-/// By their first letter, from a to z; in lower case, letters only, three to seven characters, as fits a generated code.
+/// By their first letter, from a to z; in lower case, letters only, three to seven characters, as fits a
+/// generated code.
 const WORDS: [&[&[u8]]; 26] = [
     &[b"anal", b"anus", b"arse", b"arsch", b"ass"],
     &[b"bitch", b"boob", b"butt"],

@@ -1,13 +1,14 @@
-//! A keyed permutation of `0..size`: a balanced Feistel network over the next even power of two, walked along its cycle
-//! until it lands inside the domain.
+//! A keyed permutation of `0..size`: a balanced Feistel network over the next even power of two, walked along
+//! its cycle until it lands inside the domain.
 //!
-//! The construction is the generalised Feistel cipher of Black and Rogaway, "Ciphers with Arbitrary Finite Domains"
-//! (CT-RSA 2002): a network over `2^(2w) >= size` is a bijection, and following it from a point inside the domain comes
-//! back inside after `2^(2w) / size <= 4` steps on average, which keeps it a bijection of the domain. Eight rounds
-//! with a keyed 64-bit mixer hide order and volume from people who see codes; it is no encryption of secrets.
+//! The construction is the generalised Feistel cipher of Black and Rogaway, "Ciphers with Arbitrary Finite
+//! Domains" (CT-RSA 2002): a network over `2^(2w) >= size` is a bijection, and following it from a point
+//! inside the domain comes back inside after `2^(2w) / size <= 4` steps on average, which keeps it a
+//! bijection of the domain. Eight rounds with a keyed 64-bit mixer hide order and volume from people who see
+//! codes; it is no encryption of secrets.
 
-/// Rounds of the network. Luby and Rackoff need four for a strong pseudo-random permutation with ideal rounds; twice as
-/// many make up for a mixer that is not ideal.
+/// Rounds of the network. Luby and Rackoff need four for a strong pseudo-random permutation with ideal
+/// rounds; twice as many make up for a mixer that is not ideal.
 const ROUNDS: usize = 8;
 
 /// A permutation of the numbers below its size. Equal keys and sizes give equal permutations for ever: codes that

@@ -64,9 +64,7 @@ impl<'a> Target<'a> {
             || link.max_clicks.is_some()
             || link.password_hash.is_some()
             || link.expired_url.is_some();
-        let status =
-            RedirectStatus::ALL.iter().position(|status| *status == link.redirect_status).unwrap_or(1) as u8;
-        let flags = status
+        let flags = link.redirect_status.index()
             | if link.forward_query { FORWARD_QUERY } else { 0 }
             | if link.archived { ARCHIVED } else { 0 }
             | if has_conditions { CONDITIONS } else { 0 };

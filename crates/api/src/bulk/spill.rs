@@ -1,10 +1,12 @@
-//! Between the making of answers and the client who takes them: answers that the client does not take are put aside.
+//! Between the making of answers and the client who takes them: answers that the client does not take are put
+//! aside.
 //!
-//! Many clients send all of their lines before they read the first answer. Their answers fill the sockets, and whoever
-//! then waited for them to read would wait for ever. So answers are made by a task of its own, and wait in memory for the
-//! client, up to a limit. A client who takes answers while they are made is waited for at that limit. For one who takes
-//! none, what is beyond it goes to a [`file`], until the client has taken all of that. Only where a file has no room does
-//! the making of answers wait for the client, whatever he does.
+//! Many clients send all of their lines before they read the first answer. Their answers fill the sockets,
+//! and whoever then waited for them to read would wait for ever. So answers are made by a task of its own,
+//! and wait in memory for the client, up to a limit. A client who takes answers while they are made is waited
+//! for at that limit. For one who takes none, what is beyond it goes to a [`file`], until the client has
+//! taken all of that. Only where a file has no room does the making of answers wait for the client, whatever
+//! he does.
 
 mod file;
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub(crate) enum BulkAnswerJson<'a> {
     },
     /// The line failed, alone.
     Refused {
-        /// The number of the line; the first is 1. The answer to a body that broke off has the number of the line that
-        /// would have come next, and is the last.
+        /// The number of the line; the first is 1. The answer to a body that broke off has the number of the
+        /// line that would have come next, and is the last.
         #[schema(minimum = 1, example = 2)]
         line: u64,
         /// That of the problem.

@@ -174,8 +174,8 @@ pub(crate) struct NewLinkBody {
     /// Where it leads: http, https or an allowed app scheme, at most 8192 bytes.
     #[schema(format = "uri", max_length = 8192)]
     url: String,
-    /// A chosen code: letters and digits of any script and `-_.~`, in segments joined by `/`, at most 190 characters.
-    /// Without one it is generated.
+    /// A chosen code: letters and digits of any script and `-_.~`, in segments joined by `/`, at most 190
+    /// characters. Without one it is generated.
     #[schema(max_length = 190)]
     code: Option<String>,
     /// A name for people.
@@ -192,8 +192,8 @@ pub(crate) struct NewLinkBody {
     /// It does not lead to `url` from this on; after `starts_at`.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD` and prefetches spend
-    /// none, and are not told where it leads.
+    /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD` and
+    /// prefetches spend none, and are not told where it leads.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
     #[schema(schema_with = words::new_redirect_status)]
@@ -207,10 +207,11 @@ pub(crate) struct NewLinkBody {
     /// Where visitors go when it has expired or is used up.
     #[schema(format = "uri", max_length = 8192)]
     expired_url: Option<String>,
-    /// Answer a link that there is already, as it is and with 200, instead of making another: one with the same `url`,
-    /// `redirect_status` and `forward_query` (what is left out counts as its default) that leads there now without a
-    /// password, so not an archived, expired or used-up one. With a `code`, only the link with this code will do; when it
-    /// is not such a link, the code is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
+    /// Answer a link that there is already, as it is and with 200, instead of making another: one with the
+    /// same `url`, `redirect_status` and `forward_query` (what is left out counts as its default) that leads
+    /// there now without a password, so not an archived, expired or used-up one. With a `code`, only the link
+    /// with this code will do; when it is not such a link, the code is taken (409). `title`, `notes` and
+    /// `tags` are those of a new link and not compared.
     #[schema(default = false)]
     reuse: Option<bool>,
 }
@@ -237,8 +238,9 @@ pub(crate) struct LinkChangeBody {
     starts_at: Option<String>,
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// What has been given under any limit of the link counts: a greater one gives the difference, one that is not greater than
-    /// what was given leaves none. null takes the limit off; what is given then does not count for one that is set later.
+    /// What has been given under any limit of the link counts: a greater one gives the difference, one that
+    /// is not greater than what was given leaves none. null takes the limit off; what is given then does not
+    /// count for one that is set later.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
     #[schema(schema_with = words::other_redirect_status)]

@@ -17,8 +17,9 @@ pub(crate) struct PipelineJson {
     /// Clicks that were to be recorded: those that were kept, and those that were dropped.
     #[schema(example = 120_400)]
     produced: u64,
-    /// Clicks that earlier processes left in the journal, as far as it has been read (`lag.backlog_bytes` are still to be). Where
-    /// part is `alone`, at any moment: produced + recovered = counted + dropped + damaged + lag.clicks.
+    /// Clicks that earlier processes left in the journal, as far as it has been read (`lag.backlog_bytes` are
+    /// still to be). Where part is `alone`, at any moment: produced + recovered = counted + dropped + damaged
+    /// + lag.clicks.
     recovered: u64,
     /// Clicks that the log between nodes has acknowledged.
     shipped: u64,
@@ -37,8 +38,8 @@ pub(crate) struct PipelineJson {
     damaged: u64,
     /// What waits in this process.
     lag: LagJson,
-    /// Clicks of all nodes that are in the log between nodes and that no worker has counted. `null` where there is no such
-    /// log, and while it cannot be asked.
+    /// Clicks of all nodes that are in the log between nodes and that no worker has counted. `null` where
+    /// there is no such log, and while it cannot be asked.
     #[schema(required)]
     log_waiting: Option<u64>,
     /// Disk that the journal takes.

@@ -24,8 +24,8 @@ pub(crate) struct StatsJson<'a> {
     /// Clicks.
     #[schema(example = 1204)]
     pub(crate) total: u64,
-    /// The different visitors of each UTC day that the range touches, summed: someone who comes on two days counts twice.
-    /// Exact up to 32 visitors a day, with a standard error of about 1.6 % beyond.
+    /// The different visitors of each UTC day that the range touches, summed: someone who comes on two days
+    /// counts twice. Exact up to 32 visitors a day, with a standard error of about 1.6 % beyond.
     #[schema(example = 873)]
     pub(crate) unique: u64,
     /// Every interval that the range touches, those without clicks too.
@@ -57,7 +57,7 @@ pub(crate) struct GroupJson<'a> {
     clicks: u64,
 }
 
-/// Requests for what is not a link.
+/// Requests that led nowhere: of no link, or of one that was not open.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Orphans)]
 pub(crate) struct OrphansJson<'a> {
@@ -71,7 +71,7 @@ pub(crate) struct OrphansJson<'a> {
     paths: Vec<OrphanJson<'a>>,
 }
 
-/// A path that is not a link, and how often it was asked for.
+/// A path that led nowhere, and how often it was asked for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Orphan)]
 pub(crate) struct OrphanJson<'a> {

@@ -40,7 +40,8 @@ pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Header>)> {
     })
 }
 
-/// Says which headers the answers of an operation have that the route did not name: one of a method that `writes`, or not.
+/// Says which headers the answers of an operation have that the route did not name: one of a method that
+/// `writes`, or not.
 pub(super) fn add(operation: &mut Operation, writes: bool) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };

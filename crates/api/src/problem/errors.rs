@@ -1,7 +1,7 @@
 //! What is wrong with a request: all of it is counted, and as much is named as anybody would read.
 //!
-//! A request can be wrong in any number of ways, by names that are not known and items of lists. What is wrong with the
-//! fields that there are has room in any case, and comes before those.
+//! A request can be wrong in any number of ways, by names that are not known and items of lists. What is
+//! wrong with the fields that there are has room in any case, and comes before those.
 
 use super::{Invalid, Problem};
 

@@ -25,6 +25,10 @@ pub enum Kind {
     CodesUsedUp,
     DiskFull,
     Unavailable,
+    InDoubt,
+    Backlogged,
+    Forbidden,
+    Damaged,
     Overloaded,
 }
 
@@ -33,7 +37,7 @@ impl Kind {
     pub const PATH: &str = "/api/v1/problems/";
 
     /// All kinds, by status.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 24] = [
         Kind::BadRequest,
         Kind::MalformedJson,
         Kind::InvalidKey,
@@ -53,6 +57,10 @@ impl Kind {
         Kind::CodesUsedUp,
         Kind::DiskFull,
         Kind::Unavailable,
+        Kind::InDoubt,
+        Kind::Backlogged,
+        Kind::Forbidden,
+        Kind::Damaged,
         Kind::Overloaded,
     ];
 
@@ -117,6 +125,20 @@ impl Kind {
             Kind::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The store cannot be reached")
             }
+            Kind::InDoubt => (
+                "in-doubt",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Whether it happened is not known: read before repeating",
+            ),
+            Kind::Backlogged => {
+                ("backlogged", StatusCode::SERVICE_UNAVAILABLE, "Too many new links wait for the database")
+            }
+            Kind::Forbidden => (
+                "database-rights",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server lacks a right in its database",
+            ),
+            Kind::Damaged => ("damaged", StatusCode::SERVICE_UNAVAILABLE, "What is stored here is damaged"),
             Kind::Overloaded => {
                 ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "There is too much to do just now")
             }

@@ -26,9 +26,9 @@ const TRIES: usize = 8;
 
 /// Change a link
 ///
-/// What is left out stays; `null` puts a field back to what it is without one. What changes nothing leaves `updated_at` and the
-/// ETag as they are. Give the ETag of what you read as If-Match
-/// to not undo what others did meanwhile.
+/// What is left out stays; `null` puts a field back to what it is without one. What changes nothing leaves
+/// `updated_at` and the ETag as they are. Give the ETag of what you read as If-Match to not undo what others
+/// did meanwhile.
 #[utoipa::path(patch, path = "/api/v1/links/{id}", operation_id = "change_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
@@ -96,8 +96,8 @@ async fn remove(service: &Service, id: LinkId, only_if: Option<u64>) -> Result<(
     Ok(())
 }
 
-/// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it was checked
-/// against, and checked anew when that has passed.
+/// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it
+/// was checked against, and checked anew when that has passed.
 async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatch) -> Result<Link, Problem> {
     let checks_order =
         matches!(change.starts_at, Field::Set(Some(_))) != matches!(change.expires_at, Field::Set(Some(_)));
@@ -120,7 +120,7 @@ async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatc
             Err(UpdateRefused::Missing) => return Err(Problem::no_such_link()),
         }
     }
-    Err(Problem::new(Kind::Unavailable, "The link is being changed all the time. Trying again may help."))
+    Err(Problem::new(Kind::Overloaded, "The link is being changed all the time. Trying again may help."))
 }
 
 /// What a condition is about is the link as it is now, not as a replica has it.

@@ -38,7 +38,8 @@ pub(crate) async fn list(
 
 /// Make an API key
 ///
-/// The answer holds the key, this once. No repetition could answer it again: an `Idempotency-Key` is refused with 422.
+/// The answer holds the key, this once. No repetition could answer it again: an `Idempotency-Key` is refused
+/// with 422.
 #[utoipa::path(post, path = "/api/v1/keys", operation_id = "create_key", tag = "keys", security(("key" = ["keys:admin"])),
     request_body = NewKeyBody,
     responses((status = 201, description = "It is made", body = NewKeyJson<'_>)))]

@@ -39,8 +39,8 @@ const BULK_TYPES: &[&str] = &[
 
 /// Make a link
 ///
-/// Answered when it is durable. Repeating a request with the same `Idempotency-Key` and body within a day answers the same
-/// link again, with the same status and `Idempotent-Replayed: true`.
+/// Answered when it is durable. Repeating a request with the same `Idempotency-Key` and body within a day
+/// answers the same link again, with the same status and `Idempotent-Replayed: true`.
 #[utoipa::path(post, path = "/api/v1/links", operation_id = "create_link", tag = "links", security(("key" = ["links:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, the same for each repetition")),
     request_body = NewLinkBody,
@@ -88,11 +88,12 @@ pub(crate) async fn create(
 
 /// Make many links
 ///
-/// NDJSON in: each line is a body of `POST /api/v1/links` of at most 64 KiB; empty lines are skipped. NDJSON out: for each line
-/// in order `{"line": 1, "status": 201, "link": {...}}` or `{"line": 2, "status": 409, "error": {problem}}`. A line that is
-/// wrong fails alone, and what was answered is durable. There may be any number of lines. Answers come while lines are
-/// still being read; a client may read them meanwhile, which is fastest, or after it has sent all of its lines. With an
-/// `Idempotency-Key` each line is replayed on its own when the same body is sent again.
+/// NDJSON in: each line is a body of `POST /api/v1/links` of at most 64 KiB; empty lines are skipped. NDJSON
+/// out: for each line in order `{"line": 1, "status": 201, "link": {...}}` or `{"line": 2, "status": 409,
+/// "error": {problem}}`. A line that is wrong fails alone, and what was answered is durable. There may be any
+/// number of lines. Answers come while lines are still being read; a client may read them meanwhile, which is
+/// fastest, or after it has sent all of its lines. With an `Idempotency-Key` each line is replayed on its own
+/// when the same body is sent again.
 #[utoipa::path(post, path = "/api/v1/links/bulk", operation_id = "create_links_in_bulk", tag = "links", security(("key" = ["links:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, the same for each repetition")),
     request_body(content = String, content_type = "application/x-ndjson", description = "A link to make on each line",

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 /// The pipeline of clicks
 ///
-/// What the process that answers has recorded, handed on, counted and dropped, and what waits in it. Where nodes and workers
-/// are apart, each tells its own part, and all tell what waits between them (`log_waiting`); `/metrics` of each has the same
-/// numbers.
+/// What the process that answers has recorded, handed on, counted and dropped, and what waits in it. Where
+/// nodes and workers are apart, each tells its own part, and all tell what waits between them
+/// (`log_waiting`); `/metrics` of each has the same numbers.
 #[utoipa::path(get, path = "/api/v1/pipeline", operation_id = "pipeline", tag = "stats", security(("key" = ["stats:read"])),
     responses((status = 200, description = "How far counting is", body = PipelineJson)))]
 pub(crate) async fn pipeline(

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 /// Stats of a link
 ///
-/// Read from rollups: a link with 100 million clicks answers as fast as one with ten. A click shows within 2 seconds.
+/// Read from rollups: a link with 100 million clicks answers as fast as one with ten. A click shows within 2
+/// seconds.
 #[utoipa::path(get, path = "/api/v1/links/{id}/stats", operation_id = "link_stats", tag = "stats", security(("key" = ["stats:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"), stats::StatsParams),
     responses((status = 200, description = "What was counted", body = StatsJson<'_>)))]
@@ -53,7 +54,7 @@ pub(crate) async fn of_everything(
     report(&service, &wanted(&service, Subject::Everything, query.as_deref())?).await
 }
 
-/// Requests for what is not a link
+/// Requests that led nowhere
 #[utoipa::path(get, path = "/api/v1/orphans", operation_id = "orphan_clicks", tag = "stats", security(("key" = ["stats:read"])),
     params(stats::OrphansParams),
     responses((status = 200, description = "The paths that were asked for and led nowhere: of no link, or of one that is over, not there yet or archived", body = OrphansJson<'_>)))]

@@ -119,7 +119,8 @@ pub(crate) fn wanted_link(body: &[u8], rules: Rules<'_>) -> Result<WantedLink, P
     Ok(WantedLink { link, password })
 }
 
-/// Reads and checks the body of a change. What is not given stays; `null` puts a field back to what it is without one.
+/// Reads and checks the body of a change. What is not given stays; `null` puts a field back to what it is
+/// without one.
 pub(crate) fn wanted_change(body: &[u8], rules: Rules<'_>) -> Result<WantedChange, Problem> {
     let mut fields = Fields::read(body, CHANGE)?;
     if fields.text("code") != Given::Absent {

@@ -31,8 +31,9 @@ pub(crate) const ORPHANS: &[&str] = &["from", "to", "limit"];
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_stats reads")]
 pub(crate) struct StatsParams {
-    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on clicks are kept by this interval. By
-    /// default the start of the 30th day before `to`, and by the minute a day before it, as far as clicks are kept.
+    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on clicks are kept by this
+    /// interval. By default the start of the 30th day before `to`, and by the minute a day before it, as far
+    /// as clicks are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
@@ -54,8 +55,8 @@ pub(crate) struct StatsParams {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what wanted_orphans reads")]
 pub(crate) struct OrphansParams {
-    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on they are kept. By default the start of
-    /// the 30th day before `to`, as far as they are kept.
+    /// The start: a time (RFC 3339) or a day (its first moment in UTC), from which on they are kept. By
+    /// default the start of the 30th day before `to`, as far as they are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
     /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
@@ -113,8 +114,9 @@ pub(crate) fn wanted_orphans(
     Ok(WantedOrphans { from, until, limit })
 }
 
-/// The range that is asked for. By default it is the last thirty days, or, by the minute, the last day: more would be
-/// more points than anybody can look at. It does not begin before what is kept: what is not known any more is not 0.
+/// The range that is asked for. By default it is the last thirty days, or, by the minute, the last day: more
+/// would be more points than anybody can look at. It does not begin before what is kept: what is not known
+/// any more is not 0.
 fn range(
     query: &mut Query<'_>,
     interval: Grain,

@@ -147,7 +147,8 @@ async fn every_word_that_a_parameter_may_be_is_understood_and_no_other() {
             assert_eq!(refused.problem(422, "invalid-fields"), [name]);
         }
     }
-    // Two questions about clicks with 3 intervals, 12 groups and 5 classes each, a list with 2 orders, and 2 periods.
+    // Two questions about clicks with 3 intervals, 12 groups and 5 classes each, a list with 2 orders, and 2
+    // periods.
     assert_eq!(words, 2 * (3 + 12 + 5) + 2 + 2);
 }
 

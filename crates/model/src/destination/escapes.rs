@@ -1,5 +1,5 @@
-//! Percent-encoding in one spelling, for comparing: digits in upper case, and nothing escaped that need not be (RFC 3986,
-//! 6.2.2.1 and 6.2.2.2). What is no escape stays as it is.
+//! Percent-encoding in one spelling, for comparing: digits in upper case, and nothing escaped that need not
+//! be (RFC 3986, 6.2.2.1 and 6.2.2.2). What is no escape stays as it is.
 
 use std::borrow::Cow;
 

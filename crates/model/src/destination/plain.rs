@@ -1,5 +1,5 @@
-//! Recognises the URLs that the WHATWG parser would leave exactly as they are, in a tenth of the time that it takes: most
-//! of those that people shorten. What is not recognised is not wrong, it is for the parser.
+//! Recognises the URLs that the WHATWG parser would leave exactly as they are, in a tenth of the time that it
+//! takes: most of those that people shorten. What is not recognised is not wrong, it is for the parser.
 
 /// A byte may stand in the host.
 const HOST: u8 = 1;
@@ -8,14 +8,15 @@ const PATH: u8 = 2;
 /// A byte may stand in the query and in the fragment.
 const QUERY: u8 = 4;
 
-/// What each byte may stand in. `%` may, because the parser leaves escapes alone, except those that spell dot segments.
+/// What each byte may stand in. `%` may, because the parser leaves escapes alone, except those that spell dot
+/// segments.
 const CLASSES: [u8; 256] = classes();
 
 /// The longest label of a host (RFC 1035).
 const LABEL_BYTES_MAX: usize = 63;
 
-/// The host of an `http` or `https` URL that is its own WHATWG form: a domain in lower case, no port, no user, a path
-/// without dot segments, and nothing that would have to be escaped. Nothing for any other text.
+/// The host of an `http` or `https` URL that is its own WHATWG form: a domain in lower case, no port, no
+/// user, a path without dot segments, and nothing that would have to be escaped. Nothing for any other text.
 pub(super) fn host_of(given: &str) -> Option<&str> {
     let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"))?;
     let host = &rest[..length_of(rest.as_bytes(), HOST)];
