@@ -32,6 +32,9 @@ use curtail_model::Code;
 use std::future::Future;
 use std::pin::Pin;
 
+/// What is read from a store without [`Seen`] is older than this by no more, in milliseconds: a copy that is farther behind is not read from.
+pub const AGE_MAX_MILLIS: i64 = 1_250;
+
 /// What an engine answers, in time. Dropping the future does not undo what was asked: a write goes on by itself.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 

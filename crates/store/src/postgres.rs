@@ -30,11 +30,12 @@ mod row;
 mod tls;
 mod words;
 
+pub use address::check_url;
 pub use examination::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
 pub use presence::PrimaryState;
-pub use replicas::{Condition, ReplicaState};
+pub use replicas::{Condition, LAG_MAX_MILLIS, ReplicaState};
 
 use crate::{ApiKey, Deferred, Keys, Links, Notifications, Rollups};
 use address::Address;

@@ -133,7 +133,7 @@ pub struct Row {
 pub enum Subject {
     /// All clicks on all links.
     Everything,
-    /// Requests for what is not a link.
+    /// Requests that led nowhere: of no link, or of one that is not open now.
     Orphans,
     /// The clicks on one link.
     Link(LinkId),

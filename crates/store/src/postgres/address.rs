@@ -76,33 +76,7 @@ impl Address {
         settings: &Settings,
         has_sessions: bool,
     ) -> Result<Address, OpenError> {
-        let wrong = |error: String| OpenError::Address { setting, error };
-        let (rest, mode) = take_parameter(url, SSL_MODE);
-        let (rest, root) = take_parameter(&rest, SSL_ROOT);
-        let mut config: Config = rest.parse().map_err(|error| wrong(with_causes(&error)))?;
-        if config.get_hosts().is_empty() {
-            return Err(wrong("it names no host".into()));
-        }
-        let names_root = root.is_some();
-        let root = root.filter(|root| root != SYSTEM_ROOTS).map(PathBuf::from);
-        let (ssl_mode, trust) = match mode.as_deref() {
-            Some("disable") => (SslMode::Disable, None),
-            None | Some("prefer") if names_root => {
-                let modes = "sslmode=verify-full, or verify-ca where its name is another one";
-                return Err(wrong(format!(
-                    "sslrootcert says whom to trust, and nobody is asked to prove it without {modes}"
-                )));
-            }
-            None | Some("prefer") => (SslMode::Prefer, Some(Trust::Anyone)),
-            Some("require") if !names_root => (SslMode::Require, Some(Trust::Anyone)),
-            Some("require" | "verify-ca") => (SslMode::Require, Some(Trust::Signed(root))),
-            Some("verify-full") => (SslMode::Require, Some(Trust::Named(root))),
-            Some(other) => {
-                let known = "disable, prefer, require, verify-ca and verify-full";
-                return Err(wrong(format!("sslmode={other} is not known; there are {known}")));
-            }
-        };
-        config.ssl_mode(ssl_mode);
+        let (mut config, trust) = understand(url).map_err(|error| OpenError::Address { setting, error })?;
         config.application_name("curtail").connect_timeout(CONNECT_TIMEOUT).keepalives_idle(SILENCE_MAX);
         config.tcp_user_timeout(SILENCE_MAX);
         if has_sessions {
@@ -113,6 +87,42 @@ impl Address {
         let (name, hosts) = (name_of(&config), Arc::default());
         Ok(Address { setting, name, config, hosts, tls, presence: None, retry_budget })
     }
+}
+
+/// Whether a URL can be understood; nothing is connected to, and no file is read. An error says what is wrong, for people.
+pub fn check_url(url: &str) -> Result<(), String> {
+    understand(url).map(drop)
+}
+
+/// What a URL says: where to connect to, and whom to trust there; nobody, where nothing is encrypted.
+fn understand(url: &str) -> Result<(Config, Option<Trust>), String> {
+    let (rest, mode) = take_parameter(url, SSL_MODE);
+    let (rest, root) = take_parameter(&rest, SSL_ROOT);
+    let mut config: Config = rest.parse().map_err(|error| with_causes(&error))?;
+    if config.get_hosts().is_empty() {
+        return Err("it names no host".into());
+    }
+    let names_root = root.is_some();
+    let root = root.filter(|root| root != SYSTEM_ROOTS).map(PathBuf::from);
+    let (ssl_mode, trust) = match mode.as_deref() {
+        Some("disable") => (SslMode::Disable, None),
+        None | Some("prefer") if names_root => {
+            let modes = "sslmode=verify-full, or verify-ca where its name is another one";
+            return Err(format!(
+                "sslrootcert says whom to trust, and nobody is asked to prove it without {modes}"
+            ));
+        }
+        None | Some("prefer") => (SslMode::Prefer, Some(Trust::Anyone)),
+        Some("require") if !names_root => (SslMode::Require, Some(Trust::Anyone)),
+        Some("require" | "verify-ca") => (SslMode::Require, Some(Trust::Signed(root))),
+        Some("verify-full") => (SslMode::Require, Some(Trust::Named(root))),
+        Some(other) => {
+            let known = "disable, prefer, require, verify-ca and verify-full";
+            return Err(format!("sslmode={other} is not known; there are {known}"));
+        }
+    };
+    config.ssl_mode(ssl_mode);
+    Ok((config, trust))
 }
 
 /// What every session is told when it starts. A pooler in transaction mode would not hand it on. Plans are small and made

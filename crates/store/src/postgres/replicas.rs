@@ -4,6 +4,7 @@ mod beats;
 mod health;
 mod looks;
 
+pub use beats::LAG_MAX_MILLIS;
 pub use health::{Condition, ReplicaState};
 pub(super) use looks::{OTHER_STORE, read_state};
 

@@ -9,7 +9,9 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -48,6 +50,16 @@ pub(super) fn connector(setting: &'static str, trust: &Trust) -> Result<MakeRust
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// What is wrong with the certificate of a server, where that is why there is no connection.
+pub(super) fn certificate_error(error: &tokio_postgres::Error) -> Option<&CertificateError> {
+    // What an error of IO holds is not among its causes.
+    let held = error.source()?.downcast_ref::<io::Error>()?.get_ref()?;
+    match held.downcast_ref()? {
+        Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {

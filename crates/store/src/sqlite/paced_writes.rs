@@ -7,18 +7,15 @@
 //! SQLite has no hook there, but the functions of an open file are a table that its documentation shows
 //! (<https://sqlite.org/c3ref/io_methods.html>): the table of a file is exchanged for a copy whose `xWrite` asks first.
 
+use crate::rollups::Breathe;
 use rusqlite::{Connection, ffi};
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::Arc;
-
-/// What is called before each page.
-pub(super) type Between = Arc<dyn Fn() + Send + Sync>;
 
 thread_local! {
     /// What this thread calls before each page that it writes.
-    static BETWEEN: RefCell<Option<Between>> = const { RefCell::new(None) };
+    static BREATHE: RefCell<Option<Breathe>> = const { RefCell::new(None) };
 }
 
 /// The functions of a file, ours among them, and the one that ours stands for.
@@ -28,9 +25,9 @@ struct Paced {
     write: unsafe extern "C" fn(*mut ffi::sqlite3_file, *const c_void, c_int, ffi::sqlite3_int64) -> c_int,
 }
 
-/// Whatever this thread writes from now on, it calls `between` before each page of files that are paced.
-pub(super) fn set_between(between: Option<Between>) {
-    BETWEEN.set(between);
+/// Whatever this thread writes from now on, it calls `breathe` before each page of files that are paced.
+pub(super) fn set_breathe(breathe: Option<Breathe>) {
+    BREATHE.set(breathe);
 }
 
 /// Paces what a connection writes to its file and to its write-ahead log.
@@ -69,9 +66,9 @@ unsafe extern "C" fn write_paced(
     count: c_int,
     offset: ffi::sqlite3_int64,
 ) -> c_int {
-    BETWEEN.with_borrow(|between| {
-        if let Some(between) = between {
-            between();
+    BREATHE.with_borrow(|breathe| {
+        if let Some(breathe) = breathe {
+            breathe();
         }
     });
     // SAFETY: SQLite calls this for a file whose table `pace` has exchanged, with arguments for the function that was there.
@@ -80,7 +77,7 @@ unsafe extern "C" fn write_paced(
 
 #[cfg(test)]
 mod tests {
-    use super::{pace, set_between};
+    use super::{pace, set_breathe};
     use rusqlite::Connection;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,12 +103,12 @@ mod tests {
         fill(0);
         assert_eq!(since(), 0, "nobody is to be asked");
         let asking = Arc::clone(&asked);
-        set_between(Some(Arc::new(move || _ = asking.fetch_add(1, Ordering::Relaxed))));
+        set_breathe(Some(Arc::new(move || _ = asking.fetch_add(1, Ordering::Relaxed))));
         fill(ROWS);
         assert!(since() >= ROWS, "for each page of the commit");
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         assert!(since() >= 2 * ROWS, "for each page of the checkpoint");
-        set_between(None);
+        set_breathe(None);
         fill(2 * ROWS);
         assert_eq!(since(), 0, "nobody is to be asked any more");
         let stored: i64 = connection.query_row("SELECT count(*) FROM some", [], |row| row.get(0)).unwrap();

@@ -44,7 +44,7 @@ impl Rollups for SqliteRollups {
             if !claiming::holds(&state.0, &batch.claims)? {
                 return Ok(Committed::Fenced);
             }
-            paced_writes::set_between(Some(batch.breathe.clone()));
+            paced_writes::set_breathe(Some(batch.breathe.clone()));
             batches::add(&state.0, batch)?;
             Ok(Committed::Done)
         })
@@ -104,11 +104,11 @@ impl WriterState for ClickWriterState {
     }
 
     fn committed(&mut self) {
-        paced_writes::set_between(None);
+        paced_writes::set_breathe(None);
     }
 
     fn rolled_back(&mut self) {
-        paced_writes::set_between(None);
+        paced_writes::set_breathe(None);
     }
 }
 

@@ -4,6 +4,7 @@ mod crash;
 pub(crate) mod database;
 mod deferred;
 mod failover;
+mod log;
 mod looking;
 mod messages;
 mod opening;

@@ -3,7 +3,9 @@
 use super::super::VERSION_MIN;
 use super::super::address::{Address, with_causes};
 use super::super::failure::Failure;
+use super::super::tls;
 use crate::StoreError;
+use rustls::CertificateError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -46,6 +48,57 @@ pub enum OpenError {
         server: String,
         /// What the system says.
         error: String,
+    },
+    /// A server does not prove that it is who it should be: nobody who is trusted has signed its certificate.
+    #[error(
+        "{setting}: the certificate of {server} is by an authority that is not trusted ({error}). Name the file with the \
+         certificate of that authority in {setting}, as sslrootcert=FILE"
+    )]
+    Untrusted {
+        /// The setting.
+        setting: &'static str,
+        /// Host, port and database.
+        server: String,
+        /// What is wrong with the certificate.
+        error: String,
+    },
+    /// A server proves to be another one than was asked for.
+    #[error(
+        "{setting}: the certificate of {server} is for another name ({error}). Connect by a name that is in the certificate, or \
+         set sslmode=verify-ca in {setting}, where any name of that authority will do"
+    )]
+    OtherName {
+        /// The setting.
+        setting: &'static str,
+        /// Host, port and database.
+        server: String,
+        /// What is wrong with the certificate.
+        error: String,
+    },
+    /// A server's certificate would not be good whoever were trusted.
+    #[error(
+        "{setting}: the certificate of {server} cannot be used ({error}). Give the server one that is valid now and is no \
+         authority's own (basicConstraints CA:FALSE)"
+    )]
+    BadCertificate {
+        /// The setting.
+        setting: &'static str,
+        /// Host, port and database.
+        server: String,
+        /// What is wrong with the certificate.
+        error: String,
+    },
+    /// A server asks for a password, and there is none to give.
+    #[error(
+        "{setting}: the server {server} asks for a password, and there is none in {setting}. Write it as \
+         postgres://user:password@host:5432/database, best in the environment, as {}",
+        variable_of(setting)
+    )]
+    NoPassword {
+        /// The setting.
+        setting: &'static str,
+        /// Host, port and database.
+        server: String,
     },
     /// A server does not let us in.
     #[error(
@@ -256,7 +309,22 @@ impl OpenError {
     /// Why no connection to a server could be made.
     pub(in super::super) fn explain(address: &Address, error: &Error) -> OpenError {
         let (setting, server, text) = (address.setting, address.name.clone(), with_causes(error));
+        match tls::certificate_error(error) {
+            None => {}
+            // The last two are said of an authority that has the name of a trusted one, and another key.
+            Some(
+                CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            ) => return OpenError::Untrusted { setting, server, error: text },
+            Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+                return OpenError::OtherName { setting, server, error: text };
+            }
+            Some(_) => return OpenError::BadCertificate { setting, server, error: text },
+        }
         match error.code() {
+            // tokio-postgres says so in words only.
+            None if text.contains("password missing") => OpenError::NoPassword { setting, server },
             // PgBouncer has another code for it.
             Some(state) if state.code().starts_with("28") || text.contains("authentication failed") => {
                 OpenError::Refused { setting, server, error: text }
@@ -277,6 +345,11 @@ impl OpenError {
             _ => OpenError::Unreachable { setting, server, error: text },
         }
     }
+}
+
+/// The variable of the environment that holds a setting.
+fn variable_of(setting: &str) -> String {
+    format!("CURTAIL_{}", setting.replace('.', "_").to_uppercase())
 }
 
 impl From<Failure> for OpenError {

@@ -3,18 +3,21 @@
 //! Ages are by this process's own clock. A beat is a number that only grows; that it looks like the time of the primary is for
 //! people, and for replicas that are farther behind than what is remembered here.
 
+use super::looks::LOOK_EVERY;
+use crate::AGE_MAX_MILLIS;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The shortest time between two beats; the processes that share a primary beat it together.
 const BEAT: Duration = Duration::from_millis(200);
-/// A replica whose heartbeat is older than the primary's by more, in milliseconds, is not read from. With the second for
-/// which a process may believe its caches unheard, nobody sees anything older than two.
-pub(super) const LAG_MAX_MILLIS: i64 = 1_000;
+/// A replica whose heartbeat is older than the primary's by more, in milliseconds, is not read from.
+pub const LAG_MAX_MILLIS: i64 = 1_000;
 /// While the primary has not told its heartbeat for longer, nobody knows what replicas lack. With a beat and the time between
-/// two looks, nothing that counts as current is older than 1.25 s.
+/// two looks, nothing that counts as current is older than [`AGE_MAX_MILLIS`].
 const CURRENT_MAX: Duration = Duration::from_millis(900);
+const _: () =
+    assert!(CURRENT_MAX.as_millis() + BEAT.as_millis() + LOOK_EVERY.as_millis() <= AGE_MAX_MILLIS as u128);
 /// A primary that answers and whose heartbeat has stood still for so long does not let this process know it. By then one that
 /// is away is known to be.
 const STANDSTILL: Duration = Duration::from_secs(5);

@@ -2,8 +2,13 @@
 
 use crate::Seen;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
+
+/// What is wrong with a replica that has not worked yet is logged after so long: one that lacks the first heartbeat that is seen
+/// here counts as behind until it has that, and a new store has yet to arrive.
+const START: Duration = Duration::from_secs(2);
 
 /// How a replica is, as far as is known.
 pub(super) struct Health {
@@ -13,7 +18,16 @@ pub(super) struct Health {
     is_ours: AtomicBool,
     replayed: AtomicU64,
     lag_millis: AtomicI64,
-    finding: Mutex<Finding>,
+    /// Since when it is looked at.
+    since: Instant,
+    known: Mutex<Known>,
+}
+
+/// What is known of it.
+struct Known {
+    finding: Finding,
+    /// Whether the log says that it is not read from.
+    is_logged: bool,
 }
 
 /// What was found when it was last looked at, and in words what is wrong with that.
@@ -72,7 +86,11 @@ impl Health {
             is_ours: AtomicBool::new(false),
             replayed: AtomicU64::new(0),
             lag_millis: AtomicI64::new(0),
-            finding: Mutex::new((Condition::Unknown, Some("it has not been asked yet".into()))),
+            since: Instant::now(),
+            known: Mutex::new(Known {
+                finding: (Condition::Unknown, Some("it has not been asked yet".into())),
+                is_logged: false,
+            }),
         }
     }
 
@@ -90,7 +108,7 @@ impl Health {
     }
 
     pub(super) fn state(&self) -> ReplicaState {
-        let (condition, problem) = self.finding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (condition, problem) = self.lock().finding.clone();
         let lag_millis = self.lag_millis.load(Ordering::Relaxed);
         ReplicaState { name: self.name.clone(), condition, lag_millis, problem }
     }
@@ -100,21 +118,37 @@ impl Health {
         self.is_ours.store(is_ours, Ordering::Release);
     }
 
-    /// Notes how far it has got, and whether that is far enough.
+    /// Notes how far it has got, and whether that is far enough. The log is told when it begins and ends not to be read from,
+    /// and when it turns out to be no replica.
     pub(super) fn note(&self, replayed: u64, lag_millis: i64, finding: Finding) {
         let is_well = finding.0 == Condition::Well;
         self.replayed.store(replayed, Ordering::Release);
         self.lag_millis.store(lag_millis, Ordering::Relaxed);
         let was_well = self.is_well.swap(is_well, Ordering::AcqRel);
-        let mut found = self.finding.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_strange = finding.0 == Condition::Foreign && found.0 != Condition::Foreign;
+        let mut known = self.lock();
+        let is_strange = finding.0 == Condition::Foreign && known.finding.0 != Condition::Foreign;
+        // Of one that has never been well nobody would hear that it has ceased to be.
+        let has_begun_badly =
+            finding.0 != Condition::Unknown && !known.is_logged && self.since.elapsed() >= START;
         match &finding.1 {
-            Some(problem) if was_well || is_strange => {
-                warn!(replica = self.name, problem, "a replica is not read from");
+            Some(problem) if was_well || has_begun_badly || (is_strange && known.is_logged) => {
+                warn!(
+                    replica = self.name,
+                    problem,
+                    "a replica of database.replica_urls is not read from until that is mended; `curtail doctor` says more"
+                );
+                known.is_logged = true;
             }
-            None if !was_well => info!(replica = self.name, "a replica is read from"),
+            None if !was_well => {
+                info!(replica = self.name, "a replica is read from");
+                known.is_logged = false;
+            }
             _ => {}
         }
-        *found = finding;
+        known.finding = finding;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,7 +20,7 @@ static BEAT: Sql = sql!("heartbeat", INT8);
 static STATE: Sql = sql!("replica_state");
 
 /// How often replicas are looked at, and the heartbeat is tried to be moved.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A server that does not say in this time how it is, is not well.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long a connection may take, with all that is said in the beginning.
@@ -63,6 +63,11 @@ impl Looks {
         let rows = answered.map_err(|_| late())??;
         self.session = Some(session);
         Ok(rows)
+    }
+
+    /// Whether a connection is still being made: the last look has found out nothing.
+    fn is_connecting(&self) -> bool {
+        self.connecting.is_some()
     }
 
     /// Has the next look made on a new session.
@@ -152,6 +157,9 @@ pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Origin
                     state => state,
                 }
             }
+            // What was found before stands, and why there is no connection is said when that is known. Whoever was well has
+            // lost a session since, and was found not to be.
+            Err(_) if looks.is_connecting() => continue,
             Err(StoreError::Unavailable(error)) => Err((Condition::Away, error)),
             // It understands what it is asked, and has no such tables.
             Err(error) => {

@@ -30,8 +30,14 @@ async fn harm(server: &Server, rounds: usize, work: &AtomicUsize) {
             kind @ (0 | 1) => _ = server.ask(HARMS[kind]),
             2 => {
                 let pid = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'curtail' LIMIT 1";
-                let pid = server.ask(pid).parse().ok().and_then(rustix::process::Pid::from_raw);
-                rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
+                // Between two sessions there may be none for a moment, and the one that was found may have just ended.
+                until("a session is killed", async || {
+                    let pid = server.ask(pid).parse().ok().and_then(rustix::process::Pid::from_raw);
+                    let kill =
+                        |pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
+                    pid.is_some_and(kill)
+                })
+                .await;
                 until("the server has recovered", async || {
                     let url = server.url();
                     tokio_postgres::connect(&url, tokio_postgres::NoTls).await.is_ok()

@@ -32,6 +32,8 @@ async fn writes_reads_and_messages_go_on_at_the_next_host_when_the_first_one_han
     for made in many {
         made.await.unwrap().unwrap();
     }
+    let table = "SELECT count(*) FROM pg_class WHERE relname = 'links'";
+    until("the replica has the table", async || next.ask(table) == "1").await;
     until("the replica has all", async || next.ask("SELECT count(*) FROM links") == "30").await;
 
     first.hang();

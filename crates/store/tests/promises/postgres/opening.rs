@@ -5,6 +5,7 @@ use super::{tampering, until};
 use crate::engine::{at, create, make, new_link, postgres_settings};
 use curtail_model::{Alphabet, Change, CodeScheme, Field};
 use curtail_servers::postgres::Cluster;
+use curtail_servers::service;
 use curtail_store::StoreError;
 use curtail_store::postgres::{self, OpenError, Settings};
 use std::process::Command;
@@ -106,6 +107,67 @@ async fn a_wrong_password_user_or_database_is_said() {
         matches!(error, OpenError::NoDatabase { .. }) && error.to_string().contains("createdb"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_password_that_is_missing_is_asked_for_with_the_setting_and_its_variable() {
+    let database = Database::make().await;
+    let without = changed(database.url(), ":curtail@", "@");
+    let good = postgres_settings(database.url());
+    let error = refusal_of(&without).await;
+    assert!(matches!(error, OpenError::NoPassword { setting: "database.url", .. }), "{error}");
+    for word in ["there is none in database.url", "user:password@", "as CURTAIL_DATABASE_URL"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    let examined = postgres::examine(Settings { replica_urls: vec![without], ..good }).await;
+    let error = examined.replicas[0].as_ref().unwrap_err();
+    assert!(matches!(error, OpenError::NoPassword { setting: "database.replica_urls", .. }), "{error}");
+    assert!(error.to_string().contains("as CURTAIL_DATABASE_REPLICA_URLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_prove_who_it_is_is_refused_with_what_to_do() {
+    let (server, authority) = (service("CURTAIL_TEST_POSTGRES_TLS"), service("CURTAIL_TEST_POSTGRES_CA"));
+    let folder = tempfile::tempdir().unwrap();
+    // An authority that was made anew under the name that it had, with a key of the same kind or of another one.
+    let namesake = |file: &str, key: &[&str]| {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=Curtail test authority"])
+            .args(["-keyout", "namesake.key", "-out", file, "-newkey"])
+            .args(key)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        folder.path().join(file).display().to_string()
+    };
+    let same_kind = namesake("ec.crt", &["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    let other_kind = namesake("rsa.crt", &["rsa:2048"]);
+    for parameters in [
+        "sslmode=verify-full".to_owned(),
+        "sslmode=verify-ca".to_owned(),
+        format!("sslmode=verify-full&sslrootcert={same_kind}"),
+        format!("sslmode=verify-full&sslrootcert={other_kind}"),
+        format!("sslmode=require&sslrootcert={same_kind}"),
+    ] {
+        let error = refusal_of(&format!("{server}?{parameters}")).await;
+        assert!(
+            matches!(error, OpenError::Untrusted { setting: "database.url", .. }),
+            "{parameters}: {error}"
+        );
+        assert!(error.to_string().contains("in database.url, as sslrootcert=FILE"), "{error}");
+    }
+    let elsewhere = changed(&server, "@localhost", "@db.example");
+    let trusting =
+        |mode: &str| format!("{elsewhere}?hostaddr=127.0.0.1&sslmode={mode}&sslrootcert={authority}");
+    let error = refusal_of(&trusting("verify-full")).await;
+    assert!(matches!(error, OpenError::OtherName { setting: "database.url", .. }), "{error}");
+    for word in ["db.example", "only valid for", "localhost", "sslmode=verify-ca in database.url"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    // It is as good as the error says.
+    let found = postgres::examine(postgres_settings(&trusting("verify-ca"))).await.primary;
+    found.unwrap();
 }
 
 #[tokio::test]
@@ -384,4 +446,17 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
         let error = refusal_of(&wrong).await;
         assert!(error.to_string().contains("certificate"), "{error}");
     }
+    // One that signs others, which openssl makes unless it is told not to, does not prove a server's name.
+    for file in ["stranger.crt", "stranger.key"] {
+        std::os::unix::fs::chown(cluster.primary.data().join(file), Some(owner), Some(owner)).unwrap();
+    }
+    cluster.primary.ask("ALTER SYSTEM SET ssl_cert_file = 'stranger.crt'");
+    cluster.primary.ask("ALTER SYSTEM SET ssl_key_file = 'stranger.key'");
+    cluster.primary.crash();
+    cluster.primary.start();
+    let error = refusal_of(&format!("{plain}?sslmode=verify-ca&sslrootcert={}", stranger.display())).await;
+    assert!(
+        matches!(error, OpenError::BadCertificate { .. }) && error.to_string().contains("CA:FALSE"),
+        "{error}"
+    );
 }

@@ -1,13 +1,16 @@
 //! What is read, and from where, while replicas lag, die and hang, and while the primary is away.
 
-use super::{tampering, until};
+use super::{log, tampering, until};
 use crate::engine::{create, make, new_link, postgres_settings};
 use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
+use curtail_servers::service;
 use curtail_store::postgres::{self, Condition, Postgres, Settings};
 use curtail_store::{ListQuery, Seen, Sort, StoreError};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::TcpListener;
 
 async fn open(cluster: &Cluster) -> Postgres {
     let replica_urls = cluster.replicas.iter().map(Server::url).collect();
@@ -148,6 +151,57 @@ async fn reads_go_on_while_replicas_hang_or_are_away() {
     cluster.replicas.iter().for_each(Server::crash);
     read().await;
     assert_eq!(store.links.list(everything(), Seen::ANYTHING).await.unwrap().links.len(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn of_a_replica_that_has_never_worked_the_log_says_so_once_and_once_that_it_is_read_from() {
+    let cluster = Cluster::start(1, &[]);
+    let replica = &cluster.replicas[0];
+    // So that it has a store as soon as it is back.
+    open(&cluster).await.close().await;
+    replica.crash();
+    log::keep();
+    let replicas = service("CURTAIL_TEST_REPLICAS");
+    let wrong = replicas.split(',').next().unwrap().replace(":curtail@", ":wrong@");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hangs_up = listener.local_addr().unwrap();
+    let missing = format!("postgres://curtail@127.0.0.1:{}/missing", cluster.primary.port());
+    let looks = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&looks);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let replica_urls =
+        vec![replica.url(), wrong.clone(), missing, format!("postgres://curtail@{hangs_up}/curtail")];
+    let settings = Settings { replica_urls, ..postgres_settings(&cluster.primary.url()) };
+    let store = postgres::open(settings).await.unwrap();
+    let said = |name: &str| log::lines(&format!("replica={name:?}"));
+    let names = || store.watch().replicas().into_iter().map(|replica| replica.name);
+    until("the log says so of all", async || names().all(|name| !said(&name).is_empty())).await;
+    let before = looks.load(Ordering::Relaxed);
+    until("all have been looked at again and again", async || looks.load(Ordering::Relaxed) > before + 10)
+        .await;
+    let reasons = [
+        "Connection refused",
+        "password authentication failed",
+        "does not exist",
+        "error communicating with the server",
+    ];
+    for (name, reason) in names().zip(reasons) {
+        let lines = said(&name);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        for word in ["WARN", reason, "database.replica_urls is not read from until that is mended"] {
+            assert!(lines[0].contains(word), "{lines:#?}");
+        }
+        assert!(!lines[0].contains("wrong"), "a password is shown: {lines:#?}");
+    }
+    replica.start();
+    until("the replica is read from", async || are_well(&store, 1)).await;
+    let lines = said(&names().next().unwrap());
+    assert!(lines.len() == 2 && lines[1].contains("INFO a replica is read from"), "{lines:#?}");
     store.close().await;
 }
 
