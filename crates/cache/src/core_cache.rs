@@ -9,7 +9,7 @@ use curtail_model::Timestamp;
 use std::sync::Arc;
 
 const SLOTS: usize = 4096;
-/// Code and record together; longer ones are left to L1. With the rest of a slot it makes four cache lines.
+/// Bytes of code and record together; longer ones are left to L1. With the rest of a slot it makes four cache lines.
 const INLINE: usize = 228;
 
 struct Slot {

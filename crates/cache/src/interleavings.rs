@@ -167,7 +167,7 @@ impl World {
 
     fn hear(&mut self, message: &Message) {
         if self.hearing.hear(message, Instant::now()) == Verdict::Hole {
-            self.reader.suspect(self.now.plus_millis(crate::shard::REPLICA_LAG_MAX_MILLIS));
+            self.reader.suspect(self.now.plus_millis(curtail_store::AGE_MAX_MILLIS));
         }
     }
 

@@ -3,8 +3,8 @@
 //! Who hears of all changes renews it; where there is nobody to hear of, it never ends. See "Why nothing is older than
 //! 2 s" in ARCHITECTURE.md for the figures.
 
-use crate::shard::REPLICA_LAG_MAX_MILLIS;
 use curtail_model::Timestamp;
+use curtail_store::AGE_MAX_MILLIS;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Without a lease, an entry is served for this long after the store was asked, in milliseconds.
@@ -13,7 +13,7 @@ pub(crate) const UNCHECKED_MILLIS: i64 = 750;
 /// After a change, the codes under its hash are asked of the primary for this long, in milliseconds: until all replicas
 /// have it, and no "nothing" that was read before it is left in L2.
 pub(crate) const RECENT_MILLIS: i64 = 3_000;
-const _: () = assert!(RECENT_MILLIS > REPLICA_LAG_MAX_MILLIS);
+const _: () = assert!(RECENT_MILLIS > AGE_MAX_MILLIS);
 
 /// The newest time at which anything was asked. When the clock goes back, entries from before that seem to be of the future: what is
 /// to cover all entries that there are has to cover them too. Written by fills and changes, so it has a cache line of its own.

@@ -20,6 +20,7 @@ mod server;
 mod unwritten;
 mod value;
 
+pub use address::check_url;
 pub(crate) use entries::{Asked, Lookup};
 pub use examination::{Examination, Node, VERSION_MIN, examine};
 pub use leaderboards::Leaderboards;
@@ -33,7 +34,7 @@ use curtail_runtime::breaker::{Breaker, Policy, State};
 use debts::Debts;
 use layout::Keys;
 use script::OneKey;
-use server::{Connection, Slot};
+use server::{Connection, Failure, Slot};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -82,8 +83,8 @@ pub enum OpenError {
     Address(String),
     /// Nobody answers. For [`Redis::open`] that is no error.
     #[error(
-        "redis.url: {server} does not answer ({error}). Start it, or correct host and port; redirects go on without it, and ask \
-         the store more often"
+        "redis.url: {server} does not answer ({error}). Start it, or correct host and port, and write rediss:// where it \
+         speaks TLS; redirects go on without it, and ask the store more often"
     )]
     Unreachable {
         /// Host and port.
@@ -110,6 +111,29 @@ pub enum OpenError {
         "redis.url: the server refuses the user, the password or a command ({0}); check them in the address, and what the user may do"
     )]
     Refused(String),
+    /// There is no database with that number.
+    #[error(
+        "redis.url: the server has no database with the number that the address ends with ({0}); choose a lower number, \
+         or leave it out, or raise `databases` in the settings of the server"
+    )]
+    NoDatabase(String),
+    /// A database is chosen of a cluster, which has none to choose from.
+    #[error(
+        "redis.url: the address ends with the number of a database, and the server is part of a cluster, which has none \
+         to choose from ({0}); leave the number out"
+    )]
+    DatabaseOfCluster(String),
+    /// Something else than a Redis answers.
+    #[error(
+        "redis.url: {server} answers what no Redis does ({error}); correct host and port, and write rediss:// where the \
+         server speaks TLS, redis:// where it does not"
+    )]
+    NoRedis {
+        /// Host and port.
+        server: String,
+        /// What cannot be read of its answer.
+        error: String,
+    },
     /// The server is a replica.
     #[error("redis.url: the server is a replica, which takes no writes. Name its primary in redis.url")]
     Replica,
@@ -130,6 +154,15 @@ pub enum OpenError {
         ours: &'static str,
         /// What the keys begin with.
         prefix: String,
+    },
+    /// Another program left one of our keys.
+    #[error(
+        "redis.url: the key {key:?} is of another type than Curtail gives it, so another program made it; remove that \
+         key, or choose another database (redis://host/1)"
+    )]
+    OtherType {
+        /// The key.
+        key: String,
     },
 }
 
@@ -161,6 +194,7 @@ struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
     away: AtomicU64,
+    unanswered: AtomicU64,
     refreshed: AtomicU64,
 }
 
@@ -177,8 +211,10 @@ pub struct RedisStatistics {
     pub hits: u64,
     /// Look-ups that found nothing that could be believed.
     pub misses: u64,
-    /// Questions without an answer in time.
+    /// Look-ups without an answer in time.
     pub away: u64,
+    /// Questions of all kinds without an answer in time, look-ups included.
+    pub unanswered: u64,
     /// Entries that were refreshed ahead of their end.
     pub refreshed: u64,
     /// Changes that have not arrived yet.
@@ -187,7 +223,8 @@ pub struct RedisStatistics {
 
 impl Redis {
     /// Connects and checks what is there. A server that does not answer is no error: redirects do without, and it is
-    /// tried again until it is there. Must be called in a tokio runtime, which keeps the connection up from then on.
+    /// tried again until it is there. One that answers what no waiting mends is an error. Must be called in a tokio
+    /// runtime, which keeps the connection up from then on.
     pub async fn open(config: Config) -> Result<Arc<Redis>, OpenError> {
         let now = Instant::now();
         let seed = getrandom::u64().unwrap_or_else(|_| now.elapsed().as_nanos() as u64);
@@ -209,9 +246,13 @@ impl Redis {
             config,
         });
         match keeper::connect(&redis).await {
-            Ok(Ok(connection)) => redis.slot.set(Some(connection)),
-            Ok(Err(refused)) => return Err(refused),
-            Err(error) => tracing::warn!(%error, "Redis does not answer; going on without it until it does"),
+            Ok(connection) => redis.slot.set(Some(connection)),
+            Err(Failure::Refused(refused)) => return Err(refused),
+            Err(Failure::Away(error)) => {
+                let (server, error) = (redis.addresses.servers(), error.to_string());
+                let error = OpenError::Unreachable { server, error };
+                tracing::warn!(%error, "Redis does not answer; going on without it until it does");
+            }
         }
         tokio::spawn(keeper::keep(Arc::downgrade(&redis)));
         Ok(redis)
@@ -232,6 +273,7 @@ impl Redis {
             hits: count(&self.counts.hits),
             misses: count(&self.counts.misses),
             away: count(&self.counts.away),
+            unanswered: count(&self.counts.unanswered),
             refreshed: count(&self.counts.refreshed),
             debts: self.debts.len(),
         }
@@ -249,7 +291,7 @@ impl Redis {
     {
         let answer = self.try_to_ask(question).await;
         if answer.is_err() {
-            self.counts.away.fetch_add(1, Ordering::Relaxed);
+            self.counts.unanswered.fetch_add(1, Ordering::Relaxed);
         }
         answer
     }

@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 
 /// Where somebody else is asking the store, L2 is looked at again after each of these, in milliseconds.
 const WAITS: [u64; 4] = [1, 2, 3, 4];
-/// What all that takes with L2, at most, without the store.
-const REDIS_BUDGET: Duration = Duration::from_millis(20);
+/// No request waits longer for L2, whatever goes on there behind it.
+const L2_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
@@ -118,7 +118,7 @@ impl Resolver {
         let budget = match self.shared.breaker.state() {
             State::Closed => self.budget,
             State::HalfOpen | State::Open if redis.as_ref().is_some_and(|redis| redis.is_well()) => {
-                REDIS_BUDGET
+                L2_WAIT_MAX
             }
             State::HalfOpen | State::Open => Duration::ZERO,
         };

@@ -8,13 +8,10 @@ use crate::entry::{Known, Lifetimes, Times, seconds};
 use crate::index::Index;
 use crate::ring::{Ring, for_each_in};
 use curtail_model::Timestamp;
+use curtail_store::AGE_MAX_MILLIS;
 
 /// The share of the bytes that the index may take: one of eight.
 const INDEX_SHARE: usize = 8;
-
-/// Replicas are left out when they are farther behind than this: what the store says of a link that was known for
-/// longer is no news from before the link.
-pub(crate) const REPLICA_LAG_MAX_MILLIS: i64 = 1_250;
 
 /// What an entry is put in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +74,7 @@ impl Shard {
             // replica may be behind, because the store would know of that link by now.
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
             let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
-            let is_past = old.times.expires <= seconds(at) || age > REPLICA_LAG_MAX_MILLIS;
+            let is_past = old.times.expires <= seconds(at) || age > AGE_MAX_MILLIS;
             // Of what was called in doubt the store has to have been asked since, though the version may be the same after all.
             let is_same = old.known.version() == known.version();
             let is_doubtful =
@@ -150,14 +147,14 @@ impl Shard {
         self.ring.give_back(first, bytes);
     }
 
-    fn rebuild_as(&mut self, mut larger: Index) {
+    fn rebuild_as(&mut self, mut fresh: Index) {
         let (index, hash_of) = (&self.index, self.hash_of);
         self.ring.for_each(|offset, entry| {
             let hash = hash_of(entry.code);
             if index.find(hash, |candidate| candidate == offset).is_some() {
-                larger.insert(hash, offset);
+                fresh.insert(hash, offset);
             }
         });
-        self.index = larger;
+        self.index = fresh;
     }
 }

@@ -249,7 +249,7 @@ mod tests {
         assert!(!is_served(after), "nobody knows how old it is");
         cache.renew_lease(after.plus_millis(10_000));
         assert!(is_served(after), "all that changed since was heard");
-        cache.suspect(after.plus_millis(1_250));
+        cache.suspect(after.plus_millis(curtail_store::AGE_MAX_MILLIS));
         assert!(!is_served(after.plus_millis(2_000)), "what was missed may have been about it");
         cache.put("code", &record, after.plus_millis(3_000));
         assert!(is_served(after.plus_millis(3_000)), "it was asked for anew");

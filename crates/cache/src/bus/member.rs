@@ -4,9 +4,9 @@ use super::hearing::{Hearing, Verdict};
 use super::message::{Change, Message, Node, Said, packed};
 use super::{Counts, Queue};
 use crate::redis::Redis;
-use crate::shard::REPLICA_LAG_MAX_MILLIS;
 use crate::shared_cache::SharedCache;
 use curtail_model::Timestamp;
+use curtail_store::AGE_MAX_MILLIS;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -125,7 +125,7 @@ impl Member {
     fn suspect(&mut self) {
         self.counts.holes.fetch_add(1, Ordering::Relaxed);
         // What was missed may not have been on every replica yet.
-        self.cache.suspect((self.clock)().plus_millis(REPLICA_LAG_MAX_MILLIS));
+        self.cache.suspect((self.clock)().plus_millis(AGE_MAX_MILLIS));
     }
 
     /// Sets the lease to what is known now.
@@ -201,7 +201,7 @@ impl Member {
     async fn give_up(&mut self, now: Instant) {
         if let Some((nodes, raised)) = self.giving_up.take_if(|(_, raised)| raised.is_finished()) {
             if raised.await.unwrap_or(false) {
-                tracing::warn!(?nodes, "nodes have said nothing for ten seconds and are given up");
+                tracing::warn!(?nodes, "nodes have said nothing for too long and are given up");
                 self.counts.given_up.fetch_add(nodes.len() as u64, Ordering::Relaxed);
                 nodes.into_iter().for_each(|node| self.hearing.forget(node));
                 self.suspect();

@@ -39,6 +39,13 @@ impl Addresses {
         &self.urls
     }
 
+    /// Their hosts and ports, for whoever is told of them.
+    pub(super) fn servers(&self) -> String {
+        let server =
+            |url: &String| Some(Client::open(url.as_str()).ok()?.get_connection_info().addr().to_string());
+        self.urls.iter().filter_map(server).collect::<Vec<_>>().join(", ")
+    }
+
     /// What proves that a server may be trusted; nothing where that is the system's to say.
     pub(super) fn certificates(&self) -> Option<TlsCertificates> {
         let root_cert = self.roots.clone()?;
@@ -52,6 +59,11 @@ impl Addresses {
             Some(_) | None => Client::open(url),
         }
     }
+}
+
+/// Whether a URL can be understood; nothing is connected to, and no file is read. An error says what is wrong, for people.
+pub fn check_url(url: &str) -> Result<(), String> {
+    Client::open(without_roots(url).0).map(drop).map_err(|error| error.to_string())
 }
 
 /// A url without the file of certificates that it names, and that file.

@@ -1,10 +1,12 @@
 //! Looking codes up in Redis, and putting there what the store said or what changed.
 
-use super::server::PATIENCE;
+use super::server::{Connection, PATIENCE};
 use super::value::Value;
 use super::{Away, Redis};
 use crate::lease::UNCHECKED_MILLIS;
+use ::redis::RedisResult;
 use curtail_runtime::chance::Chance;
+use curtail_store::AGE_MAX_MILLIS;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -76,7 +78,10 @@ impl Redis {
         });
         let lookup = match found.await {
             Ok(found) => read(found, store_takes, chance()).unwrap_or(Lookup::Doubtful),
-            Err(Away) => return Lookup::Away,
+            Err(Away) => {
+                self.counts.away.fetch_add(1, Ordering::Relaxed);
+                return Lookup::Away;
+            }
         };
         let count = match lookup {
             Lookup::Link { .. } | Lookup::Nothing => &self.counts.hits,
@@ -159,14 +164,15 @@ impl Redis {
     /// Entries from before now are not believed any more, by nobody. Answers whether that was done.
     pub(crate) async fn raise_floor(&self) -> bool {
         let Some(connection) = self.slot.get() else { return false };
-        let key = self.keys.named("floor");
-        match timeout(PATIENCE, self.raise_floor.run::<i64>(&connection, &key, &[])).await {
-            Ok(Ok(floor)) => {
-                self.floor.fetch_max(floor, Ordering::AcqRel);
-                true
-            }
-            Ok(Err(_)) | Err(_) => false,
-        }
+        matches!(timeout(PATIENCE, self.raise_floor_on(&connection)).await, Ok(Ok(())))
+    }
+
+    pub(super) async fn raise_floor_on(&self, connection: &Connection) -> RedisResult<()> {
+        // One eighth more than it comes to, because the time is cut off to eighths of a second.
+        let moment = (AGE_MAX_MILLIS / 125 + 1).to_string();
+        let floor = self.raise_floor.run(connection, &self.keys.named("floor"), &[moment.as_bytes()]).await?;
+        self.floor.fetch_max(floor, Ordering::AcqRel);
+        Ok(())
     }
 
     /// The floor; when it rises, what is remembered elsewhere is not to be believed either.
@@ -176,11 +182,11 @@ impl Redis {
 
     pub(super) async fn put(
         &self,
-        connection: &super::server::Connection,
+        connection: &Connection,
         code: &str,
         value: &Value,
         asked: Instant,
-    ) -> ::redis::RedisResult<bool> {
+    ) -> RedisResult<bool> {
         let life = match value {
             Value::Link(_) => shortened(self.config.link_life, chance()),
             Value::Changed { .. } => MARKER_LIFE,

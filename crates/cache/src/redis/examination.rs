@@ -3,9 +3,9 @@
 
 use super::address::Addresses;
 use super::layout::{self, Keys};
-use super::server::{self, Connection, PATIENCE, connect_to_node};
+use super::server::{self, Connection, Failure, PATIENCE, connect_to_node};
 use super::{Config, OpenError};
-use ::redis::{Client, FromRedisValue, RedisError, RedisResult, cmd};
+use ::redis::{FromRedisValue, RedisResult, cmd};
 use futures_util::future::{join, join_all};
 use std::future::Future;
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ pub const VERSION_MIN: u32 = 7;
 pub struct Examination {
     /// Each of them, in the order of the settings.
     pub nodes: Vec<Result<Node, OpenError>>,
-    /// Whether what is there has our layout.
+    /// Whether what is there has our layout, and none of our keys is another program's.
     pub layout: Result<(), OpenError>,
 }
 
@@ -50,17 +50,17 @@ pub async fn examine(config: &Config) -> Examination {
         Err(error) => return Examination { nodes: vec![Err(error.clone())], layout: Err(error) },
     };
     let nodes = join_all(addresses.urls().iter().map(|url| look_at_node(&addresses, url)));
-    let layout = async {
-        let server = addresses.urls().iter().map(|url| name_of(url)).collect::<Vec<_>>().join(", ");
-        let look = async {
-            match server::connect(&addresses).await? {
-                Ok(connection) => layout::look(&connection, &Keys::new(&config.prefix)).await,
-                Err(refused) => Ok(Err(refused)),
-            }
-        };
-        in_time(&server, look).await.and_then(|looked| looked)
+    let look = async {
+        let connection = server::connect(&addresses).await?;
+        let keys = Keys::new(&config.prefix);
+        layout::look(&connection, &keys).await?;
+        for name in ["server", "floor"] {
+            let _: Option<Vec<u8>> = layout::read(&connection, &keys, name).await?;
+        }
+        Ok(())
     };
-    let (nodes, layout) = join(nodes, layout).await;
+    let servers = addresses.servers();
+    let (nodes, layout) = join(nodes, in_time(&servers, look)).await;
     Examination { nodes, layout }
 }
 
@@ -94,23 +94,20 @@ async fn look_at_node(addresses: &Addresses, url: &str) -> Result<Node, OpenErro
     in_time(&server, look).await
 }
 
-async fn in_time<T>(server: &str, look: impl Future<Output = RedisResult<T>>) -> Result<T, OpenError> {
+async fn in_time<T>(server: &str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, OpenError> {
     let away = |error: String| OpenError::Unreachable { server: server.to_owned(), error };
     match timeout(3 * PATIENCE, look).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(server::refusal(&error).unwrap_or_else(|| away(error.to_string()))),
+        Ok(Err(Failure::Refused(refused))) => Err(refused),
+        Ok(Err(Failure::Away(error))) => Err(away(error.to_string())),
         Err(_) => Err(away("it takes connections and says nothing".into())),
     }
 }
 
-async fn ask<T: FromRedisValue>(connection: &Connection, words: &[&str]) -> Result<T, RedisError> {
+async fn ask<T: FromRedisValue>(connection: &Connection, words: &[&str]) -> RedisResult<T> {
     let mut command = cmd(words[0]);
     words[1..].iter().for_each(|word| _ = command.arg(*word));
     connection.query(&command).await
-}
-
-fn name_of(url: &str) -> String {
-    Client::open(url).map_or_else(|_| String::new(), |client| client.get_connection_info().addr().to_string())
 }
 
 /// A line of what `INFO` says.

@@ -1,8 +1,8 @@
 //! Keeps the connection up: connects, looks twice a second at what is there and puts right what somebody removed, pays debts.
 
-use super::server::{self, Connection, PATIENCE};
-use super::{OpenError, Redis, layout};
-use ::redis::{ErrorKind, RedisError, RedisResult, cmd};
+use super::server::{self, Connection, Failure, PATIENCE, in_time};
+use super::{Redis, layout};
+use ::redis::cmd;
 use curtail_runtime::retry::Backoff;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -20,43 +20,32 @@ const RECONNECT_MAX: Duration = Duration::from_secs(2);
 const PAID_AT_ONCE: usize = 256;
 
 /// Connects and checks the layout and the identity of what is there.
-pub(super) async fn connect(redis: &Redis) -> RedisResult<Result<Connection, OpenError>> {
-    let connection = match server::connect(&redis.addresses).await? {
-        Ok(connection) => connection,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let checked = timeout(PATIENCE, check(redis, &connection)).await;
-    match checked.map_err(|_| RedisError::from((ErrorKind::Io, "it did not answer in a second")))? {
-        Ok(Ok(())) => Ok(Ok(connection)),
-        Ok(Err(refused)) => Ok(Err(refused)),
-        Err(error) => server::refusal(&error).map_or(Err(error), |refused| Ok(Err(refused))),
-    }
+pub(super) async fn connect(redis: &Redis) -> Result<Connection, Failure> {
+    let connection = server::connect(&redis.addresses).await?;
+    in_time(check(redis, &connection)).await?;
+    Ok(connection)
 }
 
 /// Checks layout and identity, leaves them where there are none, and looks at the floor; raises it where it is owed.
-async fn check(redis: &Redis, connection: &Connection) -> RedisResult<Result<(), OpenError>> {
-    if let Err(refused) = layout::check(connection, &redis.keys).await? {
-        return Ok(Err(refused));
-    }
-    let (key, identity) = (redis.keys.named("server"), connection.identity().await?);
-    let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
-    let is_known = before.as_deref() == Some(&identity);
+async fn check(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
+    layout::check(connection, &redis.keys).await?;
+    let identity = connection.identity().await?;
+    let before: Option<Vec<u8>> = layout::read(connection, &redis.keys, "server").await?;
+    let is_known = before.as_deref() == Some(identity.as_bytes());
     // It may have come back from an old copy, or another one has taken over that lacks the last changes.
     if (before.is_some() && !is_known) || redis.debts.floor().is_some() {
         let begun = Instant::now();
-        let floor: i64 = redis.raise_floor.run(connection, &redis.keys.named("floor"), &[]).await?;
-        redis.floor.fetch_max(floor, Ordering::AcqRel);
+        redis.raise_floor_on(connection).await?;
         redis.debts.pay_floor(begun);
     }
     if !is_known {
-        let _: () = connection.query(cmd("SET").arg(&key).arg(&identity)).await?;
+        let _: () = connection.query(cmd("SET").arg(redis.keys.named("server")).arg(&identity)).await?;
     }
-    look_at_floor(redis, connection).await?;
-    Ok(Ok(()))
+    look_at_floor(redis, connection).await
 }
 
-async fn look_at_floor(redis: &Redis, connection: &Connection) -> RedisResult<()> {
-    let floor: Option<i64> = connection.query(cmd("GET").arg(redis.keys.named("floor"))).await?;
+async fn look_at_floor(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
+    let floor: Option<i64> = layout::read(connection, &redis.keys, "floor").await?;
     redis.floor.fetch_max(floor.unwrap_or(0), Ordering::AcqRel);
     Ok(())
 }
@@ -92,12 +81,12 @@ pub(super) async fn keep(redis: Weak<Redis>) {
 }
 
 async fn answers(redis: &Redis, connection: &Connection) -> bool {
-    matches!(timeout(PATIENCE, check_on(redis, connection)).await, Ok(Ok(())))
+    in_time(check_on(redis, connection)).await.is_ok()
 }
 
 /// Whether all is as it was. What is there changes under a connection when somebody empties a server, or a cluster fails over;
 /// a server whose memory is full takes no writes, and is read on.
-async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
+async fn check_on(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
     if let Connection::Single(_) = connection
         && redis.debts.floor().is_none()
     {
@@ -107,20 +96,20 @@ async fn check_on(redis: &Redis, connection: &Connection) -> RedisResult<()> {
             return look_at_floor(redis, connection).await;
         }
     }
-    let checked = check(redis, connection).await?;
-    checked.map_err(|refused| (ErrorKind::Client, "refused", refused.to_string()).into())
+    check(redis, connection).await
 }
 
-/// Answers whether there is a connection again.
+/// Answers whether there is a connection again. What would stop a start does not stop a process that runs: to it, Redis
+/// is away until somebody has put that right.
 async fn reconnect(redis: &Redis) -> bool {
     match connect(redis).await {
-        Ok(Ok(connection)) => {
+        Ok(connection) => {
             tracing::info!("Redis answers");
             redis.slot.set(Some(connection));
             return true;
         }
-        Ok(Err(refused)) => tracing::error!(%refused, "Redis cannot be used"),
-        Err(error) => tracing::debug!(%error, "Redis does not answer"),
+        Err(Failure::Refused(refused)) => tracing::error!(%refused, "Redis cannot be used"),
+        Err(Failure::Away(error)) => tracing::debug!(%error, "Redis does not answer"),
     }
     false
 }

@@ -15,8 +15,8 @@
 //! | `!top:h:N`, `!top:d:N` | clicks per link in the hour or day number N since the epoch: a sorted set |
 
 use super::OpenError;
-use super::server::Connection;
-use ::redis::{RedisResult, cmd};
+use super::server::{Connection, Failure};
+use ::redis::{FromRedisValue, cmd};
 
 /// Another number means that versions on either side of it must not share keys.
 const LAYOUT: &str = "1";
@@ -42,17 +42,37 @@ impl Keys {
 }
 
 /// Leaves the number of the layout where there is none, and refuses another one.
-pub(super) async fn check(connection: &Connection, keys: &Keys) -> RedisResult<Result<(), OpenError>> {
+pub(super) async fn check(connection: &Connection, keys: &Keys) -> Result<(), Failure> {
     let key = keys.named("layout");
     let _: Option<String> = connection.query(cmd("SET").arg(&key).arg(LAYOUT).arg("NX")).await?;
     look(connection, keys).await
 }
 
 /// Refuses another layout than this one. Leaves nothing.
-pub(super) async fn look(connection: &Connection, keys: &Keys) -> RedisResult<Result<(), OpenError>> {
-    let found: Option<String> = connection.query(cmd("GET").arg(keys.named("layout"))).await?;
-    Ok(match found.filter(|found| found != LAYOUT) {
+pub(super) async fn look(connection: &Connection, keys: &Keys) -> Result<(), Failure> {
+    // Bytes, because what another program left there need not be text.
+    let found: Option<Vec<u8>> = read(connection, keys, "layout").await?;
+    match found.filter(|found| found != LAYOUT.as_bytes()) {
         None => Ok(()),
-        Some(found) => Err(OpenError::Layout { found, ours: LAYOUT, prefix: keys.prefix.clone() }),
+        Some(found) => {
+            let found = String::from_utf8_lossy(&found).into_owned();
+            Err(Failure::Refused(OpenError::Layout { found, ours: LAYOUT, prefix: keys.prefix.clone() }))
+        }
+    }
+}
+
+/// What one of the named keys holds. All that are read so hold strings; what is of another type was left by another
+/// program.
+pub(super) async fn read<T: FromRedisValue>(
+    connection: &Connection,
+    keys: &Keys,
+    name: &str,
+) -> Result<Option<T>, Failure> {
+    let key = keys.named(name);
+    connection.query(cmd("GET").arg(&key)).await.map_err(|error| match error.code() {
+        Some("WRONGTYPE") => {
+            Failure::Refused(OpenError::OtherType { key: String::from_utf8_lossy(&key).into_owned() })
+        }
+        _ => error.into(),
     })
 }

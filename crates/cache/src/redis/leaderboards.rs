@@ -74,20 +74,28 @@ impl Leaderboards {
 impl Leaders for Leaderboards {
     fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
         Box::pin(async move {
+            // The whole board, however few are wanted: Redis puts links with equally many clicks in the order of their
+            // texts, so a cut there could leave out others than a cut of what was counted.
             let mut command = ::redis::cmd("ZRANGE");
-            let last = limit.clamp(1, LEADERS_MAX) - 1;
-            command.arg(self.key(grain, start)).arg(0).arg(last).arg("REV").arg("WITHSCORES");
+            command.arg(self.key(grain, start)).arg(0).arg(-1).arg("WITHSCORES");
             let board = self
                 .redis
                 .ask(|connection| async move { connection.query::<Vec<(String, f64)>>(&command).await });
             match board.await {
-                Ok(board) if !board.is_empty() => Ok(read(board)),
+                Ok(board) if !board.is_empty() => Ok(first(limit, board)),
                 Ok(_) | Err(_) => self.counted.top(grain, start, limit).await,
             }
         })
     }
 }
 
-fn read(board: Vec<(String, f64)>) -> Vec<(LinkId, u64)> {
-    board.into_iter().filter_map(|(link, clicks)| Some((link.parse().ok()?, clicks as u64))).collect()
+/// The first of a board in the order of the rollups: most clicks first, and with equally many the lower id. The rollups
+/// are cut after [`LEADERS_MAX`] in that order before they become a board, so these are the links that would be answered
+/// without Redis.
+fn first(limit: usize, board: Vec<(String, f64)>) -> Vec<(LinkId, u64)> {
+    let read = |(link, clicks): (String, f64)| Some((link.parse().ok()?, clicks as u64));
+    let mut leaders: Vec<(LinkId, u64)> = board.into_iter().filter_map(read).collect();
+    leaders.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    leaders.truncate(limit);
+    leaders
 }

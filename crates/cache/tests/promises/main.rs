@@ -17,10 +17,12 @@ mod support {
     //! Stores, servers and nodes.
     pub(crate) mod behind;
     pub(crate) mod certificates;
+    pub(crate) mod log;
     pub(crate) mod node;
     pub(crate) mod records;
     pub(crate) mod repair;
     pub(crate) mod services;
+    pub(crate) mod speaker;
     pub(crate) mod store;
     pub(crate) mod until;
 }
