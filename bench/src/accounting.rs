@@ -8,8 +8,8 @@ use std::time::Duration;
 pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("no {path}: the process has ended"))?;
-    // The name of the program, in parentheses, may hold spaces: fields are counted after it. proc_pid_stat(5): utime is
-    // field 14, stime 15, and the first after the name is 3.
+    // The name of the program, in parentheses, may hold spaces: fields are counted after it.
+    // proc_pid_stat(5): utime is field 14, stime 15, and the first after the name is 3.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).context("an odd stat file")?;
     let mut ticks = fields.split_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
     let used = ticks.next().context("no utime")? + ticks.next().context("no stime")?;

@@ -1,8 +1,9 @@
 //! The load client: one thread, non-blocking sockets and epoll, far cheaper than the servers it measures.
 //!
-//! Closed loop: each connection sends its next request when the last was answered, which finds the greatest rate. Open
-//! loop: requests are due at fixed times whatever the server does, and latency counts from the time a request was due, so
-//! that a stall shows in all the requests it delayed (Gil Tene, "How NOT to Measure Latency", 2013).
+//! Closed loop: each connection sends its next request when the last was answered, which finds the greatest
+//! rate. Open loop: requests are due at fixed times whatever the server does, and latency counts from the
+//! time a request was due, so that a stall shows in all the requests it delayed (Gil Tene, "How NOT to
+//! Measure Latency", 2013).
 
 mod connection;
 mod driver;
@@ -72,7 +73,8 @@ pub(crate) struct Outcome {
     pub(crate) abandoned_max: u64,
     /// From the time a request was due to its answer.
     pub(crate) latency: Histogram,
-    /// From the time a request was due, or a connection became free for it, to its sending: what the client itself adds.
+    /// From the time a request was due, or a connection became free for it, to its sending: what the client
+    /// itself adds.
     pub(crate) lateness: Histogram,
     pub(crate) elapsed: Duration,
     /// CPU time that this client used.

@@ -1,4 +1,5 @@
-//! The measurements of the README, each with its peer in the same run; every one prints a table and writes a result file.
+//! The measurements of the README, each with its peer in the same run; every one prints a table and writes a
+//! result file.
 
 mod accounting;
 mod http;

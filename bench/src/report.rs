@@ -79,7 +79,8 @@ impl Figure {
         self
     }
 
-    /// Rounds that alternate are compared with their neighbours: what makes a machine slow for a while makes both slow.
+    /// Rounds that alternate are compared with their neighbours: what makes a machine slow for a while makes
+    /// both slow.
     fn ratio(&self) -> Option<f64> {
         let (ours, peer) = (self.ours.as_ref()?, self.peer.as_ref()?);
         let ratios = if ours.rounds.len() == peer.rounds.len() {

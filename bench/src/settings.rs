@@ -64,7 +64,8 @@ impl Settings {
         if self.quick { Duration::from_millis(500) } else { Duration::from_secs_f64(self.seconds.max(0.1)) }
     }
 
-    /// The folder for result files. A quick run proves nothing, so that it does not replace what a full one has found.
+    /// The folder for result files. A quick run proves nothing, so that it does not replace what a full one
+    /// has found.
     pub(crate) fn results(&self) -> PathBuf {
         match &self.results {
             Some(folder) => folder.clone(),

@@ -33,8 +33,8 @@ pub(crate) fn destination(number: u32) -> String {
     url + &format!("{number:010}")
 }
 
-/// A generated code: seven characters at most, then zeros. Flat in memory, because a client that misses its cache for each
-/// request is no cheap client.
+/// A generated code: seven characters at most, then zeros. Flat in memory, because a client that misses its
+/// cache for each request is no cheap client.
 type GeneratedCode = [u8; 8];
 
 /// Links that exist on a server: the code of each, by number.
@@ -45,8 +45,8 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Links with these codes, in the order of their numbers. Of codes that differ only by case just the first is asked
-    /// for, because nginx's `map` does not tell them apart.
+    /// Links with these codes, in the order of their numbers. Of codes that differ only by case just the
+    /// first is asked for, because nginx's `map` does not tell them apart.
     pub(crate) fn new<C: AsRef<str>>(codes: impl Iterator<Item = C>) -> Result<Links> {
         let codes = codes.map(|code| generated(code.as_ref())).collect::<Result<Vec<_>>>()?;
         let mut seen: HashSet<GeneratedCode> = HashSet::with_capacity(codes.len());
@@ -107,8 +107,8 @@ pub(crate) struct Redirects<'a> {
 }
 
 impl<'a> Redirects<'a> {
-    /// Popular links often and others rarely, by Zipf's law; which links are popular has nothing to do with their age.
-    /// Headers are those of [`Redirects::set_tails`].
+    /// Popular links often and others rarely, by Zipf's law; which links are popular has nothing to do with
+    /// their age. Headers are those of [`Redirects::set_tails`].
     pub(crate) fn by_popularity(links: &'a Links) -> Redirects<'a> {
         let asked = links.asked();
         let mut zipf = Zipf::new(asked.len(), EXPONENT, 0x5eed);

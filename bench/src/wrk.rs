@@ -1,7 +1,7 @@
 //! `wrk` as a second client: what it finds was found by nobody of ours.
 //!
-//! It does not wait for its last answers, so that a server has answered up to one request more on each connection than it
-//! has counted. Nor can it say when it sends: latencies are taken by our own client.
+//! It does not wait for its last answers, so that a server has answered up to one request more on each
+//! connection than it has counted. Nor can it say when it sends: latencies are taken by our own client.
 
 use crate::load::{Exchange, Outcome, Pace, Plan, Until};
 use crate::workload::Redirects;

@@ -35,8 +35,8 @@ pub(crate) enum Received {
 }
 
 impl Connection {
-    /// The slot with this number. Every slot has a loopback address of its own: visitors differ by their address, and no
-    /// address runs out of ports when each request has a connection of its own.
+    /// The slot with this number. Every slot has a loopback address of its own: visitors differ by their
+    /// address, and no address runs out of ports when each request has a connection of its own.
     pub(crate) fn new(number: usize) -> Connection {
         let address = Ipv4Addr::new(
             127,

@@ -1,7 +1,8 @@
 //! How soon a change of a link is seen by all of three servers that share PostgreSQL and Redis.
 //!
-//! A link is changed by one server after the other; from the answer on, all three are asked in turn, as fast as they answer, until each
-//! has led to the new destination. So a figure is at most one turn too large, which is told.
+//! A link is changed by one server after the other; from the answer on, all three are asked in turn, as fast
+//! as they answer, until each has led to the new destination. So a figure is at most one turn too large,
+//! which is told.
 
 use crate::http;
 use crate::load::histogram::Histogram;

@@ -1,7 +1,8 @@
 //! New links: one for each request from many connections, all durable, and a million in one request.
 //!
-//! The peer is SQLite itself: its command line, with a transaction synced to disk for each row, and its `.import` of the
-//! same rows into a table with the same indexes. It has no API, no checks and no search index, so it does less.
+//! The peer is SQLite itself: its command line, with a transaction synced to disk for each row, and its
+//! `.import` of the same rows into a table with the same indexes. It has no API, no checks and no search
+//! index, so it does less.
 
 use crate::http;
 use crate::load::response::Response;
@@ -172,8 +173,8 @@ fn peer_bulk_round(folder: &Path, lines: usize) -> Result<Bulk> {
     Ok(Bulk { rate: lines as f64 / took.as_secs_f64(), cpu_micros: None })
 }
 
-/// Code, destination and fingerprint of a link in the peer's table. The code and the fingerprint are as random as Curtail's,
-/// because the order in which an index is filled decides how fast that is.
+/// Code, destination and fingerprint of a link in the peer's table. The code and the fingerprint are as
+/// random as Curtail's, because the order in which an index is filled decides how fast that is.
 fn columns(number: u32) -> (String, String, u32) {
     let scattered = number.wrapping_mul(0x9e37_79b1).swap_bytes().wrapping_mul(0x85eb_ca6b);
     (format!("{scattered:08x}"), destination(number), scattered.rotate_left(16))

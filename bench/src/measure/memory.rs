@@ -1,10 +1,10 @@
 //! Memory: of an idle server, of each cached link, of many redirects; and the size of the program.
 //!
-//! A link's share is what one more link adds: the growth of anonymous memory from a server that has answered for a quarter of a
-//! million links to the same server when it has answered for all of them. Told beside it is the growth from one link to all,
-//! which has in it what is bounded however many links there are: the pages that SQLite keeps, the batches of counting. Mapped
-//! files, such as journal segments, are told apart: they belong to the kernel's cache. The peer is nginx with the same links in
-//! its map.
+//! A link's share is what one more link adds: the growth of anonymous memory from a server that has answered
+//! for a quarter of a million links to the same server when it has answered for all of them. Told beside it
+//! is the growth from one link to all, which has in it what is bounded however many links there are: the
+//! pages that SQLite keeps, the batches of counting. Mapped files, such as journal segments, are told apart:
+//! they belong to the kernel's cache. The peer is nginx with the same links in its map.
 
 use crate::accounting::Memory;
 use crate::load::{self, Pace, Plan, Until};
@@ -91,7 +91,8 @@ fn ours(settings: &Settings, data: &Path, count: usize) -> Result<Shown> {
     let asked = links.asked().len();
     let (one, some) = (links.first(1), links.first(asked.div_ceil(4)));
     let mut redirected = 0;
-    // As many redirects of one link: what a connection, the journal and the counting need is there before links are cached.
+    // As many redirects of one link: what a connection, the journal and the counting need is there before
+    // links are cached.
     let before = after(&curtail, &one, asked, &mut redirected)?;
     let begun = after(&curtail, &some, asked, &mut redirected)?;
     let warm = after(&curtail, &links, asked, &mut redirected)?;

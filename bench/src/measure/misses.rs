@@ -1,7 +1,8 @@
-//! A redirect that no cache of the server has: what one visitor of an idle server waits for the look-up on a replica.
+//! A redirect that no cache of the server has: what one visitor of an idle server waits for the look-up on a
+//! replica.
 //!
-//! Links are made by one server; when the replicas have them, another one that knows none of them is asked for each, once,
-//! one after the other. What the replicas say of themselves tells that they were read from.
+//! Links are made by one server; when the replicas have them, another one that knows none of them is asked
+//! for each, once, one after the other. What the replicas say of themselves tells that they were read from.
 
 use crate::load::histogram::Histogram;
 use crate::load::{self, Pace, Plan, Until};

@@ -1,8 +1,10 @@
-//! Clicks from the journal to committed rollups, on one core with the store's own thread; and what recording one costs.
+//! Clicks from the journal to committed rollups, on one core with the store's own thread; and what recording
+//! one costs.
 //!
-//! A journal is filled through the recorder, closed, and opened again as after a restart: counting that backlog is the
-//! measurement. The peer keeps a row for each click, as most shorteners do: `sqlite3` imports the same clicks into a table
-//! with an index by link and time, in one transaction. It neither reads user agents nor adds anything up.
+//! A journal is filled through the recorder, closed, and opened again as after a restart: counting that
+//! backlog is the measurement. The peer keeps a row for each click, as most shorteners do: `sqlite3` imports
+//! the same clicks into a table with an index by link and time, in one transaction. It neither reads user
+//! agents nor adds anything up.
 
 use crate::accounting;
 use crate::machine::Pinned;
@@ -94,7 +96,8 @@ struct Counted {
 fn round_of_ours(settings: &Settings, folder: &Path, agents: &[String], clicks: u32) -> Result<Counted> {
     let journal = folder.join("journal");
     let record_micros = fill(&journal, agents, clicks)?;
-    // Everything that counts is started from here, and so has this core too: shipper, keeper and the store's writer.
+    // Everything that counts is started from here, and so has this core too: enricher, keeper and the store's
+    // writer.
     let _pinned = Pinned::to(settings.server_core)?;
     let data = folder.join("data");
     fs::create_dir_all(&data)?;

@@ -1,7 +1,8 @@
 //! New links on PostgreSQL: one for each request from many connections, all durable, and many in one request.
 //!
-//! The peer is PostgreSQL itself on the same server in the same run: `pgbench` with as many clients, each row a transaction of its
-//! own, and `COPY` of the very rows that Curtail made. It has no API, no checks and no codes, so it does less.
+//! The peer is PostgreSQL itself on the same server in the same run: `pgbench` with as many clients, each row
+//! a transaction of its own, and `COPY` of the very rows that Curtail made. It has no API, no checks and no
+//! codes, so it does less.
 
 use super::create::{Bulk, Single, bulk_round, single_round};
 use crate::pgbench::{self, Table};

@@ -1,9 +1,10 @@
-//! The recorded redirect beside nginx: CPU per request, rates, and latency at half of each server's own greatest rate.
+//! The recorded redirect beside nginx: CPU per request, rates, and latency at half of each server's own
+//! greatest rate.
 //!
-//! Both serve the same links to the same client in the same run, in alternating rounds, each pinned to one core while the
-//! client has the other. CPU per request comes from the kernel's accounts of the server, so that it does not depend on the
-//! client. Every answer is checked, and after each round Curtail must have counted exactly the redirects it gave, and nginx
-//! logged them.
+//! Both serve the same links to the same client in the same run, in alternating rounds, each pinned to one
+//! core while the client has the other. CPU per request comes from the kernel's accounts of the server, so
+//! that it does not depend on the client. Every answer is checked, and after each round Curtail must have
+//! counted exactly the redirects it gave, and nginx logged them.
 
 mod sides;
 

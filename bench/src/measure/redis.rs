@@ -1,5 +1,5 @@
-//! What a link costs in Redis, with a destination of 90 bytes: by what Redis says of a single key, and by all the memory that it
-//! uses more, tables of keys and of expiries included.
+//! What a link costs in Redis, with a destination of 90 bytes: by what Redis says of a single key, and by all
+//! the memory that it uses more, tables of keys and of expiries included.
 
 use crate::load::{self, Pace, Plan, Until};
 use crate::report::{Figure, Measured, Report};

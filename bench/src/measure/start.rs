@@ -1,7 +1,8 @@
 //! The start: from executing the program with millions of links on disk to the first redirect answered.
 //!
-//! Links are imported once and kept under `target/bench-data`. Warm, the kernel has the files in its cache; cold, where this
-//! may be asked of the kernel, it has dropped them. The peer is nginx with a map of as many links as fit a sensible wait.
+//! Links are imported once and kept under `target/bench-data`. Warm, the kernel has the files in its cache;
+//! cold, where this may be asked of the kernel, it has dropped them. The peer is nginx with a map of as many
+//! links as fit a sensible wait.
 
 use crate::report::{Figure, Measured, Report};
 use crate::server::{curtail, nginx};

@@ -1,8 +1,8 @@
 //! Stats of a link with 100 M clicks: the time of a `GET`, over the network, on a running server.
 //!
-//! The clicks are written as what counting them leaves: rollups of minutes, hours and days with as many countries, cities,
-//! referrers and visitors as a link of that size has. The peer keeps a row for each click and adds them up when asked: a
-//! hundredth of the clicks in `sqlite3`, with an index by link and time.
+//! The clicks are written as what counting them leaves: rollups of minutes, hours and days with as many
+//! countries, cities, referrers and visitors as a link of that size has. The peer keeps a row for each click
+//! and adds them up when asked: a hundredth of the clicks in `sqlite3`, with an index by link and time.
 
 mod rollups;
 

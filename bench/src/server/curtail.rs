@@ -98,8 +98,8 @@ impl Curtail {
     }
 }
 
-/// The code in the answer to one line of a bulk request. Read by hand: a million lines of JSON would make the client the
-/// limit of what is measured.
+/// The code in the answer to one line of a bulk request. Read by hand: a million lines of JSON would make the
+/// client the limit of what is measured.
 fn code_in(answer: &str) -> Option<&str> {
     if !answer.contains(r#""status":201"#) {
         return None;

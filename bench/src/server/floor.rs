@@ -1,7 +1,8 @@
 //! The least that a server can do: one thread, epoll, and the same answer to whatever comes.
 //!
-//! It reads no request, knows no link and records nothing: what it costs is the kernel's, and what it reaches is the
-//! greatest rate that the client can tell of. It runs in a process of its own, by the hidden subcommand `floor`.
+//! It reads no request, knows no link and records nothing: what it costs is the kernel's, and what it reaches
+//! is the greatest rate that the client can tell of. It runs in a process of its own, by the hidden
+//! subcommand `floor`.
 
 use super::{Process, free_addresses};
 use anyhow::{Context, Result};

@@ -1,4 +1,5 @@
-//! nginx as a peer: one worker, a `map` from path to destination, `return 302`, and an access log of what Curtail records.
+//! nginx as a peer: one worker, a `map` from path to destination, `return 302`, and an access log of what
+//! Curtail records.
 
 use super::{Process, free_addresses};
 use crate::workload::{Links, destination};
@@ -71,8 +72,9 @@ fn write_map(links: &Links, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The best that nginx can do here: one worker, nothing that a redirect does not need, a hash with about one entry in a
-/// bucket. The log has what a click keeps: time, path, query, method, status, address, user agent, referrer, language.
+/// The best that nginx can do here: one worker, nothing that a redirect does not need, a hash with about one
+/// entry in a bucket. The log has what a click keeps: time, path, query, method, status, address, user agent,
+/// referrer, language.
 fn configured(address: SocketAddr, links: usize) -> String {
     let hash_max = (links * 2).max(2048);
     format!(

@@ -1,11 +1,12 @@
 //! The aggregator: a pure fold of clicks into the rows of one commit.
 //!
-//! Clicks are sorted by what they count for and by minute, so every rollup is a run of neighbours: it is counted with
-//! plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs is counted once and written
-//! for minute, hour and day. Rows come by grain, start and subject: new rollups lie together in a store, by time.
+//! Clicks are sorted by what they count for and by minute, so every rollup is a run of neighbours: it is
+//! counted with plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs
+//! is counted once and written for minute, hour and day. Rows come by grain, start and subject: new rollups
+//! lie together in a store, by time.
 //!
-//! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its path. The
-//! hours and days of everything also say which links have the most clicks by people.
+//! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its
+//! path. The hours and days of everything also say which links have the most clicks by people.
 
 mod counter;
 mod leaders;
@@ -21,8 +22,9 @@ use std::sync::Arc;
 const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
-/// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the clicks and
-/// changes nothing else, so it can be asked again. `breathe` is called between pieces of the work, here and in the store.
+/// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the
+/// clicks and changes nothing else, so it can be asked again. `breathe` is called between pieces of the work,
+/// here and in the store.
 pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
     clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
     let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
@@ -48,8 +50,8 @@ pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
 
 /// How the store merges the rows of a [`fold`] with what it has.
 ///
-/// Counting goes on when a stored rollup turns out to be damaged: it starts anew from the row, and `damaged` is told.
-/// What a newer version wrote is left alone, and the commit fails.
+/// Counting goes on when a stored rollup turns out to be damaged: it starts anew from the row, and `damaged`
+/// is told. What a newer version wrote is left alone, and the commit fails.
 pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
     Arc::new(move |stored, new| match rollup::merge(stored, new) {
         Ok(merged) => Ok(merged),

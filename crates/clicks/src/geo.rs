@@ -1,8 +1,8 @@
 //! Where a network is, from an MMDB file that the operator provides.
 //!
-//! The file is read into memory and looked at again every few seconds; a changed one takes the place of the old one, and
-//! one that cannot be read leaves the old one in use. It is not mapped: a mapped file that somebody writes over in place
-//! ends the process with a signal.
+//! The file is read into memory and looked at again every few seconds; a changed one takes the place of the
+//! old one, and one that cannot be read leaves the old one in use. It is not mapped: a mapped file that
+//! somebody writes over in place ends the process with a signal.
 
 use maxminddb::geoip2::City;
 use maxminddb::{LookupResult, MaxMindDbError, Reader};
@@ -27,7 +27,7 @@ type Seen = (SystemTime, u64);
 
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the geo database {path} cannot be used: {reason}")]
+#[error("geo.path: the geo database {path} cannot be used ({reason}); correct geo.path, or set it off")]
 pub struct GeoError {
     path: PathBuf,
     reason: String,
@@ -103,9 +103,12 @@ fn decode(found: &LookupResult<'_, Vec<u8>>) -> Result<Place, MaxMindDbError> {
     };
     let country = record.country.iso_code.or(record.registered_country.iso_code);
     let region = record.subdivisions.first().and_then(|region| region.names.english.or(region.iso_code));
-    let city = record.city.names.english.map(|city| {
-        let parts = [Some(city), region.filter(|region| *region != city), country];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    // Where no city is known, the region is all there is to tell of the place.
+    let city = record.city.names.english;
+    let nearest = [city, region.filter(|region| Some(*region) != city)];
+    let city = nearest.iter().any(Option::is_some).then(|| {
+        let parts = nearest.into_iter().chain([country]).flatten();
+        parts.collect::<Vec<_>>().join(", ")
     });
     Ok(Place { country: country.map(str::to_owned), city })
 }
@@ -125,13 +128,15 @@ mod tests {
             .collect()
     }
 
-    /// The smallest database that knows one city, for 192.0.2.0/24, in the format of MaxMind's specification 2.0.
+    /// The smallest database that knows one place, for 192.0.2.0/24, in the format of MaxMind's specification
+    /// 2.0. A city without a name is not in it.
     fn database(city: &str) -> Vec<u8> {
         let names = |name: &str| vec![("names", map(&[("en", text(name))]))];
         let region = map(&names("Hesse"));
         let country = map(&[("iso_code", text("DE"))]);
+        let city = if city.is_empty() { Vec::new() } else { names(city) };
         let record = map(&[
-            ("city", map(&names(city))),
+            ("city", map(&city)),
             ("country", country),
             // An array with one element: its type is beyond 7 and stands in a byte of its own.
             ("subdivisions", [vec![1, 11 - 7], region].concat()),
@@ -170,6 +175,15 @@ mod tests {
         assert_eq!(geo.place([198, 51, 100, 0].into()), Place::default());
         assert_eq!(geo.record_of([198, 51, 100, 0].into()), None);
         assert_eq!(geo.place("2001:db8::".parse().unwrap()), Place::default(), "the database has no IPv6");
+    }
+
+    #[test]
+    fn where_no_city_is_known_the_region_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        std::fs::write(&path, database("")).unwrap();
+        let place = Geo::open(&path).unwrap().place([192, 0, 2, 0].into());
+        assert_eq!(place, Place { country: Some("DE".into()), city: Some("Hesse, DE".into()) });
     }
 
     #[test]

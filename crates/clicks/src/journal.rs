@@ -1,8 +1,9 @@
 //! The journal: the node's own disk, where every click is before its redirect leaves.
 //!
 //! Each core owns one *stream*, a row of mapped segment files `DIR/<stream>/<sequence>.seg` that only its
-//! [`Recorder`] writes. No other node has the same streams (see `journal/node.rs` and [`crate::log::streams`]). One [`Reader`] follows all streams; one [`Keeper`] does what may take time: it allocates
-//! segments before they are needed, takes back what has been counted, and syncs in groups.
+//! [`Recorder`] writes. No other node has the same streams (see `journal/node.rs` and
+//! [`crate::log::streams`]). One [`Reader`] follows all streams; one [`Keeper`] does what may take time: it
+//! allocates segments before they are needed, takes back what has been counted, and syncs in groups.
 //!
 //! # What it promises
 //!
@@ -21,13 +22,14 @@
 //!
 //! # Segments
 //!
-//! A segment is a header (see `journal/header.rs`) and then records, back to back. It belongs to one process (*epoch*): after a
-//! restart each stream goes on in a new segment with the next sequence number, and what earlier processes left is
-//! read to its end. Segments that have been counted are renamed to a later sequence and written over, because
-//! pages that exist already cost a tenth of fresh ones; their old records never pass as new ones.
+//! A segment is a header (see `journal/header.rs`) and then records, back to back. It belongs to one process
+//! (*epoch*): after a restart each stream goes on in a new segment with the next sequence number, and what
+//! earlier processes left is read to its end. Segments that have been counted are renamed to a later sequence
+//! and written over, because pages that exist already cost a tenth of fresh ones; their old records never
+//! pass as new ones.
 //!
-//! A *position* is `sequence << 32 | byte offset`: everything before it has been read. Positions are stored together
-//! with what was counted, so each click is counted exactly once.
+//! A *position* is `sequence << 32 | byte offset`: everything before it has been read. Positions are stored
+//! together with what was counted, so each click is counted exactly once.
 
 pub mod decode;
 pub(crate) mod dictionary;
@@ -104,13 +106,15 @@ pub enum JournalError {
 
 /// What segments are multiples of: whole pages, on all machines.
 const SEGMENT_STEP: u64 = 1 << 16;
-/// No process begins at a sequence below the seconds since then, 2026-01-01: positions that an older state of the folder
-/// does not know of are behind it, as long as a stream takes less than a segment a second. It lasts until 2094.
+/// No process begins at a sequence below the seconds since then, 2026-01-01: positions that an older state of
+/// the folder does not know of are behind it, as long as a stream takes less than a segment a second. It
+/// lasts until 2094.
 const FIRST_SECOND: i64 = 1_767_225_600;
 /// The longest segment: positions have 32 bits for the offset, and a segment is the unit of recycling.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
-/// Opens the journal: as many recorders as there are streams, the reader that goes on at `consumed`, and the keeper.
+/// Opens the journal: as many recorders as there are streams, the reader that goes on at `consumed`, and the
+/// keeper.
 ///
 /// A full disk is no error here: the recorders drop and count until the keeper finds room.
 pub fn open(
@@ -165,7 +169,8 @@ struct Resumed {
     sequences: Vec<u64>,
 }
 
-/// Takes up the streams of this process, and those that only earlier ones, or other nodes, had. What was counted of them goes.
+/// Takes up the streams of this process, and those that only earlier ones, or other nodes, had. What was
+/// counted of them goes.
 fn resume(config: &Config, node: u64, mut left: Left, now: Timestamp) -> Result<Resumed, JournalError> {
     let mut numbers: Vec<u64> = (0..config.streams).map(|core| of_core(node, core)).collect();
     let others: Vec<u64> = left.files.keys().copied().filter(|number| !numbers.contains(number)).collect();

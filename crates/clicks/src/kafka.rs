@@ -1,8 +1,10 @@
-//! Kafka as the log between nodes: nodes produce clicks, workers consume them (ARCHITECTURE.md, *Clicks between nodes*).
+//! Kafka as the log between nodes: nodes produce clicks, workers consume them (ARCHITECTURE.md, *Clicks
+//! between nodes*).
 //!
-//! Nothing here rests on Kafka's transactions. A producer is idempotent and without gaps for as long as it lives, and what
-//! it had not been told of is sent again by the next one; a worker keeps in the store, together with what it counted, how
-//! far it got in each partition and with each stream of a node, and thereby knows what it has counted before.
+//! Nothing here rests on Kafka's transactions. A producer is idempotent and without gaps for as long as it
+//! lives, and what it had not been told of is sent again by the next one; a worker keeps in the store,
+//! together with what it counted, how far it got in each partition and with each stream of a node, and
+//! thereby knows what it has counted before.
 
 mod backlog;
 mod broker;

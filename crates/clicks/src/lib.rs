@@ -1,12 +1,13 @@
-//! The life of a click: recorder, journal, shipper, log, aggregator, rollups, stats.
+//! The life of a click: recorder, journal, enricher, log, aggregator, rollups, stats.
 //!
-//! The redirect path sees [`recorder`] only: one call that puts a click into the kernel's hands before the redirect
-//! leaves. Everything after it runs on a thread of its own and may lag, die or start over without a click being lost or
-//! counted twice.
+//! The redirect path sees [`recorder`] only: one call that puts a click into the kernel's hands before the
+//! redirect leaves. Everything after it runs on a thread of its own and may lag, die or start over without a
+//! click being lost or counted twice.
 
 pub mod aggregator;
 pub mod classify;
 pub mod clock;
+pub mod enricher;
 pub mod geo;
 pub mod journal;
 #[cfg(feature = "kafka")]
@@ -16,5 +17,5 @@ pub mod pipeline;
 pub mod recorder;
 pub mod rollup;
 mod salt;
-pub mod shipper;
 pub mod stats;
+mod waiter;

@@ -1,8 +1,8 @@
 //! The log: what carries enriched clicks to the aggregator.
 //!
-//! Two engines stand behind it. The embedded log is the node's own journal, read through the [`Shipper`]; Kafka, with the
-//! feature `kafka`, is what many nodes write and many workers read. Whatever the log is, it promises (one suite,
-//! `tests/count/log.rs`):
+//! Two engines stand behind it. The embedded log is the node's own journal, read through the [`Enricher`];
+//! Kafka, with the feature `kafka`, is what many nodes write and many workers read. Whatever the log is, it
+//! promises (one suite, `tests/count/log.rs`):
 //!
 //! - what is read comes with the positions to store together with what was counted;
 //! - a log opened at stored positions goes on there: nothing before them comes again, nothing after them is missing,
@@ -33,8 +33,9 @@ const VALUES_BYTES_MAX: usize = 32 << 20;
 
 /// What carries clicks. One consumer owns it; calls hand over batches, never single clicks.
 pub trait Log: Send {
-    /// Reads up to `limit` clicks on, adds those that have not been counted yet, and moves the positions past them. Answers
-    /// how many it read; it does not wait for any. What is not committed by the next call may be taken out again.
+    /// Reads up to `limit` clicks on, adds those that have not been counted yet, and moves the positions past
+    /// them. Answers how many it read; it does not wait for any. What is not committed by the next call may
+    /// be taken out again.
     fn read(&mut self, limit: usize, into: &mut Clicks) -> Result<usize, Unavailable>;
 
     /// Everything before these positions has been counted for good.
@@ -52,8 +53,8 @@ pub trait Log: Send {
     /// The streams that this consumer has claimed, with their epochs: a commit names those that it moves.
     fn claims(&self) -> &[(u64, u64)];
 
-    /// A commit was fenced: others count some of these streams. What was read since the last commit is forgotten and comes
-    /// again, unless they have counted it.
+    /// A commit was fenced: others count some of these streams. What was read since the last commit is
+    /// forgotten and comes again, unless they have counted it.
     fn fenced(&mut self);
 
     /// Whether others count what is left when this consumer ends.

@@ -1,10 +1,12 @@
 //! The pipeline: the threads that count what recorders put into the journal.
 //!
-//! The counting thread wakes a few times a second, reads what has come, folds it and commits rollups, totals and
-//! positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and leaves the rest
-//! in the log. A commit whose answer was lost is not repeated blindly: the stored positions say whether it happened.
+//! The counting thread wakes a few times a second, reads what has come, folds it and commits rollups, totals
+//! and positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and
+//! leaves the rest in the log. A commit whose answer was lost is not repeated blindly: the stored positions
+//! say whether it happened.
 //!
-//! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are too old.
+//! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are
+//! too old.
 //!
 //! With Kafka between them, a node has the keeper and ships ([`ship`]), and a worker counts and forgets ([`work`]).
 
@@ -23,6 +25,7 @@ pub use nodes::{ShipConfig, WorkConfig, ship, work};
 pub use retention::Retention;
 pub use status::{Part, Status};
 
+use crate::enricher::Enricher;
 use crate::geo::{Geo, GeoError};
 #[cfg(feature = "kafka")]
 use crate::journal::Counts;
@@ -30,7 +33,6 @@ use crate::journal::{Keeper, Meter, Reader};
 #[cfg(feature = "kafka")]
 use crate::kafka::Backlog;
 use crate::log::EmbeddedLog;
-use crate::shipper::Shipper;
 use counting::Counting;
 use curtail_store::Rollups;
 use status::Shared;
@@ -43,7 +45,8 @@ use yielding::Yielding;
 /// How long draining waits beyond its deadline for a commit that was begun before.
 const LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
-/// How far counting steps back for redirects, as nice(2) has it: it still gets a tenth of a core that they would use up.
+/// How far counting steps back for redirects, as nice(2) has it: it still gets a tenth of a core that they
+/// would use up.
 const NICENESS: i32 = 10;
 
 /// Settings of the pipeline.
@@ -79,7 +82,8 @@ pub enum StartError {
     Shipped(std::io::Error),
 }
 
-/// The running threads. Dropping it leaves them running until the process ends; [`Pipeline::drain`] ends them in order.
+/// The running threads. Dropping it leaves them running until the process ends; [`Pipeline::drain`] ends them
+/// in order.
 pub struct Pipeline {
     watch: Watch,
     main: JoinHandle<()>,
@@ -173,8 +177,8 @@ pub fn start(
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
     let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max } = config;
-    let shipper = Shipper::new(open_geo(geo_path)?);
-    let log = EmbeddedLog::new(reader, shipper, Arc::clone(&rollups));
+    let enricher = Enricher::new(open_geo(geo_path)?);
+    let log = EmbeddedLog::new(reader, enricher, Arc::clone(&rollups));
     let shared = Arc::new(Shared::of(Part::Alone));
     let meter = keeper.meter();
     let yielding = Yielding::new(meter.clone(), waiting_clicks_max);
@@ -248,9 +252,10 @@ impl Pipeline {
         self.watch.clone()
     }
 
-    /// Counts what is in the journal and commits it, or hands it on; ends the threads. To be called when nothing records
-    /// any more. What is not done by the deadline stays in the journal, and is done after the next start. A worker
-    /// commits what it has read and leaves the rest to others. Answers the status at the end.
+    /// Counts what is in the journal and commits it, or hands it on; ends the threads. To be called when
+    /// nothing records any more. What is not done by the deadline stays in the journal, and is done after the
+    /// next start. A worker commits what it has read and leaves the rest to others. Answers the status at the
+    /// end.
     pub fn drain(self, deadline: Duration) -> Status {
         let began = Instant::now();
         self.watch.shared.stop(began + deadline);

@@ -1,7 +1,8 @@
 //! Puts a click into the journal: what the redirect path calls.
 //!
 //! It copies 48 bytes into a mapped page that is there already. Everything that may take time is the
-//! [`Keeper`](crate::journal::Keeper)'s work; when the keeper has no next segment ready, the click is dropped and counted.
+//! [`Keeper`](crate::journal::Keeper)'s work; when the keeper has no next segment ready, the click is dropped
+//! and counted.
 
 use crate::journal::dictionary::Dictionary;
 use crate::journal::mapped::Writer;
@@ -46,7 +47,7 @@ pub struct RawClick<'a> {
 pub enum Clicked<'a> {
     /// A link.
     Link(LinkId),
-    /// What is not a link.
+    /// Nothing: no link, or one that is not open now.
     Orphan {
         /// The path that was asked for.
         path: &'a [u8],

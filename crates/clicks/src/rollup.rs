@@ -1,9 +1,9 @@
 //! Rollups: what was counted for one subject in one minute, hour or day, as the bytes that the store keeps.
 //!
-//! A rollup is a value: two of them for the same key [`merge`] into one, in any order and grouping, with the same
-//! result as counting all their clicks at once. Totals are always exact. Values beyond the cap of a section (the largest
-//! are kept) go into its `(other)`, and a visitor is counted by a sketch once a day has more than a few: only from there
-//! on does the order of merging show, and never in a total.
+//! A rollup is a value: two of them for the same key [`merge`] into one, in any order and grouping, with the
+//! same result as counting all their clicks at once. Totals are always exact. Values beyond the cap of a
+//! section (the largest are kept) go into its `(other)`, and a visitor is counted by a sketch once a day has
+//! more than a few: only from there on does the order of merging show, and never in a total.
 //!
 //! # Format
 //!
@@ -20,14 +20,14 @@
 //!             length: of what follows it in the section, if n >= 16
 //! ```
 //!
-//! A section is a [`Dimension`](curtail_model::Dimension) (by its place in `ALL`) the paths of orphan clicks, or the
-//! links that everything is made of. A click that has no
-//! value for a dimension is written nowhere: what a section lacks to the class's clicks is the clicks without a value.
-//! Common values are named by a number, so one click costs about 40 bytes.
+//! A section is a [`Dimension`](curtail_model::Dimension) (by its place in `ALL`) the paths of orphan clicks,
+//! or the links that everything is made of. A click that has no value for a dimension is written nowhere:
+//! what a section lacks to the class's clicks is the clicks without a value. Common values are named by a
+//! number, so one click costs about 40 bytes.
 //!
-//! Every format ends with the CRC-32C of what stands before, so a flipped bit is told from a newer format. What is read
-//! is not trusted all the same: lengths, order, counts and caps are checked, and nothing is allocated on the word of a
-//! length. Bytes that break a rule are [`Malformed`].
+//! Every format ends with the CRC-32C of what stands before, so a flipped bit is told from a newer format.
+//! What is read is not trusted all the same: lengths, order, counts and caps are checked, and nothing is
+//! allocated on the word of a length. Bytes that break a rule are [`Malformed`].
 
 mod bytes;
 mod merging;
@@ -65,8 +65,8 @@ pub enum Malformed {
     Damaged(&'static str),
 }
 
-/// How many values of a section are kept. Fine grains keep fewer, because they are many and live shortly; so do clicks
-/// that no person made, because a report reads all of a link's days and little is asked of those.
+/// How many values of a section are kept. Fine grains keep fewer, because they are many and live shortly; so
+/// do clicks that no person made, because a report reads all of a link's days and little is asked of those.
 pub const fn values_max(grain: Grain, class: ClickClass) -> usize {
     let of_humans = match grain {
         Grain::Minute => 100,

@@ -1,13 +1,15 @@
 //! The random salt of the day that turns an address into a visitor who cannot be followed into the next day.
 //!
-//! The salt lives in memory and in one small file, readable by the owner only and outside any database or write-ahead
-//! log. When the (UTC) day changes, the file is written over in place: without the old salt the old hashes cannot be
-//! traced back to addresses. The file system or the disk may keep older blocks; that is not in our hands.
+//! The salt lives in memory and in one small file, readable by the owner only and outside any database or
+//! write-ahead log. When the (UTC) day changes, the file is written over in place: without the old salt the
+//! old hashes cannot be traced back to addresses. The file system or the disk may keep older blocks; that is
+//! not in our hands.
 //!
 //! # Format of the file
 //!
-//! 64 bytes, little-endian: magic `CURTSALT` (8), day since 1970 (8), its salt (16), the salt of the next day (16), zero
-//! (12), CRC-32C of the 60 bytes before (4). The next day's salt is made ahead, so that no recorder waits at midnight.
+//! 64 bytes, little-endian: magic `CURTSALT` (8), day since 1970 (8), its salt (16), the salt of the next day
+//! (16), zero (12), CRC-32C of the 60 bytes before (4). The next day's salt is made ahead, so that no
+//! recorder waits at midnight.
 
 use crc32c::crc32c;
 use curtail_model::Timestamp;
@@ -66,7 +68,8 @@ impl Salt {
 }
 
 impl Salts {
-    /// Opens the file, or makes it. Salts of another day than `now`'s (or its eve's) are replaced, as is a damaged file.
+    /// Opens the file, or makes it. Salts of another day than `now`'s (or its eve's) are replaced, as is a
+    /// damaged file.
     pub(crate) fn open(path: &Path, now: Timestamp) -> io::Result<Salts> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -111,8 +114,8 @@ impl Salts {
         self.write(&turned)
     }
 
-    /// The salt to use on a day: that day's if it is today or tomorrow, else the one nearest to it. A clock that runs
-    /// ahead of the keeper's, or back, does not make a recorder wait or bring an old salt back.
+    /// The salt to use on a day: that day's if it is today or tomorrow, else the one nearest to it. A clock
+    /// that runs ahead of the keeper's, or back, does not make a recorder wait or bring an old salt back.
     pub(crate) fn of_day(&self, day: i64) -> Salt {
         let days = *self.days();
         if day > days.today.day { Salt { day, key: days.tomorrow } } else { days.today }

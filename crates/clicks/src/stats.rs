@@ -1,4 +1,5 @@
-//! Stats: what the API shows of clicks, read from rollups only, so a link with 100 million clicks opens like one with ten.
+//! Stats: what the API shows of clicks, read from rollups only, so a link with 100 million clicks opens like
+//! one with ten.
 //!
 //! # What the figures mean
 //!
@@ -74,7 +75,7 @@ pub struct Report {
     pub groups: Vec<(String, u64)>,
 }
 
-/// What was asked for and is not a link.
+/// What was asked for and led nowhere: no links, or links that were not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrphanReport {
     /// The requests.
@@ -107,7 +108,7 @@ impl Stats {
         aside(move || add_up(&query, &range, &pieces, unique)).await
     }
 
-    /// What was asked for and is not a link.
+    /// What was asked for and led nowhere: no links, or links that were not open.
     pub async fn orphans(
         &self,
         from: Timestamp,
@@ -133,8 +134,8 @@ impl Stats {
     }
 }
 
-/// Works on a thread for such things: the one that asks may have redirects to answer, and a popular link has megabytes
-/// of rollups.
+/// Works on a thread for such things: the one that asks may have redirects to answer, and a popular link has
+/// megabytes of rollups.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

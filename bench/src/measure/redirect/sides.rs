@@ -176,7 +176,8 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// One round on a server that does nothing but answer: the kernel's share, and the greatest rate that this client can tell of.
+/// One round on a server that does nothing but answer: the kernel's share, and the greatest rate that this
+/// client can tell of.
 pub(super) fn floor(
     settings: &Settings,
     folder: &Path,
@@ -209,7 +210,8 @@ impl Exchange for AnyAnswer<'_, '_> {
     }
 }
 
-/// Loads one server, asks how many redirects it has counted or logged, and answers what that took and how many those were.
+/// Loads one server, asks how many redirects it has counted or logged, and answers what that took and how
+/// many those were.
 fn round(
     process: &Process,
     name: &str,

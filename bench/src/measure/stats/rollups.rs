@@ -1,4 +1,5 @@
-//! Writes the rollups that many clicks on one link leave, through the store, while no server runs on the data folder.
+//! Writes the rollups that many clicks on one link leave, through the store, while no server runs on the data
+//! folder.
 
 use anyhow::Result;
 use curtail_clicks::rollup::{self, Counted, Counts, Section};
@@ -94,8 +95,8 @@ fn periods(grain: Grain, from: Timestamp, until: Timestamp) -> impl Iterator<Ite
         .take_while(move |start| *start < until)
 }
 
-/// How many of the clicks fall into a period. Their sums over all periods are exact, because each is a difference of
-/// what has come by its end and by its start.
+/// How many of the clicks fall into a period. Their sums over all periods are exact, because each is a
+/// difference of what has come by its end and by its start.
 fn clicks_between(clicks: u64, from: Timestamp, until: Timestamp, start: Timestamp, grain: Grain) -> u64 {
     let whole = (until.millis() - from.millis()) as u128;
     let by = |at: Timestamp| -> u64 {

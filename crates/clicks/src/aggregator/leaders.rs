@@ -1,7 +1,8 @@
 //! Which links have the most clicks by people in each hour and day of a batch, for the rollups of everything.
 //!
-//! A rollup keeps as many links as its section has room for ([`values_max`]), the largest. A link that is among the larger
-//! ones in every batch is counted exactly; one that comes and goes may lack the clicks of batches in which it was not.
+//! A rollup keeps as many links as its section has room for ([`values_max`]), the largest. A link that is
+//! among the larger ones in every batch is counted exactly; one that comes and goes may lack the clicks of
+//! batches in which it was not.
 
 use crate::rollup::{Counted, Section, values_max};
 use curtail_model::{ClickClass, LinkId};

@@ -1,8 +1,9 @@
 //! Reads the records of one segment in order, over damage and up to where its writer died.
 //!
-//! A record that does not pass is followed by one of two things. Valid records behind it: then it was damaged, it is
-//! skipped and reported, and the ordinals tell how many clicks went with it. Nothing valid behind it: then it is the
-//! one that a dying writer had not finished, or never begun, and the segment ends there.
+//! A record that does not pass is followed by one of two things. Valid records behind it: then it was
+//! damaged, it is skipped and reported, and the ordinals tell how many clicks went with it. Nothing valid
+//! behind it: then it is the one that a dying writer had not finished, or never begun, and the segment ends
+//! there.
 
 mod losses;
 
@@ -50,7 +51,8 @@ pub(crate) struct Decoder {
     knows_clicks: bool,
     /// The length of a segment.
     length: u64,
-    /// Segments right before this one that are neither here nor counted, unless its process had not begun before it.
+    /// Segments right before this one that are neither here nor counted, unless its process had not begun
+    /// before it.
     missing: u64,
     seed: u32,
     offset: usize,
@@ -92,8 +94,8 @@ impl Decoder {
         }
     }
 
-    /// Goes on where the previous segment of the same stream and epoch ended, so that what is missing between them shows:
-    /// clicks, and so many segments.
+    /// Goes on where the previous segment of the same stream and epoch ended, so that what is missing between
+    /// them shows: clicks, and so many segments.
     pub(crate) fn follow(&mut self, previous: &Decoder, missing: u64) {
         (self.expected, self.gap) = (previous.expected, previous.gap);
         (self.clicks, self.knows_clicks) = (previous.clicks, previous.knows_clicks);

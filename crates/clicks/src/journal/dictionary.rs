@@ -1,8 +1,9 @@
 //! Which texts a segment holds already, so that a user agent that comes a million times is written once.
 //!
-//! An open-addressing table of 16-byte slots that refer to the segment's own bytes: a text that is known costs a hash and
-//! a comparison, and a new segment costs nothing, because slots carry the generation they belong to. The hash is
-//! seeded per process: texts come from outside and must not be able to collide on purpose.
+//! An open-addressing table of 16-byte slots that refer to the segment's own bytes: a text that is known
+//! costs a hash and a comparison, and a new segment costs nothing, because slots carry the generation they
+//! belong to. The hash is seeded per process: texts come from outside and must not be able to collide on
+//! purpose.
 
 use crate::journal::mapped::Writer;
 use crate::journal::record::{TEXT_BYTES_MAX, TEXT_PREFIX_BYTES, encode_text};

@@ -2,8 +2,8 @@
 //!
 //! # Format
 //!
-//! Integers are little-endian. The header stands twice at the start of a segment, so that one damaged sector does not
-//! take the key to all records with it; records follow at byte 128.
+//! Integers are little-endian. The header stands twice at the start of a segment, so that one damaged sector
+//! does not take the key to all records with it; records follow at byte 128.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -87,9 +87,9 @@ impl Header {
 
     /// What the checksums of this segment's records start from.
     ///
-    /// Within an epoch two sequences never have the same seed (a CRC tells any two 32-bit values apart), and for the same
-    /// bytes different seeds give different checksums: a record of the segment that was here before never passes.
-    /// The epoch is random, so that nobody can write a valid record into a user agent.
+    /// Within an epoch two sequences never have the same seed (a CRC tells any two 32-bit values apart), and
+    /// for the same bytes different seeds give different checksums: a record of the segment that was here
+    /// before never passes. The epoch is random, so that nobody can write a valid record into a user agent.
     pub(crate) fn seed(&self) -> u32 {
         let mut place = [0; 16];
         place[..8].copy_from_slice(&self.epoch.to_le_bytes());

@@ -1,6 +1,7 @@
 //! A mapped file that one writer fills from front to back while readers follow: the only `unsafe` of the journal.
 //!
-//! Mapped, because a `write` for each click costs 0.7 us and a copy into a page that is there 0.01 us. What makes it sound:
+//! Mapped, because a `write` for each click costs 0.7 us and a copy into a page that is there 0.01 us. What
+//! makes it sound:
 //!
 //! - Bytes before `published` never change again; readers get slices of those only.
 //! - Bytes from there on are touched by the one [`Writer`] only, through raw pointers, and become readable by the
@@ -52,8 +53,9 @@ impl Mapped {
     /// What has been published.
     pub(crate) fn published(&self) -> &[u8] {
         let length = self.published.load(Ordering::Acquire);
-        // SAFETY: `length` is within the mapping (checked by the writer before each write), the bytes before it were
-        // written before the Release store that this load saw, and they do not change while `self` is borrowed.
+        // SAFETY: `length` is within the mapping (checked by the writer before each write), the bytes before
+        // it were written before the Release store that this load saw, and they do not change while `self` is
+        // borrowed.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr(), length) }
     }
 
@@ -90,9 +92,10 @@ impl Mapped {
         self.file.sync_all()
     }
 
-    /// Writes published bytes over with themselves, so that the kernel takes their pages for changed. After a failed
-    /// [`Mapped::sync`] it may take them for written, and the next one would succeed without writing anything ("fsyncgate";
-    /// Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+    /// Writes published bytes over with themselves, so that the kernel takes their pages for changed. After a
+    /// failed [`Mapped::sync`] it may take them for written, and the next one would succeed without writing
+    /// anything ("fsyncgate"; Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC
+    /// 2020).
     pub(crate) fn rewrite(&self, from: usize, until: usize) -> io::Result<()> {
         let from = from / REWRITE_BYTES * REWRITE_BYTES;
         let parts = self.published()[from..until].chunks(REWRITE_BYTES);
@@ -115,7 +118,8 @@ impl Mapped {
 
     /// Lets the pages of a range go from this process's memory; they stay in the kernel's page cache.
     pub(crate) fn release(&self, from: usize, until: usize) {
-        // SAFETY: the mapping is shared and backed by a file, so the pages come back with the same bytes when touched.
+        // SAFETY: the mapping is shared and backed by a file, so the pages come back with the same bytes when
+        // touched.
         let released =
             unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, until - from) };
         if let Err(error) = released {

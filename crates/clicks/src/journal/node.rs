@@ -1,14 +1,15 @@
 //! The number of this node, which makes its streams unlike those of all other nodes.
 //!
-//! It is drawn at random and kept in the journal's folder, as `node`, before anything is recorded. With it stands where the
-//! folder was then: on which start of which machine, and in which place of which file system. When it is somewhere
-//! else now, it may be a copy whose original lives on, and another number is drawn; what the folder holds keeps its old
-//! streams. Drawing once too often costs a few rows in the store, drawing too seldom would cost clicks.
+//! It is drawn at random and kept in the journal's folder, as `node`, before anything is recorded. With it
+//! stands where the folder was then: on which start of which machine, and in which place of which file
+//! system. When it is somewhere else now, it may be a copy whose original lives on, and another number is
+//! drawn; what the folder holds keeps its old streams. Drawing once too often costs a few rows in the store,
+//! drawing too seldom would cost clicks.
 //!
 //! # Format of the file
 //!
-//! 64 bytes, little-endian: magic `CURTNODE` (8), number (8), XXH3-128 of the place (16), zero (28), CRC-32C of the 60 bytes
-//! before (4).
+//! 64 bytes, little-endian: magic `CURTNODE` (8), number (8), XXH3-128 of the place (16), zero (28), CRC-32C
+//! of the 60 bytes before (4).
 
 use crate::log::streams::NODE_BITS;
 use crc32c::crc32c;
@@ -42,8 +43,8 @@ enum Kept {
     Damaged,
 }
 
-/// The number of the node that this folder makes. It is on the disk when this returns, except when that is full: then
-/// the next start draws another one.
+/// The number of the node that this folder makes. It is on the disk when this returns, except when that is
+/// full: then the next start draws another one.
 pub(super) fn number(folder: &Path) -> io::Result<Node> {
     let place = place_of(folder)?;
     let kept = match fs::read(folder.join(FILE)) {

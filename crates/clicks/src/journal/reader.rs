@@ -51,7 +51,7 @@ pub struct Entry<'a> {
 pub enum EntryClicked<'a> {
     /// A link.
     Link(LinkId),
-    /// The path of what is not a link.
+    /// The path of a request that led nowhere.
     Orphan(Text<'a>),
 }
 
@@ -99,8 +99,8 @@ pub enum DamageKind {
     Header,
     /// A whole segment that cannot be read, or the end of one.
     Segment,
-    /// Segments that are not there any more and have not been counted. Where not all of a process's segments before them were
-    /// read, the clicks are as many as they can have held.
+    /// Segments that are not there any more and have not been counted. Where not all of a process's segments
+    /// before them were read, the clicks are as many as they can have held.
     Missing,
     /// Records that the log between nodes had forgotten before they were counted.
     Expired,
@@ -154,8 +154,8 @@ impl Reader {
         }
     }
 
-    /// Goes back to what has been counted for good, or on to these positions if others have counted more: everything
-    /// behind them is handed out again.
+    /// Goes back to what has been counted for good, or on to these positions if others have counted more:
+    /// everything behind them is handed out again.
     pub fn rewind(&mut self, positions: &[(u64, u64)]) {
         for cursor in &mut self.cursors {
             let counted = positions.iter().find(|(stream, _)| *stream == cursor.stream.number);

@@ -1,4 +1,5 @@
-//! One segment file of this process: allocated, mapped, filled by its recorder, and written over when it has been counted.
+//! One segment file of this process: allocated, mapped, filled by its recorder, and written over when it has
+//! been counted.
 
 use crate::journal::header::{HEADER_BYTES, Header};
 use crate::journal::mapped::{Mapped, Writer};
@@ -19,8 +20,8 @@ const SPARE_BYTES: usize = 1 << 18;
 /// In what steps pages are made present and let go.
 const STEP_BYTES: usize = 1 << 16;
 
-/// Where the segment after another one appears: set once, by the keeper. A recorder and the reader find their way by it
-/// without a lock.
+/// Where the segment after another one appears: set once, by the keeper. A recorder and the reader find their
+/// way by it without a lock.
 pub(crate) type Link = OnceLock<Weak<Segment>>;
 
 /// A mapped segment.
@@ -54,7 +55,8 @@ impl Segment {
         match made {
             Ok(mapped) => Ok(Self::with(header, path, mapped)),
             Err(error) => {
-                // The first error says what is wrong; a file that cannot be removed is found again at the next start.
+                // The first error says what is wrong; a file that cannot be removed is found again at the
+                // next start.
                 drop(fs::remove_file(&path));
                 Err(error)
             }
@@ -63,8 +65,8 @@ impl Segment {
 
     /// Makes a counted segment a new one in the same blocks. Nobody else may hold it any more.
     ///
-    /// It gets its new name before its new header: from then on its old records have the wrong seed, so whatever moment
-    /// the process dies at, none of them is read again.
+    /// It gets its new name before its new header: from then on its old records have the wrong seed, so
+    /// whatever moment the process dies at, none of them is read again.
     pub(crate) fn recycle(mut self, dir: &Path, header: Header) -> io::Result<Segment> {
         let path = path_of(dir, header.stream, header.sequence);
         let Some(mapped) = Arc::get_mut(&mut self.mapped) else {
@@ -109,8 +111,8 @@ impl Segment {
         self.mapped.published_bytes() == HEADER_BYTES
     }
 
-    /// Forces what was recorded since the last time to the disk. Once that has failed, all of it is written again before
-    /// each further attempt.
+    /// Forces what was recorded since the last time to the disk. Once that has failed, all of it is written
+    /// again before each further attempt.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let (from, until) = (self.synced.load(Ordering::Relaxed), self.mapped.published_bytes());
         if until <= from {
@@ -148,8 +150,8 @@ impl Segment {
         self.is_suspect.load(Ordering::Relaxed)
     }
 
-    /// Keeps pages present just ahead of the recorder and lets go of those before `consumed`, so that a segment costs no
-    /// more memory than what is being worked on.
+    /// Keeps pages present just ahead of the recorder and lets go of those before `consumed`, so that a
+    /// segment costs no more memory than what is being worked on.
     pub(crate) fn keep_pages(&self, consumed: usize) {
         let length = self.mapped.len();
         let published = self.mapped.published_bytes();

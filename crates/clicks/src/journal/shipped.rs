@@ -1,12 +1,12 @@
 //! How far the streams of this folder have been handed on for good, so that a restart repeats little of it.
 //!
-//! The file is a help, not a promise: it is not synced, and without it whole segments are handed on again, which those
-//! who count notice. It must only never say too much, and its checksum sees to that.
+//! The file is a help, not a promise: it is not synced, and without it whole segments are handed on again,
+//! which those who count notice. It must only never say too much, and its checksum sees to that.
 //!
 //! # Format of the file
 //!
-//! Little-endian: magic `CURTSHIP` (8), how many streams (4), CRC-32C of what follows (4), for each stream its number (8)
-//! and the position before which everything was handed on (8).
+//! Little-endian: magic `CURTSHIP` (8), how many streams (4), CRC-32C of what follows (4), for each stream
+//! its number (8) and the position before which everything was handed on (8).
 
 use crc32c::crc32c;
 use std::collections::BTreeMap;

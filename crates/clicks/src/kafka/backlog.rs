@@ -3,6 +3,7 @@
 //! Any process can tell: the brokers say where each partition ends, the store up to where it has been counted.
 
 use super::{Config, Topic, broker};
+use crate::waiter::Waiter;
 use curtail_store::Rollups;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -12,7 +13,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
-use tokio::runtime::Builder;
 
 /// How often it is asked.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -53,14 +53,12 @@ fn run(
     shown: &Weak<AtomicU64>,
     stopped: &Receiver<()>,
 ) {
-    let executor = Builder::new_current_thread()
-        .build()
-        .expect("an executor without drivers asks nothing of the system");
+    let waiter = Waiter::new();
     loop {
         // A node may have started without brokers; what has been counted stands under the name of their cluster.
         topic.cluster = topic.cluster.or_else(|| client.client().fetch_cluster_id(ANSWER_MAX));
         // Of these alone: all nodes that ever were have left marks of their own beside them.
-        let positions = executor.block_on(rollups.positions_of(topic.offsets()));
+        let positions = waiter.wait(rollups.positions_of(topic.offsets()));
         let counted = positions.ok().map(|positions| topic.counted(&positions));
         let waiting = counted.and_then(|counted| sum(client, &topic.name, &counted).ok());
         let Some(waiting_now) = shown.upgrade() else { return };

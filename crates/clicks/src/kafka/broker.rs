@@ -22,8 +22,8 @@ pub(super) fn client(config: &Config) -> ClientConfig {
     client
 }
 
-/// Hands what the client library logs to our log. Brokers that are away are told once a second by each client, and shown in
-/// the status, so it is no warning here.
+/// Hands what the client library logs to our log. Brokers that are away are told once a second by each
+/// client, and shown in the status, so it is no warning here.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

@@ -1,9 +1,10 @@
 //! What a worker reads: the records of the partitions that the group has given it.
 //!
-//! The client calls back when partitions are given or taken, within a poll and so on this thread; the callback only notes
-//! it. Given partitions are claimed in the store before the client may fetch from them, so that what is read begins
-//! exactly where the last commit of whoever had them ended. All of this follows one order, and none of it is skipped:
-//! `Idle -> Given -> Claimed`, back to `Idle` when partitions are taken, and to `Doubted` when a commit was fenced.
+//! The client calls back when partitions are given or taken, within a poll and so on this thread; the
+//! callback only notes it. Given partitions are claimed in the store before the client may fetch from them,
+//! so that what is read begins exactly where the last commit of whoever had them ended. All of this follows
+//! one order, and none of it is skipped: `Idle -> Given -> Claimed`, back to `Idle` when partitions are
+//! taken, and to `Doubted` when a commit was fenced.
 
 mod group;
 mod partitions;
@@ -83,7 +84,8 @@ impl KafkaLog {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")
-            // One after the other, and not by ranges: partitions that were added later are empty, and stand at the end.
+            // One after the other, and not by ranges: partitions that were added later are empty, and stand
+            // at the end.
             .set("partition.assignment.strategy", "roundrobin")
             .set("session.timeout.ms", millis(SESSION_MAX))
             .set("heartbeat.interval.ms", millis(HEARTBEAT))
@@ -271,8 +273,8 @@ impl Log for KafkaLog {
     }
 }
 
-/// The next record that was fetched. While more are known to be there it waits a little for the next fetch: the larger a
-/// batch is, the less each click costs.
+/// The next record that was fetched. While more are known to be there it waits a little for the next fetch:
+/// the larger a batch is, the less each click costs.
 fn poll<'c>(
     consumer: &'c BaseConsumer<Group>,
     partitions: &Partitions,

@@ -1,5 +1,5 @@
-//! How Kafka and the topic are: what [`super::Topic::find`] would say of them, and what only operators want to know. It changes
-//! nothing.
+//! How Kafka and the topic are: what [`super::Topic::find`] would say of them, and what only operators want
+//! to know. It changes nothing.
 
 use super::topic::{countable, enough, look, remembered_in};
 use super::{Config, TopicError, broker};

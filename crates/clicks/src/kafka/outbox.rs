@@ -1,9 +1,10 @@
 //! What was handed to the producer and has not been acknowledged by Kafka.
 //!
-//! Clicks are handed over in batches, each with the positions that the journal has been read to behind it. A batch is
-//! settled when all its clicks, and those of all batches before it, have been acknowledged: then nothing before its positions
-//! is needed any more. Partitions acknowledge in any order, so some clicks of later batches are known to be safe earlier;
-//! should the producer end then, they are sent again and told apart by those who count.
+//! Clicks are handed over in batches, each with the positions that the journal has been read to behind it. A
+//! batch is settled when all its clicks, and those of all batches before it, have been acknowledged: then
+//! nothing before its positions is needed any more. Partitions acknowledge in any order, so some clicks of
+//! later batches are known to be safe earlier; should the producer end then, they are sent again and told
+//! apart by those who count.
 
 use crate::log::record::Origin;
 use curtail_model::Timestamp;

@@ -1,7 +1,7 @@
 //! Which partition a click goes to.
 //!
-//! It depends on the click alone and never changes, also from version to version: a click that is sent again must meet the
-//! mark that tells whether it was counted.
+//! It depends on the click alone and never changes, also from version to version: a click that is sent again
+//! must meet the mark that tells whether it was counted.
 
 use crate::log::Clicked;
 use crate::log::record::Origin;

@@ -1,8 +1,9 @@
 //! Records that are not clicks: counted, set aside, passed.
 //!
-//! They are written to `poison.log` in the worker's folder, one line each: time in milliseconds, topic, partition, offset,
-//! reason, and up to [`BYTES_MAX`] bytes of the record in hexadecimal. A worker that starts over may write one again: partition
-//! and offset tell. The file takes [`FILE_BYTES_MAX`]; what comes then is only counted, until somebody moves the file away.
+//! They are written to `poison.log` in the worker's folder, one line each: time in milliseconds, topic,
+//! partition, offset, reason, and up to [`BYTES_MAX`] bytes of the record in hexadecimal. A worker that
+//! starts over may write one again: partition and offset tell. The file takes [`FILE_BYTES_MAX`]; what comes
+//! then is only counted, until somebody moves the file away.
 
 use crate::log::record::Poison;
 use curtail_model::Timestamp;

@@ -1,8 +1,9 @@
 //! Hands clicks to Kafka, without gaps and without repeating itself for as long as a client lives.
 //!
-//! The client is idempotent, waits for all replicas in sync, and tries without end: a click that it was given arrives, in
-//! the order of its partition, or the client fails as a whole and is replaced. `enable.gapless.guarantee` sees to the
-//! latter; without it a refused batch would be skipped, and those behind it would arrive.
+//! The client is idempotent, waits for all replicas in sync, and tries without end: a click that it was given
+//! arrives, in the order of its partition, or the client fails as a whole and is replaced.
+//! `enable.gapless.guarantee` sees to the latter; without it a refused batch would be skipped, and those
+//! behind it would arrive.
 
 use super::broker;
 use super::outbox::{Outbox, Settled};
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 /// So many clicks are on their way to Kafka at most; each takes about 400 bytes of memory.
 pub const IN_FLIGHT_MAX: usize = 100_000;
-/// Memory of the client for records; the longest that clicks can have are bounded by it rather than by their number.
+/// Memory of the client for records; the longest that clicks can have are bounded by it rather than by their
+/// number.
 const CLIENT_KIB_MAX: usize = 128 << 10;
 /// How long the client waits for more clicks to send with one.
 const LINGER: Duration = Duration::from_millis(20);
@@ -97,8 +99,8 @@ impl Producer {
         self.topic.partitions
     }
 
-    /// Announces clicks from these places, the journal having been read to `positions` behind them. Answers the number to
-    /// send them under.
+    /// Announces clicks from these places, the journal having been read to `positions` behind them. Answers
+    /// the number to send them under.
     pub(crate) fn begin(&mut self, origins: &[Origin], positions: Positions) -> Result<usize, KafkaError> {
         Ok(self.client()?.outbox.add(origins, positions))
     }

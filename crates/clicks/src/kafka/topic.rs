@@ -1,7 +1,8 @@
 //! The topic as it is found when a process starts, and what the store remembers of it.
 //!
-//! Clicks are told apart by partition, so the number of partitions is for ever: the first process that finds the topic
-//! has the store remember it. Those that were added later get no clicks, and whoever finds fewer does not start.
+//! Clicks are told apart by partition, so the number of partitions is for ever: the first process that finds
+//! the topic has the store remember it. Those that were added later get no clicks, and whoever finds fewer
+//! does not start.
 
 use super::Config;
 use super::broker::{self, ANSWER_MAX};
@@ -120,8 +121,8 @@ impl Topic {
         Ok(Topic { name: config.topic.clone(), partitions, cluster })
     }
 
-    /// For a node that produces: it need not wait for brokers that are away if the store remembers what it must know.
-    /// Clicks then wait in its journal.
+    /// For a node that produces: it need not wait for brokers that are away if the store remembers what it
+    /// must know. Clicks then wait in its journal.
     pub async fn find_or_recall(config: &Config, rollups: &dyn Rollups) -> Result<Topic, TopicError> {
         let error = match Topic::find(config, rollups).await {
             Err(error @ TopicError::Unreachable { .. }) => error,
@@ -220,7 +221,8 @@ async fn remember(rollups: &dyn Rollups, partitions: u16) -> Result<u64, StoreEr
     Err(StoreError::Unavailable("others write the number of partitions all the time".into()))
 }
 
-/// How many partitions the topic has, and what else `ask` finds out. May block for as long as `patience`, and as `ask` does.
+/// How many partitions the topic has, and what else `ask` finds out. May block for as long as `patience`, and
+/// as `ask` does.
 pub(super) fn look<T>(
     config: &Config,
     patience: Duration,

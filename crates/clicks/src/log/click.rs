@@ -29,7 +29,7 @@ pub struct Click {
 pub enum Clicked {
     /// A link.
     Link(LinkId),
-    /// The path of what is not a link.
+    /// The path of a request that led nowhere.
     Orphan(ValueId),
 }
 

@@ -1,12 +1,12 @@
 //! The log of a single node: its journal, enriched while it is read.
 //!
-//! It claims the streams of the journal like any other log. Only a copied journal makes two nodes count the same streams,
-//! and then each click is counted by whoever is first.
+//! It claims the streams of the journal like any other log. Only a copied journal makes two nodes count the
+//! same streams, and then each click is counted by whoever is first.
 
 use super::claims::Claims;
 use super::{Clicks, Log, Unavailable};
+use crate::enricher::Enricher;
 use crate::journal::{Damage, Reader};
-use crate::shipper::Shipper;
 use curtail_model::Timestamp;
 use curtail_store::Rollups;
 use curtail_store::rollups::Positions;
@@ -18,7 +18,7 @@ const LANES: u64 = 16;
 /// The journal as a log.
 pub struct EmbeddedLog {
     reader: Reader,
-    shipper: Shipper,
+    enricher: Enricher,
     claims: Claims,
     is_claimed: bool,
     lane: u16,
@@ -26,11 +26,11 @@ pub struct EmbeddedLog {
 
 impl EmbeddedLog {
     /// The log over this journal, counted into this store.
-    pub fn new(reader: Reader, shipper: Shipper, rollups: Arc<dyn Rollups>) -> EmbeddedLog {
+    pub fn new(reader: Reader, enricher: Enricher, rollups: Arc<dyn Rollups>) -> EmbeddedLog {
         // Numbers of nodes are random, and the cores of a node share one.
         let node = reader.streams().first().map_or(0, |stream| stream / super::streams::CORES_MAX as u64);
         let lane = (node % LANES) as u16;
-        EmbeddedLog { reader, shipper, claims: Claims::new(rollups), is_claimed: false, lane }
+        EmbeddedLog { reader, enricher, claims: Claims::new(rollups), is_claimed: false, lane }
     }
 
     fn claim(&mut self) -> Result<(), Unavailable> {
@@ -50,9 +50,9 @@ impl Log for EmbeddedLog {
     fn read(&mut self, limit: usize, into: &mut Clicks) -> Result<usize, Unavailable> {
         self.claim()?;
         let Clicks { clicks, values, .. } = into;
-        self.shipper.prepare(values);
+        self.enricher.prepare(values);
         let progress = self.reader.read(limit, &mut |segment, entry| {
-            clicks.push(self.shipper.enrich(segment, entry, values));
+            clicks.push(self.enricher.enrich(segment, entry, values));
         });
         progress.positions.iter().for_each(|(stream, position)| into.moved(*stream, *position));
         Ok(progress.clicks)

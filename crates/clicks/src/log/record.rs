@@ -1,7 +1,8 @@
 //! A click between nodes: what `log/click.proto` describes, written and read without a copy.
 //!
-//! What is read is not trusted: bytes that are not a click are [`Poison`], and nothing is allocated on their word. Unknown
-//! fields are skipped, so that a newer node may tell more. Of a field that comes twice the last one counts, as protobuf has it.
+//! What is read is not trusted: bytes that are not a click are [`Poison`], and nothing is allocated on their
+//! word. Unknown fields are skipped, so that a newer node may tell more. Of a field that comes twice the last
+//! one counts, as protobuf has it.
 
 mod wire;
 

@@ -6,22 +6,22 @@ use super::yielding::Yielding;
 use crate::aggregator;
 use crate::journal::Meter;
 use crate::log::{Clicks, Log, Unavailable};
+use crate::waiter::Waiter;
 use curtail_runtime::retry::Backoff;
 use curtail_store::rollups::{Batch, Committed, Merge, Positions};
-use curtail_store::{Answer, Rollups, StoreError};
+use curtail_store::{Rollups, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
 
 /// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
 const READ_CLICKS: usize = 256;
-/// Many clicks are counted more seldom, because a click costs less the more are counted with it: the pause after a commit is
-/// this many times what the commit has taken,
-const PAUSE_TURNS: u32 = 3;
+/// Many clicks are counted more seldom, because a click costs less the more are counted with it: from the
+/// begin of a turn to the next it is this many times what the turn has taken,
+const INTERVAL_TURNS: u32 = 3;
 /// and no longer than this, because clicks are to be seen within two seconds.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts to commit.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -37,7 +37,7 @@ pub(super) struct Counting {
     meter: Option<Meter>,
     pacing: Arc<Pacing>,
     merge: Merge,
-    executor: Runtime,
+    waiter: Waiter,
     clicks: Clicks,
     backoff: Backoff,
     /// The pause after a failed commit; none while all is well.
@@ -61,9 +61,6 @@ impl Counting {
             status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%malformed, "what was counted in a rollup before now is lost; it starts anew");
         });
-        let executor = Builder::new_current_thread()
-            .build()
-            .expect("an executor without drivers asks nothing of the system");
         Counting {
             log,
             rollups,
@@ -74,7 +71,7 @@ impl Counting {
             yielding,
             pacing,
             merge,
-            executor,
+            waiter: Waiter::new(),
             clicks: Clicks::default(),
             backoff: Backoff::new(commit_interval, BACKOFF_MAX),
             pause: None,
@@ -82,8 +79,8 @@ impl Counting {
         }
     }
 
-    /// Counts until the end is asked for and all is counted, or its deadline is over. What others can count is left to
-    /// them then.
+    /// Counts until the end is asked for and all is counted, or its deadline is over. What others can count
+    /// is left to them then.
     pub(super) fn run(&mut self) {
         let mut full = false;
         loop {
@@ -116,9 +113,9 @@ impl Counting {
         }
     }
 
-    /// How long to wait after a commit that took so long.
+    /// How long to wait after a turn that took so long.
     fn pause_after(&self, taken: Duration) -> Duration {
-        let interval = self.commit_interval.max((taken * PAUSE_TURNS).min(PAUSE_MAX));
+        let interval = self.commit_interval.max((taken * INTERVAL_TURNS).min(INTERVAL_MAX));
         interval.saturating_sub(taken)
     }
 
@@ -161,13 +158,7 @@ impl Counting {
     /// Reads up to `limit` clicks, which then are here or lost, and do not wait in the log any more.
     fn read_some(&mut self, limit: usize) -> Result<usize, Unavailable> {
         let read = self.log.read(limit, &mut self.clicks);
-        for damage in self.log.take_damage() {
-            self.shared.damaged.fetch_add(damage.clicks, Ordering::Relaxed);
-            tracing::error!(
-                stream = damage.stream, position = damage.position, bytes = damage.bytes, clicks = damage.clicks,
-                kind = ?damage.kind, "a part of the log cannot be read; its clicks are lost"
-            );
-        }
+        self.shared.lost_with(self.log.take_damage());
         let read = read?;
         self.shared.folding.store(self.clicks.clicks.len() as u64, Ordering::Relaxed);
         self.settle();
@@ -203,8 +194,9 @@ impl Counting {
         let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
         let lane = self.log.lane();
         let batch = if self.pause.is_some() && self.is_stored(&positions) {
-            // An earlier attempt was made durable although its answer was an error; or others, who have a copy of the
-            // journal, counted the same and stopped at the same place. Whose it was, the claims tell.
+            // An earlier attempt was made durable although its answer was an error; or others, who have a
+            // copy of the journal, counted the same and stopped at the same place. Whose it was, the claims
+            // tell.
             Batch::of_positions(positions.clone(), claims)
         } else {
             let pacing = Arc::clone(&self.pacing);
@@ -212,7 +204,7 @@ impl Counting {
             let folded = aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), breathe);
             Batch { claims, ..folded }
         };
-        match wait(&self.executor, self.rollups.commit(Batch { lane, ..batch })) {
+        match self.waiter.wait(self.rollups.commit(Batch { lane, ..batch })) {
             Ok(Committed::Done) => self.committed(&positions),
             Ok(Committed::Fenced) => self.fenced(),
             Err(error) => self.failed(&error),
@@ -222,7 +214,7 @@ impl Counting {
     /// Whether all of it has been counted, by whomever.
     fn is_stored(&self, positions: &Positions) -> bool {
         let streams = positions.iter().map(|(stream, _)| *stream).collect();
-        let stored = wait(&self.executor, self.rollups.positions_of(streams));
+        let stored = self.waiter.wait(self.rollups.positions_of(streams));
         stored.is_ok_and(|stored| positions.iter().all(|position| stored.contains(position)))
     }
 
@@ -262,9 +254,4 @@ impl Counting {
         }
         self.pause = Some(self.backoff.pause());
     }
-}
-
-/// Waits on this thread for what the store answers.
-pub(super) fn wait<T>(executor: &Runtime, answer: Answer<'_, T>) -> Result<T, StoreError> {
-    executor.block_on(answer)
 }

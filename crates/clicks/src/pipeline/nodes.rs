@@ -5,9 +5,9 @@ use super::shipping::Shipping;
 use super::status::{Part, Shared};
 use super::yielding::Yielding;
 use super::{Pipeline, Retention, StartError, Watch, forget, keep, main_thread, open_geo, step_back};
+use crate::enricher::Enricher;
 use crate::journal::{Keeper, Reader, Shipped};
 use crate::kafka::{self, KafkaLog, Producer, Topic};
-use crate::shipper::Shipper;
 use curtail_store::Rollups;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub fn ship(
     let mut shipping = Shipping::new(
         Shipped::open(&journal_folder, &reader.streams()).map_err(StartError::Shipped)?,
         reader,
-        Shipper::new(open_geo(geo_path)?),
+        Enricher::new(open_geo(geo_path)?),
         Producer::new(kafka, topic, Arc::clone(&shared.tally)),
         Arc::clone(&shared),
         interval,

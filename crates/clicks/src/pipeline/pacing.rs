@@ -1,8 +1,9 @@
-//! Counting in small bites: a thread that counts on a core which redirects want too leaves it every tenth of a millisecond.
+//! Counting in small bites: a thread that counts on a core which redirects want too leaves it every tenth of
+//! a millisecond.
 //!
-//! The scheduler alone would not do: the kernels of servers take a thread off its core at their tick, every 1 to 10 ms, however far it
-//! has stepped back, and so long would a redirect wait. Sleeping costs counting time and no work; whoever has much to count,
-//! or is asked to end, does not rest.
+//! The scheduler alone would not do: the kernels of servers take a thread off its core at their tick, every 1
+//! to 10 ms, however far it has stepped back, and so long would a redirect wait. Sleeping costs counting time
+//! and no work; whoever has much to count, or is asked to end, does not rest.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

@@ -1,14 +1,13 @@
 //! Forgets rollups that are older than the settings say.
 
-use super::counting::wait;
 use super::status::Shared;
 use crate::clock::now;
+use crate::waiter::Waiter;
 use curtail_store::Rollups;
 use curtail_store::rollups::Grain;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
-use tokio::runtime::Builder;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -36,13 +35,11 @@ impl Retention {
 
 /// Looks now and every hour until the sender of `stopped` is gone.
 pub(super) fn run(retention: Retention, rollups: &dyn Rollups, shared: &Shared, stopped: &Receiver<()>) {
-    let executor = Builder::new_current_thread()
-        .build()
-        .expect("an executor without drivers asks nothing of the system");
+    let waiter = Waiter::new();
     loop {
         for grain in Grain::ALL {
             let Some(kept) = retention.of(grain) else { continue };
-            match wait(&executor, rollups.forget_before(grain, now().plus_millis(-kept))) {
+            match waiter.wait(rollups.forget_before(grain, now().plus_millis(-kept))) {
                 Ok(forgotten) => _ = shared.forgotten.fetch_add(forgotten, Ordering::Relaxed),
                 Err(error) => {
                     tracing::warn!(%error, grain = grain.as_str(), "old rollups cannot be forgotten just now");

@@ -2,11 +2,11 @@
 
 use super::status::Shared;
 use super::yielding::Yielding;
+use crate::enricher::Enricher;
 use crate::journal::{Reader, Shipped};
 use crate::kafka::{IN_FLIGHT_MAX, Producer, Sent, partition_of};
 use crate::log::record::{self, Origin};
 use crate::log::{Clicked, Values};
-use crate::shipper::Shipper;
 use curtail_model::LinkId;
 use curtail_runtime::retry::Backoff;
 use std::ops::Range;
@@ -25,7 +25,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Ships what a journal holds.
 pub(super) struct Shipping {
     reader: Reader,
-    shipper: Shipper,
+    enricher: Enricher,
     producer: Producer,
     shipped: Shipped,
     shared: Arc<Shared>,
@@ -74,7 +74,7 @@ impl Shipping {
     pub(super) fn new(
         shipped: Shipped,
         reader: Reader,
-        shipper: Shipper,
+        enricher: Enricher,
         producer: Producer,
         shared: Arc<Shared>,
         interval: Duration,
@@ -82,7 +82,7 @@ impl Shipping {
     ) -> Shipping {
         Shipping {
             reader,
-            shipper,
+            enricher,
             producer,
             shipped,
             shared,
@@ -152,14 +152,14 @@ impl Shipping {
     /// Reads the next clicks and announces them.
     fn read(&mut self) {
         self.read_at = Instant::now();
-        let Shipping { reader, shipper, values, batch, producer, .. } = self;
+        let Shipping { reader, enricher, values, batch, producer, .. } = self;
         batch.clear();
         values.forget_if_many();
-        shipper.prepare(values);
+        enricher.prepare(values);
         let partitions = producer.partitions();
         let progress = reader.read(BATCH_CLICKS, &mut |segment, entry| {
             let origin = Origin { stream: segment.stream, position: entry.position, at: entry.at };
-            let click = shipper.enrich(segment, entry, values);
+            let click = enricher.enrich(segment, entry, values);
             let from = batch.bytes.len();
             record::encode(origin, &click, values, &mut batch.bytes);
             batch.records.push(Addressed {
@@ -172,13 +172,7 @@ impl Shipping {
             });
             batch.origins.push(origin);
         });
-        for damage in reader.take_damage() {
-            self.shared.damaged.fetch_add(damage.clicks, Ordering::Relaxed);
-            tracing::error!(
-                stream = damage.stream, position = damage.position, bytes = damage.bytes, clicks = damage.clicks,
-                kind = ?damage.kind, "a part of the journal cannot be read; its clicks are lost"
-            );
-        }
+        self.shared.lost_with(reader.take_damage());
         if progress.positions.is_empty() {
             return;
         }
@@ -221,7 +215,8 @@ impl Shipping {
         }
     }
 
-    /// Looks whether the producer has failed. If so, everything that is not safe is read and sent again, after a pause.
+    /// Looks whether the producer has failed. If so, everything that is not safe is read and sent again,
+    /// after a pause.
     fn fail(&mut self) -> Option<Duration> {
         let failure = self.producer.take_failure()?;
         tracing::warn!(failure, "a producer has failed; another one begins at the last click that is safe");

@@ -1,7 +1,7 @@
 //! What the threads of the pipeline say about themselves.
 
 use crate::clock::now;
-use crate::journal::Counts;
+use crate::journal::{Counts, Damage};
 use crate::log::record::Poison;
 use crate::log::tally::Tally;
 use crate::recorder::DropReason;
@@ -17,9 +17,9 @@ pub struct Status {
     pub part: Part,
     /// Clicks that recorders were given.
     pub produced: u64,
-    /// Clicks that earlier processes left, as far as the journal has been read. At any moment, where the process counts what it
-    /// records, `produced + recovered = counted + dropped + damaged + lag_clicks`; what of them waits unread is
-    /// `backlog_bytes` long and on neither side.
+    /// Clicks that earlier processes left, as far as the journal has been read. At any moment, where the
+    /// process counts what it records, `produced + recovered = counted + dropped + damaged + lag_clicks`;
+    /// what of them waits unread is `backlog_bytes` long and on neither side.
     pub recovered: u64,
     /// Clicks that brokers have acknowledged.
     pub shipped: u64,
@@ -39,7 +39,8 @@ pub struct Status {
     pub lag_clicks: u64,
     /// The age of the oldest of them, in milliseconds.
     pub lag_millis: u64,
-    /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it cannot be asked.
+    /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it
+    /// cannot be asked.
     pub log_waiting: Option<u64>,
     /// Bytes of the segments that earlier processes left in the journal and that have not been read to their end.
     pub backlog_bytes: u64,
@@ -97,8 +98,8 @@ impl Part {
 
 #[cfg(feature = "kafka")]
 impl Status {
-    /// Of a process that hands clicks on and counts them: what this half says, and beside it what the one says that counts. Either may
-    /// have clicks that wait, lose some, and be in trouble.
+    /// Of a process that hands clicks on and counts them: what this half says, and beside it what the one
+    /// says that counts. Either may have clicks that wait, lose some, and be in trouble.
     #[must_use]
     pub(super) fn beside_worker(self, worker: Status) -> Status {
         Status {
@@ -216,6 +217,21 @@ impl Shared {
         *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
     }
 
+    /// Counts and tells what went with damage in the journal or the log.
+    pub(super) fn lost_with(&self, damage: Vec<Damage>) {
+        for Damage { stream, position, bytes, clicks, kind } in damage {
+            self.damaged.fetch_add(clicks, Ordering::Relaxed);
+            tracing::error!(
+                stream,
+                position,
+                bytes,
+                clicks,
+                ?kind,
+                "what was recorded cannot be read; its clicks are lost"
+            );
+        }
+    }
+
     pub(super) fn set_oldest(&self, oldest: Option<Timestamp>) {
         self.oldest.store(oldest.map_or(0, Timestamp::millis), Ordering::Relaxed);
     }
@@ -228,7 +244,7 @@ impl Shared {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks the shipper to count the rest until then.
+    /// Asks the main thread to end, and to finish until then what it can.
     pub(super) fn stop(&self, deadline: Instant) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
     }

@@ -1,7 +1,7 @@
 //! Redirects go first: while the process has used up all its cores, counting waits, within bounds.
 //!
-//! What waits is safe in the journal and is counted soon after, in larger and therefore cheaper batches. The bounds keep a
-//! load that never ends from filling the journal, and the stats from falling far behind.
+//! What waits is safe in the journal and is counted soon after, in larger and therefore cheaper batches. The
+//! bounds keep a load that never ends from filling the journal, and the stats from falling far behind.
 
 use crate::journal::Meter;
 use rustix::time::{ClockId, clock_gettime};
@@ -82,7 +82,8 @@ mod tests {
         Judge { waiting_clicks_max, cores, looked: now, used, waits_since: None }
     }
 
-    /// For how many looks in a row counting waits while both cores are used up and so many clicks wait; of 1,000 at most.
+    /// For how many looks in a row counting waits while both cores are used up and so many clicks wait; of
+    /// 1,000 at most.
     fn looks_with(waiting_clicks: u64) -> u128 {
         let (mut now, mut used) = (Instant::now(), Duration::ZERO);
         let mut judge = judge(now);

@@ -13,9 +13,9 @@ use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The known values of all sections. Their places are on disk: new ones are only ever appended, and the first 64 take a
-/// single byte. A value that became known later may still stand by its text in older rollups, and counts there all the
-/// same.
+/// The known values of all sections. Their places are on disk: new ones are only ever appended, and the first
+/// 64 take a single byte. A value that became known later may still stand by its text in older rollups, and
+/// counts there all the same.
 const KNOWN: [&str; 84] = [
     "browser",
     "desktop",

@@ -1,4 +1,5 @@
-//! Reading a rollup without taking it apart: totals and visitors stand in front, values are walked through when asked for.
+//! Reading a rollup without taking it apart: totals and visitors stand in front, values are walked through
+//! when asked for.
 
 use super::bytes::Cursor;
 use super::name::text_of;
@@ -74,8 +75,8 @@ impl<'a> Rollup<'a> {
         Ok(visitors)
     }
 
-    /// Calls `each` with the values that a section has for a class, or for all, and their clicks; a value may come once
-    /// per class. Answers the clicks on what fell over the cap.
+    /// Calls `each` with the values that a section has for a class, or for all, and their clicks; a value may
+    /// come once per class. Answers the clicks on what fell over the cap.
     pub fn values(
         &self,
         section: Section,

@@ -1,8 +1,8 @@
 //! How many different visitors there were: exact while few, an HLL sketch from there on.
 //!
-//! The sketch is DataSketches' HLL with lg k = 12 and 6-bit registers: 3 KiB once it is full, a relative standard error
-//! of about 1.6 %, and no more than 4 bytes a visitor before. Merging takes the greatest of each register, so the order
-//! does not matter.
+//! The sketch is DataSketches' HLL with lg k = 12 and 6-bit registers: 3 KiB once it is full, a relative
+//! standard error of about 1.6 %, and no more than 4 bytes a visitor before. Merging takes the greatest of
+//! each register, so the order does not matter.
 
 use super::Malformed;
 use super::bytes::{Cursor, put_number};

@@ -1,10 +1,10 @@
 //! What every log promises, as one suite; the embedded log passes it. A Kafka log will be called with the same.
 
 use crate::memory::Memory;
+use curtail_clicks::enricher::Enricher;
 use curtail_clicks::journal::{self, Config, Keeper};
 use curtail_clicks::log::{Clicked as LogClicked, Clicks, EmbeddedLog, Log};
 use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
-use curtail_clicks::shipper::Shipper;
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::rollups::Positions;
 use std::net::{IpAddr, Ipv4Addr};
@@ -126,7 +126,7 @@ fn the_embedded_log_loses_nothing_and_gives_nothing_twice() {
         let (recorders, reader, keeper) = journal::open(config(folder.path(), 2), stored).unwrap();
         (
             Recording { recorders, keeper },
-            Box::new(EmbeddedLog::new(reader, Shipper::new(None), Arc::new(Memory::default())))
+            Box::new(EmbeddedLog::new(reader, Enricher::new(None), Arc::new(Memory::default())))
                 as Box<dyn Log>,
         )
     });

@@ -1,4 +1,5 @@
-//! What the journal promises of every byte that is on disk: what was written is read back, and what was damaged is found.
+//! What the journal promises of every byte that is on disk: what was written is read back, and what was
+//! damaged is found.
 
 use crate::repair::{CLICK_BYTES, RECORDS_START, begin_with_a_click, repair};
 use crate::support::{Click, click, clicks, config, open, record_all, segments};
@@ -79,7 +80,8 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// Random bytes pass no checksum, so theirs are put right: then kinds, flags, ids and texts are whatever they are.
+    /// Random bytes pass no checksum, so theirs are put right: then kinds, flags, ids and texts are whatever
+    /// they are.
     #[test]
     fn no_bytes_behind_right_checksums_make_decoding_panic(
         header in proptest::collection::vec(any::<u8>(), RECORDS_START),

@@ -1,6 +1,6 @@
-//! Puts the checksums of a segment right, so that bytes which nobody recorded reach what stands behind them. Fuzzing includes
-//! this file. It has the format by heart (`src/journal/header.rs` and `record.rs`): whether that is still the right one, a
-//! test of recovery says.
+//! Puts the checksums of a segment right, so that bytes which nobody recorded reach what stands behind them.
+//! Fuzzing includes this file. It has the format by heart (`src/journal/header.rs` and `record.rs`): whether
+//! that is still the right one, a test of recovery says.
 
 use crc32c::{crc32c, crc32c_append};
 

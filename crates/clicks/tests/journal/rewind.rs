@@ -13,8 +13,8 @@ fn read(reader: &mut Reader, limit: usize, into: &mut Vec<i64>) -> Progress {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Clicks of an earlier process and of this one, over several segments, are read in parts. Some parts are committed,
-    /// and all else is lost by whoever read it, again and again.
+    /// Clicks of an earlier process and of this one, over several segments, are read in parts. Some parts are
+    /// committed, and all else is lost by whoever read it, again and again.
     #[test]
     fn what_was_not_committed_comes_again_and_nothing_else_does(
         old in 0..4_000_u64,

@@ -173,7 +173,8 @@ fn counted_segments_are_used_again_and_old_records_never_come_back() {
     assert_eq!(next, 20_000);
     assert!(segments(dir.path()).len() <= 4, "15 segments were filled, a few exist");
     record_all(&mut recorders[0], &mut keeper, &[click(20_000, "agent", "")]);
-    // The same bytes, read as a later process would: the one click that was not counted, and nothing of what was there before.
+    // The same bytes, read as a later process would: the one click that was not counted, and nothing of what
+    // was there before.
     let position = reader.read(0, &mut |_, _| {}).positions;
     assert!(position.is_empty());
     drop((recorders, keeper));

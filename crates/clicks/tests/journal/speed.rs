@@ -1,5 +1,5 @@
-//! What a click costs on the redirect path. Run with `--release --nocapture` to see it in nanoseconds; what is held here
-//! does not depend on the machine.
+//! What a click costs on the redirect path. Run with `--release --nocapture` to see it in nanoseconds; what
+//! is held here does not depend on the machine.
 
 use crate::support::{click, config, open, record_one};
 use curtail_clicks::journal::Config;

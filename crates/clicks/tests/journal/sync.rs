@@ -1,7 +1,7 @@
 //! The journal on a disk that refuses to sync.
 //!
-//! The kernel itself refuses: a filter on system calls (seccomp) is put on one thread, and the keeper does a round of its
-//! work there.
+//! The kernel itself refuses: a filter on system calls (seccomp) is put on one thread, and the keeper does a
+//! round of its work there.
 
 use crate::support::{click, config, open, record_all, record_one, segments};
 use curtail_clicks::journal::Keeper;

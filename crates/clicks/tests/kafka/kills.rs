@@ -13,7 +13,8 @@ use std::process::{Child, Command, Stdio};
 
 on_each_engine!(every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_and_again,);
 
-/// Set for the processes that are killed: their folder, the address of their store if it is not there, brokers and topic.
+/// Set for the processes that are killed: their folder, the address of their store if it is not there,
+/// brokers and topic.
 const FOLDER: &str = "CURTAIL_KAFKA_KILL_FOLDER";
 const STORE: &str = "CURTAIL_KAFKA_KILL_STORE";
 const BROKERS: &str = "CURTAIL_KAFKA_KILL_BROKERS";
@@ -50,7 +51,8 @@ pub(crate) fn child(test: &str, place: &Place, topic: &Topic, first: u64) -> Chi
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// The node to be killed: for each line that it is told it records a hundred clicks, and says how many it was promised.
+/// The node to be killed: for each line that it is told it records a hundred clicks, and says how many it was
+/// promised.
 #[test]
 fn helper_process_node_records_and_ships_until_it_is_killed() {
     let Some(Told { folder, config, .. }) = Told::find() else { return };

@@ -1,4 +1,5 @@
-//! What all nodes that ever were have left in the store is read by workers that are given partitions, and by nobody else.
+//! What all nodes that ever were have left in the store is read by workers that are given partitions, and by
+//! nobody else.
 
 use crate::engine::{Engine, on_each_engine};
 use crate::support::{Ground, SOON, find, ship, start_worker, until, until_counted};

@@ -29,8 +29,9 @@ impl Decoder {
         self.settle(lost);
     }
 
-    /// The first record behind segments that are not there tells how many clicks they held: all before it that have not been
-    /// read, or where the first ones of its process may have been counted before, as many as fit, at most.
+    /// The first record behind segments that are not there tells how many clicks they held: all before it
+    /// that have not been read, or where the first ones of its process may have been counted before, as many
+    /// as fit, at most.
     #[cold]
     pub(super) fn begin_behind_missing(&mut self, clicks: u64) {
         let gap = self.gap.take().map_or(0, |gap| gap.bytes);

@@ -20,7 +20,8 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) stream: Arc<Stream>,
-    /// Whether this process records the stream. If not, another node may go on recording what this one has a copy of.
+    /// Whether this process records the stream. If not, another node may go on recording what this one has a
+    /// copy of.
     is_own: bool,
     /// Everything before it has been read.
     position: u64,
@@ -128,8 +129,8 @@ impl Cursor {
         clicks
     }
 
-    /// Up to where it has been read, to be stored. In a stream of another node that is the last click, not the end of its
-    /// segment: behind a copy's end the original may have more.
+    /// Up to where it has been read, to be stored. In a stream of another node that is the last click, not
+    /// the end of its segment: behind a copy's end the original may have more.
     pub(super) fn stored(&self) -> u64 {
         if self.is_own { self.position } else { self.handed }
     }
@@ -147,7 +148,8 @@ impl Cursor {
     pub(super) fn rewind(&mut self, position: Option<u64>, shared: &Shared) {
         let consumed = self.stream.consumed.load(Ordering::Relaxed);
         let position = position.map_or(consumed, |position| position.max(consumed));
-        // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way to the next.
+        // Held until the end: a segment that is counted goes as soon as nobody holds it, and with it the way
+        // to the next.
         let _current = self.current.take();
         // It is entered as well, and is backlog once.
         shared.backlog_bytes.fetch_sub(std::mem::take(&mut self.current_backlog), Ordering::Relaxed);

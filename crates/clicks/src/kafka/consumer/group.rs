@@ -91,8 +91,8 @@ impl ClientContext for Group {
 }
 
 impl ConsumerContext for Group {
-    /// Takes partitions back at once. Does not take given ones up: they are assigned with the offsets to begin at, as soon as
-    /// they are claimed. The client fetches nothing before that.
+    /// Takes partitions back at once. Does not take given ones up: they are assigned with the offsets to
+    /// begin at, as soon as they are claimed. The client fetches nothing before that.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

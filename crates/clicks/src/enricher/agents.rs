@@ -7,8 +7,8 @@ use curtail_model::Dimension;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// So many user agents are remembered, at most 512 bytes each; real traffic has a few thousand. When there are more,
-/// all are forgotten: reading one again costs microseconds.
+/// So many user agents are remembered, at most 512 bytes each; real traffic has a few thousand. When there
+/// are more, all are forgotten: reading one again costs microseconds.
 const AGENTS_MAX: usize = 8_192;
 
 /// User agents and what they say.

@@ -1,8 +1,8 @@
-//! The shipper: turns what the journal keeps into what is counted.
+//! The enricher: turns what the journal keeps into what is counted.
 //!
-//! A text is classified once per segment that holds it, because segments number their texts; user agents, which cost
-//! the most, are remembered beyond that. All memory is bounded: by the numbers a segment can give, and by
-//! `AGENTS_MAX`.
+//! A text is classified once per segment that holds it, because segments number their texts; user agents,
+//! which cost the most, are remembered beyond that. All memory is bounded: by the numbers a segment can give,
+//! and by `AGENTS_MAX`.
 
 mod agents;
 mod segment;
@@ -23,7 +23,7 @@ use std::net::IpAddr;
 const PLACES_MAX: usize = 50_000;
 
 /// Enriches clicks.
-pub struct Shipper {
+pub struct Enricher {
     geo: Option<Geo>,
     agents: Agents,
     /// Of the segment that each stream is at.
@@ -34,10 +34,10 @@ pub struct Shipper {
     generation: Option<u64>,
 }
 
-impl Shipper {
-    /// A shipper that looks places up in this database.
-    pub fn new(geo: Option<Geo>) -> Shipper {
-        Shipper {
+impl Enricher {
+    /// An enricher that looks places up in this database.
+    pub fn new(geo: Option<Geo>) -> Enricher {
+        Enricher {
             geo,
             agents: Agents::default(),
             segments: HashMap::default(),
