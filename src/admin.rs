@@ -1,5 +1,5 @@
-//! The admin port: `/metrics` and `/livez`, for those who run the server. Whoever can reach it costs a bounded number of
-//! connections, each for a bounded time.
+//! The admin port: `/metrics` and `/livez`, for those who run the server. Whoever can reach it costs a
+//! bounded number of connections, each for a bounded time.
 
 use crate::metrics::Shown;
 use axum::Router;
@@ -22,10 +22,13 @@ use tokio::time::sleep;
 const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may live: who takes an answer as slowly as this takes none.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Bytes of a head: whoever asks this port sends short ones.
+const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Out of file descriptors: accepting again at once would spin.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the admin port until it is time to stop. A head may take as long to arrive as a connection may rest before it.
+/// Serves the admin port until it is time to stop. A head may take as long to arrive as a connection may rest
+/// before it.
 pub(crate) async fn serve(
     listener: TcpListener,
     shown: Shown,
@@ -48,6 +51,7 @@ pub(crate) async fn serve(
                     let connection = http1::Builder::new()
                         .timer(TokioTimer::new())
                         .header_read_timeout(idle_timeout)
+                        .max_buf_size(HEAD_BYTES_MAX)
                         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
                     connections.spawn(async move {
                         // Clients go away and send nonsense: nothing to tell anybody.

@@ -1,8 +1,8 @@
 //! The settings: where they come from, what they may be, and what is wrong with them.
 //!
-//! A value comes from, the later the stronger: the default, the TOML file, the environment, the flags. The one table of
-//! all settings is in [`settings`], a file a concern; reading, `curtail config` and the reference in
-//! `docs/operations.md` all come from it.
+//! A value comes from, the later the stronger: the default, the TOML file, the environment, the flags. The
+//! one table of all settings is in [`settings`], a file a concern; reading, `curtail config` and the
+//! reference in `docs/operations.md` all come from it.
 //!
 //! Nothing is read from a file that was not named: a `curtail.toml` that happens to lie in the working folder would
 //! otherwise change a server without anybody having asked for it.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "lock";
 /// What stands in the folder once its store has moved to a database: which.
 const MOVED: &str = "moved";
-/// The same under this name while the database may be, or not be, told that it has all: from before until [`note_moved`].
+/// The same under this name while the database may be, or not be, told that it has all: from before until
+/// [`note_moved`].
 const MOVING: &str = "moving";
 
 /// The data folder of a running server. The lock ends with the process, however it ends.
@@ -72,17 +73,20 @@ pub(crate) fn owner(path: &Path) -> Option<String> {
     Some(owner.trim().to_owned())
 }
 
-/// Makes a data folder that only its owner may look into: it holds destinations, keys' hashes and the salt of the day.
+/// Makes a data folder that only its owner may look into: it holds destinations, keys' hashes and the salt of
+/// the day.
 pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make the data folder {}", path.display()))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| {
+        format!(
+            "data: the folder {} cannot be made; choose another, or make it for this user",
+            path.display()
+        )
+    })
 }
 
-/// Notes that the store of the folder is about to be in a database, and in nobody's hands until that is certain. Durable when it
-/// answers: neither a kill nor a loss of power after it leaves both stores to be opened.
+/// Notes that the store of the folder is about to be in a database, and in nobody's hands until that is
+/// certain. Durable when it answers: neither a kill nor a loss of power after it leaves both stores to be
+/// opened.
 pub(crate) fn note_moving(path: &Path, to: &str) -> anyhow::Result<()> {
     write_mark(path, MOVING, &format!("{to}\n"))
         .with_context(|| format!("cannot write {}", path.join(MOVING).display()))
@@ -108,8 +112,8 @@ pub(crate) fn moving_to(path: &Path) -> anyhow::Result<Option<String>> {
     read_mark(&path.join(MOVING))
 }
 
-/// Refuses a folder whose store has moved: links made here now would be links that the moved store does not have, under ids
-/// that it gives too.
+/// Refuses a folder whose store has moved: links made here now would be links that the moved store does not
+/// have, under ids that it gives too.
 pub(crate) fn check_not_moved(path: &Path) -> anyhow::Result<()> {
     let (moved, moving) = (path.join(MOVED), path.join(MOVING));
     if let Some(to) = read_mark(&moved)? {

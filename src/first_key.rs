@@ -1,4 +1,5 @@
-//! The keys that a server starts with: the operator's own from the settings, or, where there is none at all, a new one.
+//! The keys that a server starts with: the operator's own from the settings, or, where there is none at all,
+//! a new one.
 
 use crate::config::Secret;
 use anyhow::Context;

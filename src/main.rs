@@ -1,7 +1,8 @@
 //! Curtail: a URL shortener that starts as one binary and grows to a fleet.
 //!
-//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be, [`engines`] what stands behind it,
-//! [`routes`] what is served beside short links, [`metrics`] what is counted of it all.
+//! [`cli`] says what can be asked for, [`config`] what can be set, [`roles`] what a process can be,
+//! [`engines`] what stands behind it, [`routes`] what is served beside short links, [`metrics`] what is
+//! counted of it all.
 
 mod admin;
 mod cli;

@@ -48,8 +48,8 @@ fn is_of_api(path: &str) -> bool {
     path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Ready, or not any more, because the process is about to stop. Where new links wait for the store, how many: a process
-/// without room for more of them still redirects, so it stays ready.
+/// Ready, or not any more, because the process is about to stop. Where new links wait for the store, how
+/// many: a process without room for more of them still redirects, so it stays ready.
 async fn ready(State((health, journal)): State<(Arc<Health>, Option<WriteBehind>)>) -> Response {
     if health.is_ready() {
         let waiting = journal.map(|journal| journal.statistics()).map(|status| {

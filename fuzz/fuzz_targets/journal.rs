@@ -1,7 +1,7 @@
 //! Reads any bytes as a segment of the journal: no panic, no endless work, and no more clicks than fit.
 //!
-//! Random bytes never pass a checksum, so the input is also read with all its checksums put right, and a click in front: that it
-//! is read says that the format is still the right one.
+//! Random bytes never pass a checksum, so the input is also read with all its checksums put right, and a
+//! click in front: that it is read says that the format is still the right one.
 #![no_main]
 
 #[path = "../../crates/clicks/tests/journal/repair.rs"]

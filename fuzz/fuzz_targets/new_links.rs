@@ -1,7 +1,7 @@
 //! Reads any bytes as a segment of the journal of new links: no panic, no endless work, no more records than fit.
 //!
-//! Random bytes never pass a checksum, so the input is also read with all its checksums put right. That as many records are read
-//! as were put right says that the format is still the right one.
+//! Random bytes never pass a checksum, so the input is also read with all its checksums put right. That as
+//! many records are read as were put right says that the format is still the right one.
 #![no_main]
 
 #[path = "../../crates/cache/tests/promises/support/repair.rs"]

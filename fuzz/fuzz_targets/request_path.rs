@@ -1,4 +1,5 @@
-//! Reads any bytes as a request path, a custom code and a destination: no panic, and what passes is safe to send on.
+//! Reads any bytes as a request path, a custom code and a destination: no panic, and what passes is safe to
+//! send on.
 #![no_main]
 
 use curtail_model::Code;

@@ -1,5 +1,5 @@
-//! `curtail doctor`: looks at the settings and at everything that a server with them would need, changes nothing, and says what
-//! is wrong and what to do.
+//! `curtail doctor`: looks at the settings and at everything that a server with them would need, changes
+//! nothing, and says what is wrong and what to do.
 //!
 //! What a start would refuse is said in the words of that refusal; the engines have them.
 
@@ -20,7 +20,8 @@ use finding::{Finding, Verdict, as_json, as_text};
 use std::future::Future;
 use std::time::Duration;
 
-/// How long a check may take, whatever it waits for. Connections are given up earlier, with what is wrong with them.
+/// How long a check may take, whatever it waits for. Connections are given up earlier, with what is wrong
+/// with them.
 const CHECK_MAX: Duration = Duration::from_secs(12);
 
 /// What only a store knows.

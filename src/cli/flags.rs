@@ -3,10 +3,10 @@
 use crate::config::{self, FlagValue, Flags, Loaded};
 use std::path::PathBuf;
 
-/// Where settings come from, for commands that need only the data folder.
+/// Where settings come from, for commands that do not serve.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Settings")]
-pub(crate) struct PlaceFlags {
+pub(crate) struct CommonFlags {
     /// Read settings from this TOML file [env: CURTAIL_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -23,7 +23,11 @@ pub(crate) struct PlaceFlags {
 #[command(next_help_heading = "Settings")]
 pub(crate) struct SettingsFlags {
     #[command(flatten)]
-    place: PlaceFlags,
+    common: CommonFlags,
+    /// Be everything (all), a server whose clicks workers count (app), or a worker [env: CURTAIL_ROLE]
+    /// [default: all]
+    #[arg(long, value_name = "all|app|worker")]
+    role: Option<String>,
     /// Serve redirects and the API here [env: CURTAIL_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -35,7 +39,7 @@ pub(crate) struct SettingsFlags {
     base_url: Option<String>,
 }
 
-impl PlaceFlags {
+impl CommonFlags {
     /// The settings in effect: these flags, the environment, the file and the defaults together.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         load(&self.flags())
@@ -52,8 +56,9 @@ impl PlaceFlags {
 impl SettingsFlags {
     /// The settings in effect: these flags, the environment, the file and the defaults together.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
-        let mut flags = self.place.flags();
+        let mut flags = self.common.flags();
         let named = [
+            ("--role", "role", &self.role),
             ("--listen", "listen", &self.listen),
             ("--admin-listen", "admin_listen", &self.admin_listen),
             ("--base-url", "base_url", &self.base_url),

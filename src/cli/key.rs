@@ -1,6 +1,6 @@
 //! `curtail key`: makes, lists and revokes API keys, also while a server runs on the same data folder.
 
-use super::flags::PlaceFlags;
+use super::flags::CommonFlags;
 use super::output;
 use super::table::lay_out;
 use crate::config::Settings;
@@ -32,7 +32,8 @@ enum Command {
         /// What it may do: links:read, links:write, stats:read, keys:admin (everything)
         #[arg(long, value_name = "LIST", default_value = "links:read,links:write,stats:read")]
         scopes: Scopes,
-        /// Until when it works: days (90d), a day (2027-01-31, from its start in UTC) or a time (2027-01-31T12:00:00Z)
+        /// Until when it works: days (90d), a day (2027-01-31, from its start in UTC) or a time
+        /// (2027-01-31T12:00:00Z)
         #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
         expires: Option<Timestamp>,
         #[command(flatten)]
@@ -58,7 +59,7 @@ struct Shared {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: PlaceFlags,
+    place: CommonFlags,
 }
 
 /// Does it.
@@ -85,7 +86,7 @@ fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Sh
         return output::print(&format!("{shown:#}\n"));
     }
     output::print(&format!("{key}\n"))?;
-    eprintln!("This is key {id}. It is not kept and cannot be shown again.");
+    output::tell(format_args!("This is key {id}. It is not kept and cannot be shown again."));
     Ok(())
 }
 
@@ -96,7 +97,7 @@ fn list(shared: &Shared) -> anyhow::Result<()> {
         return output::print(&format!("{:#}\n", Value::Array(list)));
     }
     if keys.is_empty() {
-        eprintln!("There are no keys. `curtail key create --name ...` makes one.");
+        output::tell(format_args!("There are no keys. `curtail key create --name ...` makes one."));
         return Ok(());
     }
     let now = now();
@@ -172,7 +173,8 @@ fn state(key: &ApiKey, now: Timestamp) -> String {
 }
 
 /// RFC 3339 in UTC, to the second.
-fn show_time(time: Timestamp) -> String {
+/// A time as people and programs read it: RFC 3339, in UTC.
+pub(super) fn show_time(time: Timestamp) -> String {
     jiff::Timestamp::from_second(time.seconds())
         .map_or_else(|_| time.millis().to_string(), |time| time.to_string())
 }

@@ -1,12 +1,13 @@
 //! `curtail migrate-store`: moves a store from SQLite to PostgreSQL, beside the server that has it open.
 //!
-//! Whether a server has it open decides what a pass is: with one, all that is there now goes over and the server goes on; with
-//! none, the pass is the last, nobody can open the folder meanwhile, and at its end servers can open the database.
+//! Whether a server has it open decides what a pass is: with one, all that is there now goes over and the
+//! server goes on; with none, the pass is the last, nobody can open the folder meanwhile, and at its end
+//! servers can open the database.
 
 mod ends;
 mod shown;
 
-use super::flags::PlaceFlags;
+use super::flags::CommonFlags;
 use super::output;
 use crate::config::{Mistake, Mistakes, Settings};
 use crate::data_folder::{self, DataFolder};
@@ -39,17 +40,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "postgres://USER@HOST:PORT/DATABASE")]
     to: String,
     #[command(flatten)]
-    place: PlaceFlags,
+    place: CommonFlags,
 }
 
 /// Makes a pass.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (settings, ends) = understand(arguments)?;
     if ends.shows_password {
-        eprintln!(
+        output::tell(format_args!(
             "Others on this machine can read the password in --to while this runs. With --to postgres: it is taken from \
              CURTAIL_DATABASE_URL."
-        );
+        ));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(migrate(&settings, &ends))
@@ -82,8 +83,10 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
         opened => opened.context("cannot move to the database that --to names")?,
     };
     match &folder {
-        Ok(_) => eprintln!("No server has {} open: this is the last pass.", ends.from.display()),
-        Err(owner) => eprintln!("A server (process {owner}) goes on serving meanwhile."),
+        Ok(_) => {
+            output::tell(format_args!("No server has {} open: this is the last pass.", ends.from.display()));
+        }
+        Err(owner) => output::tell(format_args!("A server (process {owner}) goes on serving meanwhile.")),
     }
     let began = Instant::now();
     let mut shown = Shown::to_stderr();
@@ -107,8 +110,8 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
     }
 }
 
-/// A last pass was broken off when the database had been told that it has all: it has been opened since, and only the folder does
-/// not know yet.
+/// A last pass was broken off when the database had been told that it has all: it has been opened since, and
+/// only the folder does not know yet.
 fn end_of_an_earlier_pass(from: &Path, to: &str) -> anyhow::Result<()> {
     data_folder::note_moved(from)?;
     output::print(&format!(

@@ -1,5 +1,5 @@
-//! What processes share beside the store: a second layer of the cache, rates and leaders in Redis where it is set, and the
-//! bus by which they tell each other of changes.
+//! What processes share beside the store: a second layer of the cache, rates and leaders in Redis where it is
+//! set, and the bus by which they tell each other of changes.
 
 use super::Store;
 use crate::config::Settings;
@@ -13,8 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// In the data folder while a process shares a cache in Redis, and after one that did not end by leaving all that it had changed
-/// there: what is in Redis from before that one's end may be wrong, and nobody else knows.
+/// In the data folder while a process shares a cache in Redis, and after one that did not end by leaving all
+/// that it had changed there: what is in Redis from before that one's end may be wrong, and nobody else
+/// knows.
 const UNSETTLED: &str = "redis-unsettled";
 
 /// What this process shares with others; one that is alone has none of it.

@@ -20,8 +20,8 @@ pub(crate) struct JournaledLinks {
 }
 
 impl JournaledLinks {
-    /// Opens the journal where the strategy wants one. What an earlier process left in it is brought to the store whatever
-    /// the strategy is now.
+    /// Opens the journal where the strategy wants one. What an earlier process left in it is brought to the
+    /// store whatever the strategy is now.
     pub(crate) async fn open(
         settings: &Settings,
         folder: &Path,
@@ -55,8 +55,8 @@ impl JournaledLinks {
     }
 }
 
-/// Whether an earlier process left links in a data folder that it had acknowledged. Without the store that they are for, that is
-/// an error.
+/// Whether an earlier process left links in a data folder that it had acknowledged. Without the store that
+/// they are for, that is an error.
 pub(crate) fn left_behind(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
     let folder = folder.join(FOLDER);
     let is_left = WriteBehind::left_any(&folder);

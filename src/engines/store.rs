@@ -134,8 +134,8 @@ pub(crate) fn postgres_settings(settings: &Settings, url: &Secret) -> postgres::
     }
 }
 
-/// The most sessions that a process takes on the primary: it writes links, counts clicks, looks up and lists there when no
-/// replica will do, keeps the heartbeat, notifies and listens.
+/// The most sessions that a process takes on the primary: it writes links, counts clicks, looks up and lists
+/// there when no replica will do, keeps the heartbeat, notifies and listens.
 pub(crate) fn sessions_on_primary(settings: &Settings) -> u64 {
     let each = settings.database.connections as u64;
     2 * each + 2 * each.div_ceil(2) + 3

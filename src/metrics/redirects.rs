@@ -32,7 +32,7 @@ impl Redirects {
         let ended = |outcome: Outcome| ([("outcome", outcome.as_str())], self.sum(|core| core.of(outcome)));
         counters(encoder, "requests", "Requests for links, by how they ended.", Outcome::ALL.map(ended))?;
         let failures = self.shared.resolver.failures();
-        counter(encoder, "store_failures", "Misses that the store left without an answer.", failures)
+        counter(encoder, "store_failures", "Misses that the store did not answer in time.", failures)
     }
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-//! What is shared with other processes: the second layer of the cache, and the bus that tells of changes. Nothing of it where
-//! there are none.
+//! What is shared with other processes: the second layer of the cache, and the bus that tells of changes.
+//! Nothing of it where there are none.
 
 use super::encoding::{counter, counters, gauge};
 use super::opaque;
@@ -31,6 +31,12 @@ fn redis(redis: &RedisStatistics, encoder: &mut DescriptorEncoder<'_>) -> fmt::R
     let ended = [("hit", redis.hits), ("miss", redis.misses), ("away", redis.away)];
     let ended = ended.map(|(outcome, count)| ([("outcome", outcome)], count));
     counters(encoder, "redis_lookups", "Look-ups in Redis, by how they ended.", ended)?;
+    counter(
+        encoder,
+        "redis_unanswered",
+        "Questions of all kinds that Redis did not answer in time.",
+        redis.unanswered,
+    )?;
     counter(encoder, "redis_refreshed", "Entries refreshed ahead of their end.", redis.refreshed)?;
     let debts = redis.debts as u64;
     gauge(encoder, "redis_debts", "Changes that Redis has not heard of yet.", None, debts)

@@ -1,8 +1,10 @@
-//! The roles that serve visitors: `all`, which does everything in one process, and `app`, which leaves counting to workers
-//! where Kafka is set. Any request may go to any such process, and one may vanish at any moment.
+//! The roles that serve visitors: `all`, which does everything in one process, and `app`, which leaves
+//! counting to workers where Kafka is set. Any request may go to any such process, and one may vanish at any
+//! moment.
 //!
-//! Up: folder, listeners, backend (`app/backend.rs`), keys, API (`app/api.rs`), cores (`app/cores.rs`), metrics. Down: readiness is
-//! taken back, the cores stop accepting and answer what is under way, the backend is closed.
+//! Up: folder, listeners, backend (`app/backend.rs`), keys, API (`app/api.rs`), cores (`app/cores.rs`),
+//! metrics. Down: readiness is taken back, the cores stop accepting and answer what is under way, the backend
+//! is closed.
 
 mod api;
 mod backend;
@@ -13,6 +15,7 @@ pub(crate) use cores::connections_possible;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::{admin, first_key, metrics, routes};
+use anyhow::Context;
 use backend::Backend;
 use curtail_clicks::clock::now;
 use curtail_redirect::counters::Counters;
@@ -33,8 +36,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::listen()?;
     let folder = DataFolder::lock(&settings.server.data)?;
-    let listeners = listener::listen(settings.server.listen, settings.server.threads)?;
-    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
+    let listeners = listener::listen(settings.server.listen, settings.server.threads).context("listen")?;
+    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1));
+    let admin = admin.transpose().context("admin_listen")?;
     let admin = admin.into_iter().flatten().next();
     let addresses = (listeners[0].local_addr()?, admin.as_ref().map(TcpListener::local_addr).transpose()?);
 

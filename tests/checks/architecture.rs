@@ -86,7 +86,8 @@ fn every_test_that_is_said_to_hold_a_promise_exists() {
         .filter(|name| !sources.iter().any(|(_, text)| text.contains(&format!("fn {name}("))))
         .collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names tests that do not exist: {missing:?}");
-    // What tests start as a process of its own, to be killed, is a test only to the runner: started by it, it does nothing.
+    // What tests start as a process of its own, to be killed, is a test only to the runner: started by it, it
+    // does nothing.
     let helpers: Vec<&String> = named.iter().filter(|name| name.starts_with("helper_process_")).collect();
     assert!(helpers.is_empty(), "ARCHITECTURE.md names what holds no promise: {helpers:?}");
 }

@@ -1,5 +1,5 @@
-//! What `deploy/` hands to operators fits the binary: its configurations are accepted, and name nothing that does not exist.
-//! (`deploy/check` looks at it with the tools of others.)
+//! What `deploy/` hands to operators fits the binary: its configurations are accepted, and name nothing that
+//! does not exist. (`deploy/check` looks at it with the tools of others.)
 
 use super::workspace::{files, read, root};
 use crate::support::server::{curtail, run};
@@ -79,7 +79,8 @@ fn nginx_takes_no_server_for_dead_that_says_it_is_unavailable() {
     assert_eq!(retried, Some("proxy_next_upstream error timeout;"));
 }
 
-/// The sessions of a process are those that `curtail doctor` counts with (`engines::sessions_on_primary`), at the default setting.
+/// The sessions of a process are those that `curtail doctor` counts with (`engines::sessions_on_primary`), at
+/// the default setting.
 #[test]
 fn the_primary_of_stage_3_has_room_for_twice_the_processes_that_are_there() {
     const SESSIONS: usize = 2 * 6 + 2 * 3 + 3;

@@ -1,5 +1,5 @@
-//! `docs/metrics.md` and a running server name the same metrics, with the same labels and the same values of them, and no
-//! document names another one.
+//! `docs/metrics.md` and a running server name the same metrics, with the same labels and the same values of
+//! them, and no document names another one.
 
 use super::workspace::{files, read};
 use crate::support::server::{KEY, Server, curtail, random_seed};
@@ -23,8 +23,8 @@ fn documented() -> BTreeMap<String, Labels> {
     .collect()
 }
 
-/// The labels that a part of the column names: several, of which the last may be followed by a colon and by its values. Where
-/// three dots stand among these they are examples.
+/// The labels that a part of the column names: several, of which the last may be followed by a colon and by
+/// its values. Where three dots stand among these they are examples.
 fn labels(part: &str) -> Labels {
     let (names, values) = part.split_once(':').unwrap_or((part, ""));
     let mut labels: Labels = quoted(names).map(|name| (name, BTreeSet::new())).collect();

@@ -1,4 +1,5 @@
-//! Clients that send a whole bulk before they read its answers get all of them, and those that vanish leave nothing.
+//! Clients that send a whole bulk before they read its answers get all of them, and those that vanish leave
+//! nothing.
 
 use crate::support::server::{KEY, Server};
 use serde_json::{Value, json};

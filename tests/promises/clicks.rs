@@ -201,7 +201,8 @@ fn what_was_recorded_and_found_is_counted_dropped_damaged_or_waits_whenever_some
     assert!(found, "some were left once");
 }
 
-/// Looks again and again at what became of clicks, while more are made, until a thousand are and nothing waits to be read.
+/// Looks again and again at what became of clicks, while more are made, until a thousand are and nothing
+/// waits to be read.
 fn stays_accounted_for(server: &Server) {
     let mut client = server.client();
     let number = |value: &Value| value.as_u64().unwrap();

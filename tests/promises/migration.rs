@@ -1,4 +1,5 @@
-//! A store moves from SQLite to PostgreSQL: the real command, beside a real server that goes on, broken off and run again.
+//! A store moves from SQLite to PostgreSQL: the real command, beside a real server that goes on, broken off
+//! and run again.
 
 use crate::support::http::Client;
 use crate::support::run::Ending;

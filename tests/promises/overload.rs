@@ -1,5 +1,5 @@
-//! While more is asked of the API than can be done, redirects go on, what one class of requests takes it takes from no other,
-//! and who is turned away is told so at once. When it is over, all is as before.
+//! While more is asked of the API than can be done, redirects go on, what one class of requests takes it
+//! takes from no other, and who is turned away is told so at once. When it is over, all is as before.
 
 use crate::support::http::{Client, Response};
 use crate::support::server::{KEY, Server, curtail};

@@ -226,7 +226,8 @@ fn what_is_no_form_is_refused_for_what_it_is() {
         ("application/json", 415),
     ] {
         assert_eq!(post("/locked", content_type, password), status, "{content_type}");
-        // A form that was read before the password went is answered with the link itself, everything else is no business of it.
+        // A form that was read before the password went is answered with the link itself, everything else is
+        // no business of it.
         let is_form = status == 303;
         assert_eq!(post("/open", content_type, password), if is_form { 303 } else { 405 }, "{content_type}");
         assert_eq!(post("/open", content_type, b"name=x"), 405, "{content_type}");

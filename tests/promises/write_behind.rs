@@ -1,4 +1,5 @@
-//! Promises of links that are acknowledged ahead of PostgreSQL, on two servers whose PostgreSQL hangs and comes back.
+//! Promises of links that are acknowledged ahead of PostgreSQL, on two servers whose PostgreSQL hangs and
+//! comes back.
 
 use crate::support::server::{KEY, Server, curtail};
 use curtail_servers::postgres::Cluster;

@@ -1,7 +1,7 @@
 //! Redirects that are asked for at a steady pace, with what became of each.
 //!
-//! Latency counts from the time that a request was due, so that a stall shows in all the requests that it delayed (Gil Tene,
-//! "How NOT to Measure Latency", 2013).
+//! Latency counts from the time that a request was due, so that a stall shows in all the requests that it
+//! delayed (Gil Tene, "How NOT to Measure Latency", 2013).
 
 use super::http::Client;
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
-//! Writes small files of the MaxMind DB format, version 2.0 (maxmind.github.io/MaxMind-DB), as geo databases have it: a
-//! tree of the bits of addresses, with IPv4 under `::/96`, then the records it leads to, then what the file says of itself.
+//! Writes small files of the MaxMind DB format, version 2.0 (maxmind.github.io/MaxMind-DB), as geo databases
+//! have it: a tree of the bits of addresses, with IPv4 under `::/96`, then the records it leads to, then what
+//! the file says of itself.
 
 use serde_json::Value;
 use std::net::IpAddr;
@@ -25,7 +26,8 @@ enum Branch {
     Record(usize),
 }
 
-/// A database of networks ("192.0.2.0/24") and what is known of each: texts, maps and arrays. Networks may not overlap.
+/// A database of networks ("192.0.2.0/24") and what is known of each: texts, maps and arrays. Networks may
+/// not overlap.
 pub(crate) fn database(networks: &[(&str, Value)]) -> Vec<u8> {
     let mut tree = vec![[Branch::Unknown; 2]];
     let mut records = Vec::new();

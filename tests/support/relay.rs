@@ -1,5 +1,6 @@
-//! A relay between a server and its clients that passes on every answer, and loses what the server tells unasked when it is told
-//! to: notifications of PostgreSQL, published messages of Redis. Nobody is told that anything was lost.
+//! A relay between a server and its clients that passes on every answer, and loses what the server tells
+//! unasked when it is told to: notifications of PostgreSQL, published messages of Redis. Nobody is told that
+//! anything was lost.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -10,7 +11,8 @@ use std::thread;
 /// What is spoken, to tell answers from messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Without TLS. Every message of the server has a type and a length; `A` is a notification (PostgreSQL's documentation, 55.7).
+    /// Without TLS. Every message of the server has a type and a length; `A` is a notification (PostgreSQL's
+    /// documentation, 55.7).
     Postgres,
     /// A connection that has subscribed hears nothing but messages.
     Redis,

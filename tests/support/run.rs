@@ -1,4 +1,5 @@
-//! How long a run of faults is and by which dice it goes: short in `dev/test`, as long as it is told by `dev/faults`.
+//! How long a run of faults is and by which dice it goes: short in `dev/test`, as long as it is told by
+//! `dev/faults`.
 
 use super::server::random_seed;
 use curtail_runtime::chance::Chance;
@@ -69,8 +70,8 @@ pub(crate) fn until_there_is<T>(what: &str, limit: Duration, mut look: impl FnMu
     }
 }
 
-/// Lets a time pass that is itself what is tested: that of an outage, or between two requests. Never to wait for something to
-/// happen: each use says why, in the line before it.
+/// Lets a time pass that is itself what is tested: that of an outage, or between two requests. Never to wait
+/// for something to happen: each use says why, in the line before it.
 pub(crate) fn let_pass(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()) {

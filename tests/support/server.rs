@@ -167,7 +167,8 @@ impl Server {
         self.api("GET", &format!("/api/v1/links/{id}"), None).json()["clicks"].clone()
     }
 
-    /// What a metric stands at, labels included in its name; the server must have been started with `--admin-listen`.
+    /// What a metric stands at, labels included in its name; the server must have been started with
+    /// `--admin-listen`.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let shown = self.shown();
         let line = shown.lines().find(|line| line.split(' ').next() == Some(name));

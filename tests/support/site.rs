@@ -1,5 +1,5 @@
-//! A site of a test's own: PostgreSQL, Redis, Kafka, app servers and a worker, all of them real processes that can be killed,
-//! made to hang and brought back.
+//! A site of a test's own: PostgreSQL, Redis, Kafka, app servers and a worker, all of them real processes
+//! that can be killed, made to hang and brought back.
 
 use super::relay::{Protocol, Relay};
 use super::roamer::Doors;

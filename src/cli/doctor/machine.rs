@@ -1,6 +1,7 @@
 //! The machine: the data folder, its room, the clock, the limit of open files, the geo database.
 
 use super::finding::Finding;
+use crate::cli::key::show_time;
 use crate::config::{Role, Settings};
 use crate::data_folder::{self, check_not_moved};
 use crate::engines;
@@ -20,7 +21,8 @@ use std::time::UNIX_EPOCH;
 const ROOM_MIN: u64 = 64 << 20;
 /// No machine that Curtail runs on has an earlier time: 2026-01-01.
 const TIME_MIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-/// Files of the folder may be as much newer than the clock says, in milliseconds: it may be set a little at any time.
+/// Files of the folder may be as much newer than the clock says, in milliseconds: it may be set a little at
+/// any time.
 const AHEAD_MAX: i64 = Timestamp::MINUTE;
 
 pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
@@ -150,7 +152,7 @@ fn clock(data: &Path) -> Finding {
         "Set the clock, and keep it with NTP: clicks are counted under the time that it says";
     let now = now();
     if now < TIME_MIN {
-        return Finding::wrong(CHECK, format!("it is {now:?}: that cannot be"), REMEDY);
+        return Finding::wrong(CHECK, format!("it is {}: that cannot be", show_time(now)), REMEDY);
     }
     let written = ["clicks.db-wal", "clicks.db", "links.db-wal", "links.db", "lock"];
     let newest = written.iter().filter_map(|name| {
@@ -182,7 +184,7 @@ fn open_files(settings: &Settings) -> Finding {
 fn geo(path: &Path) -> Finding {
     match Geo::open(path) {
         Ok(_) => Finding::ok("geo database", path.display().to_string()),
-        Err(error) => Finding::wrong("geo database", error.to_string(), "Correct geo.path, or set it off"),
+        Err(error) => Finding::refused("geo database", &error),
     }
 }
 

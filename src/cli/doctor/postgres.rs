@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::data_folder;
 use crate::engines;
 use curtail_clicks::clock::now;
-use curtail_store::postgres::{self, OpenError, Primary, Replica, SCHEMA_KNOWN};
+use curtail_store::postgres::{self, LAG_MAX_MILLIS, OpenError, Primary, Replica, SCHEMA_KNOWN};
 use curtail_store::rollups::Positions;
 use tokio::sync::oneshot;
 
@@ -143,7 +143,7 @@ fn replica(found: Result<Replica, OpenError>) -> Finding {
             format!("{server} is not read from: {problem}"),
             "Correct database.replica_urls, or make the replica anew from its primary",
         ),
-        (None, Some(lag)) if lag > APART_MAX => Finding::warning(
+        (None, Some(lag)) if lag > LAG_MAX_MILLIS => Finding::warning(
             CHECK,
             format!("{server} is {lag} ms behind, and is not read from until it has caught up"),
             "Look at its load, its disk and the network (pg_stat_replication on the primary)",

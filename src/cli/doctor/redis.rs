@@ -14,7 +14,8 @@ pub(super) async fn look(settings: &Settings, secret: oneshot::Receiver<Secret>)
     if settings.redis.urls.is_empty() {
         return Vec::new();
     }
-    // Where no store is yet, or none can be read, no keys are ours: then all that is asked is whether keys can be read at all.
+    // Where no store is yet, or none can be read, no keys are ours: then all that is asked is whether keys
+    // can be read at all.
     let secret = secret.await.unwrap_or_default();
     let Some(config) = engines::redis_config(settings, &secret) else { return Vec::new() };
     let found = redis::examine(&config).await;

@@ -18,8 +18,8 @@ const FROM: Origin = Origin::Flag("--from");
 const TO: Origin = Origin::Flag("--to");
 
 impl Ends {
-    /// Reads them, as far as settings that are mistaken themselves allow. What is wrong never holds what was given: it may
-    /// carry a password.
+    /// Reads them, as far as settings that are mistaken themselves allow. What is wrong never holds what was
+    /// given: it may carry a password.
     pub(super) fn read(
         from: &str,
         to: &str,

@@ -1,4 +1,5 @@
-//! How far a move is, for people: one line that is written over on a terminal, and now and then a line where there is none.
+//! How far a move is, for people: one line that is written over on a terminal, and now and then a line where
+//! there is none.
 
 use curtail_store::transfer::{Progress, Step};
 use std::collections::VecDeque;

@@ -9,8 +9,8 @@ use curtail_clicks::kafka::{self, Backlog, Topic};
 use curtail_clicks::pipeline::{self, Pipeline, ShipConfig, WorkConfig};
 use std::path::Path;
 
-/// Clicks that a worker folds before they are committed, at most: it has no visitors to be small for, and a way to the store that
-/// large batches make up for.
+/// Clicks that a worker folds before they are committed, at most: it has no visitors to be small for, and a
+/// way to the store that large batches make up for.
 const BATCH_CLICKS_MAX: usize = 250_000;
 
 /// Starts recording, shipping what is recorded, and with `role = "all"` counting what all nodes have shipped.

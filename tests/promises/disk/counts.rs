@@ -45,8 +45,8 @@ fn a_flipped_byte_anywhere_in_the_counts_makes_no_click_and_counts_none_twice() 
     let whole = fs::read(&path).unwrap();
     let pages = whole.len() / PAGE_BYTES;
     let mut started = 0;
-    // Each time a byte in every third page, at other places: cells, their pointers, headers of pages, free room. Beyond
-    // the header of the file, which is another test's.
+    // Each time a byte in every third page, at other places: cells, their pointers, headers of pages, free
+    // room. Beyond the header of the file, which is another test's.
     for round in 0..12 {
         fs::write(&path, &whole).unwrap();
         let pages_hit = (1 + round % 3..pages).step_by(3);

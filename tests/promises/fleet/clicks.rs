@@ -128,7 +128,8 @@ fn all_are_counted_once(site: &Site, ids: &[String], clicked: &[Clicked]) {
             (lag["clicks"] == 0 && lag["backlog_bytes"] == 0).then_some(())
         });
     }
-    // All is in Kafka, and a link has one partition: once a last click by somebody else is counted, so is everything before it.
+    // All is in Kafka, and a link has one partition: once a last click by somebody else is counted, so is
+    // everything before it.
     for (number, (id, link)) in ids.iter().zip(clicked).enumerate() {
         site.app(0).eventually(IN_THE_END, |app| {
             let answer = app.client().request("GET", &format!("/own{number}"), &[("user-agent", BOT)], b"");

@@ -74,8 +74,8 @@ fn kill_again_and_again(site: &mut Site, dice: &mut Dice, count: &AtomicU64) {
     }
 }
 
-/// Makes links until the end, and answers those that were acknowledged: all that it began. What got no answer, or was refused for
-/// want of a database, is repeated elsewhere with the same `Idempotency-Key`.
+/// Makes links until the end, and answers those that were acknowledged: all that it began. What got no
+/// answer, or was refused for want of a database, is repeated elsewhere with the same `Idempotency-Key`.
 fn make(
     doors: &Doors,
     maker: usize,

@@ -48,8 +48,8 @@ fn a_server_that_dies_meanwhile_gives_no_click_of_a_limited_link_twice() {
     }
 }
 
-/// Makes a limited link and lets all clients ask for it until it is used up; kills a server once so many redirects were given.
-/// Answers the redirects, and the requests that were cut off.
+/// Makes a limited link and lets all clients ask for it until it is used up; kills a server once so many
+/// redirects were given. Answers the redirects, and the requests that were cut off.
 fn use_up(site: &mut Site, round: usize, kill: Option<(Part, u64)>) -> (u64, u64) {
     let code = format!("few{round}");
     site.app(0).link(&json!({ "url": FIRST, "code": code, "max_clicks": LIMIT }));

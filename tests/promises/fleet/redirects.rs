@@ -17,6 +17,8 @@ const SHORT: Duration = Duration::from_millis(1500);
 const BACK_WITHIN: Duration = Duration::from_secs(120);
 /// What the long run allows.
 const ADDED_MAX: Duration = Duration::from_millis(25);
+/// Beside all other tests a process may have to wait for a core; who waits for what hangs waits longer.
+const ADDED_MAX_BESIDE_OTHERS: Duration = Duration::from_secs(1);
 
 /// What happens to some parts at once.
 #[derive(Clone, Copy)]
@@ -68,6 +70,7 @@ fn warm_redirects_go_on_while_all_that_they_are_not_served_from_dies_or_hangs() 
         "{:30} {:>8} {:>7} {:>10} {:>10} {:>10} {:>10}",
         "", "asked", "failed", "calm p99", "p99", "added", "most"
     );
+    let added_max = if length().is_some() { ADDED_MAX } else { ADDED_MAX_BESIDE_OTHERS };
     let mut waited = Vec::new();
     for (number, (fault, parts)) in faults.into_iter().enumerate() {
         let calm = Instant::now();
@@ -92,11 +95,11 @@ fn warm_redirects_go_on_while_all_that_they_are_not_served_from_dies_or_hangs() 
         );
         let failed = load.between(calm, well).failed;
         assert_eq!(failed, 0, "redirects failed");
-        if added(&before, &during) > ADDED_MAX {
+        if added(&before, &during) > added_max {
             waited.push(format!("{name} {}", fault.as_str()));
         }
     }
-    assert!(length().is_none() || waited.is_empty(), "redirects have waited: {waited:?}");
+    assert!(waited.is_empty(), "redirects have waited: {waited:?}");
 }
 
 fn added(before: &Outcome, during: &Outcome) -> Duration {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const SERVERS: usize = 3;
 /// What the long run allows.
 const STALE_MAX: Duration = Duration::from_secs(2);
+/// Beside all other tests a process may have to wait for a core for seconds.
+const STALE_MAX_BESIDE_OTHERS: Duration = Duration::from_secs(6);
 /// After this it is not stale but broken.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -46,9 +48,8 @@ fn a_change_is_seen_by_all_servers_though_all_messages_are_lost() {
     }
     let most = stale.iter().max().unwrap();
     println!("{} changes, the longest unseen for {:.3} s", stale.len(), most.as_secs_f64());
-    if length().is_some() {
-        assert!(*most <= STALE_MAX, "a change was unseen for {most:?}");
-    }
+    let bound = if length().is_some() { STALE_MAX } else { STALE_MAX_BESIDE_OTHERS };
+    assert!(*most <= bound, "a change was unseen for {most:?}");
 }
 
 fn change(site: &Site, by: usize, link: &Value, url: &str) {

@@ -15,7 +15,7 @@ fn a_server_whose_settings_name_what_is_not_there_says_which_and_what_to_do() {
     assert_ne!(code, 0);
     assert!(said.contains("database.url") && !said.contains("wrong"), "{said}");
     let mut command = curtail();
-    command.args(["serve", "--set", "role=worker", "--data"]).arg(data.path());
+    command.args(["serve", "--role", "worker", "--data"]).arg(data.path());
     let (code, _, said) = run(command);
     assert_eq!(code, 2);
     assert!(["role", "database.url", "kafka.brokers"].iter().all(|word| said.contains(word)), "{said}");

@@ -1,5 +1,5 @@
-//! The engines that tests and measurements run on: those that `dev/services` started for all, and servers of a test's own, which
-//! may be killed, made to hang and brought back.
+//! The engines that tests and measurements run on: those that `dev/services` started for all, and servers of
+//! a test's own, which may be killed, made to hang and brought back.
 //!
 //! Whatever is not there is a panic that says what to run: without its engines a test has nothing to say.
 
@@ -38,8 +38,9 @@ pub fn find_service(name: &str) -> Option<String> {
     std::env::var(name).ok().or_else(told)
 }
 
-/// Ports that servers of a test's own have. The kernel gives those from 32768 on to whoever connects: while a server is dead,
-/// somebody's connection would take its port, and most often that of a client that tries to reach this very server.
+/// Ports that servers of a test's own have. The kernel gives those from 32768 on to whoever connects: while a
+/// server is dead, somebody's connection would take its port, and most often that of a client that tries to
+/// reach this very server.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// A port that nobody listens on.

@@ -109,7 +109,8 @@ impl Server {
         for process in processes {
             until("PostgreSQL has ended", || has_ended(process));
         }
-        // Its own start would take the number of a process that nobody has asked for its exit code for one that runs.
+        // Its own start would take the number of a process that nobody has asked for its exit code for one
+        // that runs.
         fs::remove_file(self.pid_file()).expect("it was there");
     }
 
