@@ -125,15 +125,10 @@ pub enum OpenError {
     DatabaseOfCluster(String),
     /// Something else than a Redis answers.
     #[error(
-        "redis.url: {server} answers what no Redis does ({error}); correct host and port, and write rediss:// where the \
-         server speaks TLS, redis:// where it does not"
+        "redis.url: what answers on {0} is no Redis; correct host and port, and write rediss:// where the server speaks \
+         TLS, redis:// where it does not"
     )]
-    NoRedis {
-        /// Host and port.
-        server: String,
-        /// What cannot be read of its answer.
-        error: String,
-    },
+    NoRedis(String),
     /// The server is a replica.
     #[error("redis.url: the server is a replica, which takes no writes. Name its primary in redis.url")]
     Replica,

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 const LINKS: usize = 400;
 
@@ -180,25 +180,30 @@ fn a_damaged_or_missing_search_index_is_made_anew() {
     }
 }
 
-#[test]
-fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_wrongly() {
+/// A server, its folder and ten links that were clicked a hundred times each, of which nothing has been counted.
+fn with_a_thousand_uncounted_clicks() -> (TempDir, Server, Vec<String>) {
     let settings: &[&str] = &["--set", "threads=1", "--set", "clicks.commit_milliseconds=60000"];
-    for damage in ["flip", "truncate", "header", "zeros"] {
+    loop {
         let data = tempdir().unwrap();
         let server = Server::start(data.path(), settings);
-        let ids: Vec<String> = (0..10)
-            .map(|n| {
-                server.link(&json!({ "url": "https://example.com/", "code": format!("c{n}") }))["id"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
-            })
-            .collect();
+        let link = |number| json!({ "url": "https://example.com/", "code": format!("c{number}") });
+        let ids =
+            (0..10).map(|number| server.link(&link(number))["id"].as_str().unwrap().to_owned()).collect();
         let mut client = server.client();
-        // One commit may have passed before the first click: what is in the journal then waits for a minute.
-        for n in 0..1_000 {
-            assert_eq!(client.get(&format!("/c{}", n % 10)).status, 302);
+        for number in 0..1_000 {
+            assert_eq!(client.get(&format!("/c{}", number % 10)).status, 302);
         }
+        // The only commit of the first minute comes at the start; on a busy machine some clicks may be before it.
+        if server.api("GET", "/api/v1/pipeline", None).json()["counted"] == 0 {
+            return (data, server, ids);
+        }
+    }
+}
+
+#[test]
+fn clicks_in_a_damaged_journal_are_counted_or_said_to_be_lost_and_never_counted_wrongly() {
+    for damage in ["flip", "truncate", "header", "zeros"] {
+        let (data, server, ids) = with_a_thousand_uncounted_clicks();
         server.kill();
         let segment = newest_segment(&data.path().join("journal"));
         let used = fs::read(&segment).unwrap().iter().rposition(|&byte| byte != 0).unwrap() as u64;

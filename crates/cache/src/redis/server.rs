@@ -130,8 +130,7 @@ pub(super) async fn connect_to_node(client: &Client) -> Result<Connection, Failu
     let connected = client.get_multiplexed_async_connection_with_config(&config).await;
     connected.map(Connection::Single).map_err(|error| {
         if is_of_no_redis(&error) {
-            let server = client.get_connection_info().addr().to_string();
-            return Failure::Refused(OpenError::NoRedis { server, error: in_one_line(&error) });
+            return Failure::Refused(OpenError::NoRedis(client.get_connection_info().addr().to_string()));
         }
         error.into()
     })
@@ -145,10 +144,6 @@ fn is_of_no_redis(error: &RedisError) -> bool {
     let is_unreadable = error.kind() == ErrorKind::Parse && !text.contains("end of input");
     // What rustls says where TLS was asked for and something else came; it says so in words only.
     is_unreadable || text.contains("received corrupt message")
-}
-
-fn in_one_line(error: &RedisError) -> String {
-    error.to_string().lines().collect::<Vec<_>>().join(", ")
 }
 
 /// What an error means when trying again cannot help.
