@@ -1,13 +1,16 @@
 //! The admin port: `/metrics` and `/livez`, for those who run the server. Whoever can reach it costs a
 //! bounded number of connections, each for a bounded time.
 
+use crate::config::Settings;
 use crate::metrics::Shown;
+use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use curtail_runtime::listener;
 use curtail_runtime::metrics::Metrics;
 use curtail_runtime::shutdown::Shutdown;
 use hyper::server::conn::http1;
@@ -26,6 +29,12 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Out of file descriptors: accepting again at once would spin.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens on the admin port; nothing where it is off.
+pub(crate) fn listen(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let listeners = settings.server.admin_listen.map(|address| listener::listen(address, 1));
+    Ok(listeners.transpose().context("admin_listen")?.into_iter().flatten().next())
+}
 
 /// Serves the admin port until it is time to stop. A head may take as long to arrive as a connection may rest
 /// before it.

@@ -59,7 +59,7 @@ struct Shared {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: CommonFlags,
+    common: CommonFlags,
 }
 
 /// Does it.
@@ -128,7 +128,7 @@ fn with_settings<T>(
     shared: &Shared,
     open: impl AsyncFnOnce(&Settings) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let settings = shared.place.load()?.settings;
+    let settings = shared.common.load()?.settings;
     let data = settings.server.data.display();
     if settings.database.url.is_none() && !settings.server.data.is_dir() {
         bail!(

@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "postgres://USER@HOST:PORT/DATABASE")]
     to: String,
     #[command(flatten)]
-    place: CommonFlags,
+    common: CommonFlags,
 }
 
 /// Makes a pass.
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The settings and both ends, or everything that is wrong with any of them.
 fn understand(arguments: &Arguments) -> anyhow::Result<(Settings, Ends)> {
-    let (settings, mut mistakes): (_, Vec<Mistake>) = match arguments.place.load() {
+    let (settings, mut mistakes): (_, Vec<Mistake>) = match arguments.common.load() {
         Ok(loaded) => (Some(loaded.settings), Vec::new()),
         Err(error) => (None, error.downcast::<Mistakes>()?.0),
     };

@@ -37,9 +37,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::listen()?;
     let folder = DataFolder::lock(&settings.server.data)?;
     let listeners = listener::listen(settings.server.listen, settings.server.threads).context("listen")?;
-    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1));
-    let admin = admin.transpose().context("admin_listen")?;
-    let admin = admin.into_iter().flatten().next();
+    let admin = admin::listen(settings)?;
     let addresses = (listeners[0].local_addr()?, admin.as_ref().map(TcpListener::local_addr).transpose()?);
 
     let (backend, recorders) = Backend::open(settings, folder.path()).await?;

@@ -7,7 +7,6 @@ use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::engines::{Pipelines, Store};
 use crate::{admin, metrics};
-use curtail_runtime::listener;
 use curtail_runtime::shutdown::{StopSignals, shutdown};
 
 /// Runs a worker until it is told to stop.
@@ -19,11 +18,11 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 async fn work(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::listen()?;
     let folder = DataFolder::lock(&settings.server.data)?;
-    let admin = settings.server.admin_listen.map(|address| listener::listen(address, 1)).transpose()?;
+    let admin = admin::listen(settings)?;
     let store = Store::open(settings, folder.path()).await?;
     let pipelines = Pipelines::work(settings, folder.path(), &store).await?;
     let (stop, shutdown) = shutdown();
-    if let Some(admin) = admin.into_iter().flatten().next() {
+    if let Some(admin) = admin {
         let address = admin.local_addr()?;
         let shown = metrics::of_worker(pipelines.watch(), store.watch());
         tokio::spawn(admin::serve(admin, shown, settings.limits.idle_timeout, shutdown));

@@ -167,18 +167,30 @@ fn run_large(settings: &Settings, options: &Options, folder: &Path) -> Result<()
 }
 
 fn add_main(report: &mut Report, kept: &Compared) {
-    report.add(
-        kept.figure("keep-alive: CPU per request", "us", |round| round.cpu_micros).target("ratio <= 0.60"),
-    );
-    report
-        .add(kept.figure("  counting or logging the rest included", "us", |round| round.cpu_drained_micros));
-    report.add(kept.figure("  rate on one core", "requests/s", |round| round.rate));
-    report.add(kept.figure("  server on its core", "%", |round| round.server_busy * 100.0));
-    report.add(kept.figure("  client on its core", "%", |round| round.client_busy * 100.0));
+    add_closed(report, "keep-alive", Some("ratio <= 0.60"), kept);
+    add_client(report, kept);
     report.add(kept.figure("  client: CPU per request", "us", |round| round.client_cpu_micros));
     report.add(
         kept.figure("  everything else on the machine", "% of a core", |round| round.others_busy * 100.0),
     );
+}
+
+/// What a server takes and gives when it is asked as fast as it answers.
+fn add_closed(report: &mut Report, what: &str, target: Option<&'static str>, closed: &Compared) {
+    let cpu = closed.figure(format!("{what}: CPU per request"), "us", |round| round.cpu_micros);
+    report.add(match target {
+        Some(target) => cpu.target(target),
+        None => cpu,
+    });
+    report.add(
+        closed.figure("  counting or logging the rest included", "us", |round| round.cpu_drained_micros),
+    );
+    report.add(closed.figure("  rate on one core", "requests/s", |round| round.rate));
+    report.add(closed.figure("  server on its core", "%", |round| round.server_busy * 100.0));
+}
+
+fn add_client(report: &mut Report, closed: &Compared) {
+    report.add(closed.figure("  client on its core", "%", |round| round.client_busy * 100.0));
 }
 
 fn add(
@@ -196,18 +208,14 @@ fn add(
             let browsers = compare(Load { headers: Headers::Browser, ..main }, rounds)?;
             report.add(browsers.figure("headers of browsers: CPU per request", "us", |r| r.cpu_micros));
         }
-        Figures::Single => add_single(report, &compare(single, rounds)?),
+        Figures::Single => {
+            let closed = compare(single, rounds)?;
+            add_closed(report, "one request per connection", Some("ratio < 1"), &closed);
+            add_client(report, &closed);
+        }
         Figures::Wrk => {
             for (what, load) in [("wrk, keep-alive", main), ("wrk, one request per connection", single)] {
-                let compared = compare(Load { client: Client::Wrk, ..load }, few)?;
-                report
-                    .add(compared.figure(format!("{what}: CPU per request"), "us", |round| round.cpu_micros));
-                report.add(
-                    compared
-                        .figure("  counting or logging the rest included", "us", |r| r.cpu_drained_micros),
-                );
-                report.add(compared.figure("  rate", "requests/s", |round| round.rate));
-                report.add(compared.figure("  server on its core", "%", |round| round.server_busy * 100.0));
+                add_closed(report, what, None, &compare(Load { client: Client::Wrk, ..load }, few)?);
             }
         }
         Figures::Half => {
@@ -229,17 +237,6 @@ fn add(
         }
     }
     Ok(())
-}
-
-fn add_single(report: &mut Report, closed: &Compared) {
-    let cpu = closed.figure("one request per connection: CPU per request", "us", |round| round.cpu_micros);
-    report.add(cpu.target("ratio < 1"));
-    report.add(
-        closed.figure("  counting or logging the rest included", "us", |round| round.cpu_drained_micros),
-    );
-    report.add(closed.figure("  rate on one core", "requests/s", |round| round.rate));
-    report.add(closed.figure("  server on its core", "%", |round| round.server_busy * 100.0));
-    report.add(closed.figure("  client on its core", "%", |round| round.client_busy * 100.0));
 }
 
 fn add_latency(report: &mut Report, what: &str, compared: &Compared) {

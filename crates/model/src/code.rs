@@ -164,7 +164,8 @@ fn is_code_character(c: char) -> bool {
 /// Default_Ignorable_Code_Point), but for those that shape the emoji before them.
 fn unseen(text: &str) -> Option<char> {
     let drawn = |c: char| {
-        !matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        !is_filler(c)
+            && !matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
             | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
     };
     let mut before = ' ';
@@ -188,7 +189,12 @@ fn unseen(text: &str) -> Option<char> {
 /// selectors, and not the Hangul fillers, which are letters that look like nothing (Unicode 16,
 /// Default_Ignorable_Code_Point).
 fn stands_by_itself(c: char) -> bool {
-    !is_combining_mark(c) && !matches!(c, '\u{200d}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+    !is_combining_mark(c) && !is_filler(c) && c != '\u{200d}'
+}
+
+/// The Hangul fillers, which are letters that look like nothing (Unicode 16, Default_Ignorable_Code_Point).
+const fn is_filler(c: char) -> bool {
+    matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// Pictographs and what joins and colours them: the blocks that hold emoji (Unicode 16, Emoji property), as ranges.

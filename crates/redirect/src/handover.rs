@@ -36,6 +36,9 @@ pub type Elsewhere = Arc<
     dyn Fn(Request<Incoming>, IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
 >;
 
+/// Who begins like this speaks HTTP/2 and takes for granted that everybody does (RFC 9113, 3.4).
+const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";
+
 /// Headers that a request may have; more is answered with 431.
 pub(crate) const HEADERS_MAX: usize = 100;
 
@@ -91,9 +94,6 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         tracing::trace!(%error, "a connection ended badly");
     }
 }
-
-/// Who begins like this speaks HTTP/2 and takes for granted that everybody does (RFC 9113, 3.4).
-const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 /// hyper would hang up without a word, which leaves whoever has set a proxy up like that in the dark.
 async fn refuse_http_2(mut stream: TcpStream) {

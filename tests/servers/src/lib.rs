@@ -4,6 +4,7 @@
 //! Whatever is not there is a panic that says what to run: without its engines a test has nothing to say.
 
 mod kafka;
+pub mod log;
 pub mod postgres;
 mod process;
 mod redis;

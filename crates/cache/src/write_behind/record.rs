@@ -116,8 +116,7 @@ pub(super) fn link(link: &Link) -> Vec<u8> {
     for time in [link.starts_at, link.expires_at] {
         bytes.extend_from_slice(&time.map_or(NO_TIME, Timestamp::millis).to_le_bytes());
     }
-    let status = RedirectStatus::ALL.iter().position(|status| *status == link.redirect_status);
-    bytes.push(status.unwrap_or(1) as u8 + if link.forward_query { FORWARD_QUERY } else { 0 });
+    bytes.push(link.redirect_status.index() + if link.forward_query { FORWARD_QUERY } else { 0 });
     let texts = [&link.title, &link.notes, &link.password_hash, &link.expired_url];
     put_text(&mut bytes, Some(&link.url));
     texts.iter().for_each(|text| put_text(&mut bytes, text.as_deref()));

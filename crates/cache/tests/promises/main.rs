@@ -17,7 +17,6 @@ mod support {
     //! Stores, servers and nodes.
     pub(crate) mod behind;
     pub(crate) mod certificates;
-    pub(crate) mod log;
     pub(crate) mod node;
     pub(crate) mod records;
     pub(crate) mod repair;

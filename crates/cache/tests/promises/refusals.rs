@@ -1,6 +1,5 @@
 //! A Redis that cannot be used as it is configured stops the start, with what to do.
 
-use crate::support::log::Warnings;
 use crate::support::node::{Site, config};
 use crate::support::services::nodes;
 use crate::support::speaker::saying;
@@ -8,6 +7,7 @@ use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_cache::redis::{OpenError, Redis, examine};
 use curtail_servers::RedisServer;
+use curtail_servers::log;
 
 /// Why these are refused: at a start, and in the same words when they are only looked at.
 async fn refusal(nodes: Vec<String>) -> OpenError {
@@ -212,13 +212,16 @@ async fn an_address_that_is_none_is_refused() {
 async fn a_server_that_is_not_there_is_waited_for_with_a_warning_that_says_what_to_do() {
     let mut server = RedisServer::start();
     server.kill();
-    let (warnings, guard) = Warnings::listen();
+    log::keep();
     let redis = Redis::open(config(vec![server.url()], Strategy::CacheAside)).await.unwrap();
-    drop(guard);
     assert!(!redis.statistics().connected);
-    let heard = warnings.heard().join("\n");
     let names = server.url().replace("redis://", "redis.url: ") + " does not answer";
-    assert!(heard.contains(&names) && heard.contains("Start it, or correct host and port"), "{heard}");
+    let lines = log::lines(&names);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with("WARN") && lines[0].contains("Start it, or correct host and port"),
+        "{lines:?}"
+    );
     server.start_again();
     until("there is a connection", async || redis.statistics().connected).await;
 }

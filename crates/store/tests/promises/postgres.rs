@@ -4,7 +4,6 @@ mod crash;
 pub(crate) mod database;
 mod deferred;
 mod failover;
-mod log;
 mod looking;
 mod messages;
 mod opening;

@@ -1,10 +1,10 @@
 //! What is read, and from where, while replicas lag, die and hang, and while the primary is away.
 
-use super::{log, tampering, until};
+use super::{tampering, until};
 use crate::engine::{create, make, new_link, postgres_settings};
 use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
-use curtail_servers::service;
+use curtail_servers::{log, service};
 use curtail_store::postgres::{self, Condition, Postgres, Settings};
 use curtail_store::{ListQuery, Seen, Sort, StoreError};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! What the store logs while tests run, of all of them: each looks for lines about servers of its own.
+//! What our crates log while tests run, of all of them: each looks for lines about servers of its own.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, PoisonError};
@@ -9,13 +9,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Begins to keep what is logged, unless another test has.
-pub(crate) fn keep() {
+pub fn keep() {
     // Whoever comes second finds it begun.
     let _ = tracing::subscriber::set_global_default(Keeper);
 }
 
 /// The lines with a text, the oldest first: level, message and fields.
-pub(crate) fn lines(text: &str) -> Vec<String> {
+pub fn lines(text: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     lines.iter().filter(|line| line.contains(text)).cloned().collect()
 }
@@ -24,7 +24,7 @@ struct Keeper;
 
 impl Subscriber for Keeper {
     fn enabled(&self, about: &Metadata<'_>) -> bool {
-        about.is_event() && *about.level() <= Level::INFO && about.target().starts_with("curtail_store")
+        about.is_event() && *about.level() <= Level::INFO && about.target().starts_with("curtail_")
     }
 
     fn event(&self, event: &Event<'_>) {
