@@ -9,13 +9,16 @@ pub(crate) use kafka::kafka_config;
 use super::Store;
 use crate::config::Settings;
 use curtail_clicks::journal;
-use curtail_clicks::pipeline::{self, Pipeline, Retention, Status, Watch};
+use curtail_clicks::pipeline::{self, Hold, Pipeline, Retention, Status, Watch};
 use curtail_clicks::recorder::Recorder;
+use curtail_store::Rollups;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Clicks that are folded before they are committed, at most; it bounds the memory of counting.
-const BATCH_CLICKS_MAX: usize = 100_000;
+/// Clicks that are counted in one commit, at most; it bounds the memory of counting: 48 bytes for each, and a few hundred for
+/// each link of them while they are written.
+const BATCH_CLICKS_MAX: usize = 250_000;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
 const CLICK_BYTES: u64 = 48;
 
@@ -55,6 +58,7 @@ impl Recording {
             commit_interval: settings.clicks.commit_interval,
             batch_clicks_max: BATCH_CLICKS_MAX,
             waiting_clicks_max: waiting_clicks_max(settings),
+            hold: hold(settings),
         };
         let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
         let watch = main.watch();
@@ -63,6 +67,11 @@ impl Recording {
 }
 
 impl Pipelines {
+    /// What stats are read from: the store, and what is counted here and not written yet.
+    pub(crate) fn rollups(&self, store: &Store) -> Arc<dyn Rollups> {
+        self.main.rollups().unwrap_or_else(|| store.rollups.clone())
+    }
+
     /// What tells how far it is.
     pub(crate) fn watch(&self) -> Watch {
         self.watch.clone()
@@ -95,6 +104,14 @@ fn journal_config(settings: &Settings, folder: &Path) -> journal::Config {
         bytes_max: settings.clicks.journal_bytes,
         sync_interval: settings.clicks.sync_interval,
     }
+}
+
+/// An embedded store is read through this process alone, which knows what is not written yet. It may be held back while half
+/// of the journal is free.
+fn hold(settings: &Settings) -> Option<Hold> {
+    let embedded = settings.database.url.is_none() && !settings.clicks.write_interval.is_zero();
+    let journal_bytes_max = settings.clicks.journal_bytes / 2;
+    embedded.then_some(Hold { at_most: settings.clicks.write_interval, journal_bytes_max })
 }
 
 fn waiting_clicks_max(settings: &Settings) -> u64 {

@@ -28,7 +28,9 @@ impl Clicks {
             "Clicks that earlier processes left in the journal, as far as it has been read.",
             status.recovered,
         )?;
-        counter(encoder, "clicks_counted", "Clicks in committed rollups.", status.counted)?;
+        counter(encoder, "clicks_counted", "Clicks that stats show.", status.counted)?;
+        let help = "Counted clicks that the store does not have yet; the journal has them.";
+        gauge(encoder, "clicks_unwritten", help, None, status.unwritten)?;
         let dropped = status.dropped.map(|(reason, count)| ([("reason", reason.as_str())], count));
         counters(encoder, "clicks_dropped", "Clicks that were not kept, by reason.", dropped)?;
         counter(
@@ -80,7 +82,7 @@ impl Clicks {
         bytes("journal", "Disk that the journal takes.", status.journal_bytes)?;
         bytes(
             "journal_waiting",
-            "Clicks that wait to be counted, files that earlier processes left included.",
+            "Clicks that the store does not have yet, files that earlier processes left included.",
             status.waiting_bytes + status.backlog_bytes,
         )?;
         bytes(

@@ -121,6 +121,7 @@ fn round_of_ours(settings: &Settings, folder: &Path, agents: &[String], clicks: 
         commit_interval: COMMIT_INTERVAL,
         batch_clicks_max: BATCH_CLICKS_MAX,
         waiting_clicks_max: 0,
+        hold: None,
     };
     let cpu_before = accounting::own_cpu()?;
     let begun = Instant::now();

@@ -11,11 +11,11 @@
 mod counter;
 mod leaders;
 
-use crate::log::{Click, Clicked, Clicks};
+use crate::log::{Click, Clicked, Clicks, Values};
 use crate::rollup::{self, Malformed, encode};
 use counter::Counter;
 use curtail_model::{ClickClass, Timestamp};
-use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Row, Subject, Totals};
+use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Positions, Row, Subject, Totals};
 use leaders::{Leaders, Named};
 use std::sync::Arc;
 
@@ -27,9 +27,19 @@ const MINUTES_OF_DAY: u32 = 24 * 60;
 /// here and in the store.
 pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
     clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
-    let links = clicks.clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_)));
-    let (on_links, orphans) = clicks.clicks.split_at_mut(links);
-    let mut of_links = Rows::new(Counter::new(&clicks.values), None);
+    fold_sorted(&clicks.clicks, &clicks.values, clicks.positions(), merge, breathe)
+}
+
+/// The same of clicks that come by what they count for and by minute.
+pub(crate) fn fold_sorted(
+    clicks: &[Click],
+    values: &Values,
+    positions: Positions,
+    merge: Merge,
+    breathe: Breathe,
+) -> Batch {
+    let (on_links, orphans) = on_links_and_orphans(clicks);
+    let mut of_links = Rows::new(Counter::new(values), None);
     let mut totals = Vec::new();
     for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
         breathe();
@@ -38,14 +48,54 @@ pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
         }
     }
     let Rows { by_grain: of_links, leaders, .. } = of_links;
-    let leaders = leaders.named();
-    on_links.sort_unstable_by_key(|click| click.minute);
-    orphans.sort_unstable_by_key(|click| click.minute);
-    let mut rows = Rows::new(Counter::new(&clicks.values), Some(&leaders));
-    rows.add(Subject::Everything, on_links);
-    rows.add(Subject::Orphans, orphans);
-    let rows = rows.in_order(of_links);
-    Batch { rows, totals, positions: clicks.positions(), lane: 0, claims: Vec::new(), merge, breathe }
+    let rows = of_no_link(on_links, orphans, values, &leaders.named()).in_order(of_links);
+    Batch { rows, totals, positions, lane: 0, claims: Vec::new(), merge, breathe }
+}
+
+/// The rows of a subject, whose clicks come by minute.
+pub(crate) fn rows_of(subject: Subject, clicks: &[Click], values: &Values) -> Vec<Row> {
+    if clicks.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = Rows::new(Counter::new(values), None);
+    rows.add(subject, clicks);
+    rows.in_order(ByGrain::default())
+}
+
+/// The rows of everything and of orphans alone, from clicks that come by what they count for and by minute.
+pub(crate) fn rows_of_all(clicks: &[Click], values: &Values) -> Vec<Row> {
+    let (on_links, orphans) = on_links_and_orphans(clicks);
+    let mut leaders = Leaders::default();
+    for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
+        let Clicked::Link(link) = of_link[0].clicked else { continue };
+        for grain in [Grain::Hour, Grain::Day] {
+            for of_period in of_link.chunk_by(|a, b| start_of(grain, a.minute) == start_of(grain, b.minute)) {
+                let by_people = |click: &&Click| values.agent(click.agent).class == ClickClass::Human;
+                let by_people = of_period.iter().filter(by_people).count() as u64;
+                leaders.note(grain, of_period[0].minute, link, by_people);
+            }
+        }
+    }
+    of_no_link(on_links, orphans, values, &leaders.named()).in_order(ByGrain::default())
+}
+
+/// When the period begins that a minute lies in.
+pub(crate) fn start_of(grain: Grain, minute: u32) -> Timestamp {
+    Timestamp::from_millis(i64::from(minute) * Timestamp::MINUTE).start_of(grain.millis())
+}
+
+fn on_links_and_orphans(clicks: &[Click]) -> (&[Click], &[Click]) {
+    clicks.split_at(clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_))))
+}
+
+fn of_no_link<'a>(on_links: &[Click], orphans: &[Click], values: &'a Values, leaders: &'a Named) -> Rows<'a> {
+    let mut rows = Rows::new(Counter::new(values), Some(leaders));
+    for (subject, clicks) in [(Subject::Everything, on_links), (Subject::Orphans, orphans)] {
+        let mut clicks = clicks.to_vec();
+        clicks.sort_unstable_by_key(|click| click.minute);
+        rows.add(subject, &clicks);
+    }
+    rows
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.
@@ -124,11 +174,10 @@ impl<'a> Rows<'a> {
             }
             None => encode(grain, self.counter.counts(), &mut self.bytes),
         }
-        let start = Timestamp::from_millis(i64::from(minute) * Timestamp::MINUTE).start_of(grain.millis());
         self.by_grain[grain as usize].push(Row {
             subject,
             grain,
-            start,
+            start: start_of(grain, minute),
             delta: self.bytes.as_slice().into(),
         });
     }

@@ -13,6 +13,7 @@ pub mod journal;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod log;
+mod pending;
 pub mod pipeline;
 pub mod recorder;
 pub mod rollup;

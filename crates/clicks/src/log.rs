@@ -28,9 +28,6 @@ use curtail_model::Timestamp;
 use curtail_store::rollups::Positions;
 use std::collections::BTreeMap;
 
-/// Texts of clicks that take this much memory are counted and forgotten before more is read.
-const VALUES_BYTES_MAX: usize = 32 << 20;
-
 /// What carries clicks. One consumer owns it; calls hand over batches, never single clicks.
 pub trait Log: Send {
     /// Reads up to `limit` clicks on, adds those that have not been counted yet, and moves the positions past
@@ -87,9 +84,9 @@ impl Clicks {
         self.positions.insert(stream, position);
     }
 
-    /// Whether it is time to count: there are this many clicks, or their texts take much memory.
-    pub fn is_full(&self, clicks_max: usize) -> bool {
-        self.clicks.len() >= clicks_max || self.values.bytes() >= VALUES_BYTES_MAX
+    /// The same, from which on moves are noted anew.
+    pub(crate) fn take_positions(&mut self) -> Positions {
+        std::mem::take(&mut self.positions).into_iter().collect()
     }
 
     /// Whether nothing was read: no click, and no position moved.

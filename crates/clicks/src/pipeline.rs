@@ -33,7 +33,8 @@ use crate::journal::{Keeper, Meter, Reader};
 #[cfg(feature = "kafka")]
 use crate::kafka::Backlog;
 use crate::log::EmbeddedLog;
-use counting::Counting;
+use crate::pending::{Overlay, Pending};
+use counting::{Counted, Counting};
 use curtail_store::Rollups;
 use status::Shared;
 use std::path::PathBuf;
@@ -62,6 +63,18 @@ pub struct Config {
     pub batch_clicks_max: usize,
     /// How many clicks may wait in the journal while redirects use up all cores.
     pub waiting_clicks_max: u64,
+    /// How long the store may lack what was counted; nothing where it has to have it at once, because others read it
+    /// too. Who reads stats in this process reads them from [`Pipeline::rollups`] and sees it all the same.
+    pub hold: Option<Hold>,
+}
+
+/// How long clicks that were counted are held in memory before they are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Hold {
+    /// For so long,
+    pub at_most: Duration,
+    /// and only while the journal, which has them meanwhile, takes no more than this.
+    pub journal_bytes_max: u64,
 }
 
 /// Why the pipeline cannot start.
@@ -86,6 +99,7 @@ pub enum StartError {
 /// in order.
 pub struct Pipeline {
     watch: Watch,
+    overlay: Option<Arc<Overlay>>,
     main: JoinHandle<()>,
     main_ended: mpsc::Receiver<()>,
     keeper: Option<Helper>,
@@ -176,27 +190,23 @@ pub fn start(
     keeper: Keeper,
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
-    let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max } = config;
+    let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max, hold } = config;
     let enricher = Enricher::new(open_geo(geo_path)?);
-    let log = EmbeddedLog::new(reader, enricher, Arc::clone(&rollups));
+    let log = Box::new(EmbeddedLog::new(reader, enricher, Arc::clone(&rollups)));
     let shared = Arc::new(Shared::of(Part::Alone));
     let meter = keeper.meter();
-    let yielding = Yielding::new(meter.clone(), waiting_clicks_max);
+    let yielding = Some(Yielding::new(meter.clone(), waiting_clicks_max));
     let retention = forget(retention, Arc::clone(&rollups), &shared)?;
-    let mut counting = Counting::new(
-        Box::new(log),
-        rollups,
-        Arc::clone(&shared),
-        commit_interval,
-        batch_clicks_max,
-        Some(yielding),
-    );
+    let pending = Arc::new(Pending::default());
+    let overlay = hold.map(|_| Arc::new(Overlay::new(Arc::clone(&rollups), Arc::clone(&pending))));
+    let counted = Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
+    let mut counting = Counting::new(counted, Arc::clone(&shared));
     let (main, main_ended) = main_thread("counting", move || {
         step_back();
         counting.run();
     })?;
     let watch = Watch::of(shared, Some(meter));
-    Ok(Pipeline { watch, main, main_ended, keeper: Some(keep(keeper)?), retention: Some(retention) })
+    Ok(Pipeline { watch, overlay, main, main_ended, keeper: Some(keep(keeper)?), retention: Some(retention) })
 }
 
 fn open_geo(path: Option<PathBuf>) -> Result<Option<Geo>, GeoError> {
@@ -245,6 +255,12 @@ impl Pipeline {
     /// How far counting is.
     pub fn status(&self) -> Status {
         self.watch.status()
+    }
+
+    /// The store with all that is counted here and not written yet, for whoever reads stats; nothing where the store has
+    /// all of it.
+    pub fn rollups(&self) -> Option<Arc<dyn Rollups>> {
+        self.overlay.clone().map(|overlay| overlay as Arc<dyn Rollups>)
     }
 
     /// What tells the same from another thread.

@@ -1,6 +1,7 @@
 //! Waits on a plain thread for what a store answers.
 
 use curtail_store::{Answer, StoreError};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// What a thread waits with.
@@ -8,12 +9,21 @@ pub(crate) struct Waiter(Runtime);
 
 impl Waiter {
     pub(crate) fn new() -> Waiter {
-        let executor = Builder::new_current_thread().build();
-        Waiter(executor.expect("an executor without drivers asks nothing of the system"))
+        let executor = Builder::new_current_thread().enable_time().build();
+        Waiter(executor.expect("an executor that only knows the time asks nothing of the system"))
     }
 
     /// Waits for an answer.
     pub(crate) fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, StoreError> {
         self.0.block_on(answer)
+    }
+
+    /// Waits for an answer for so long.
+    pub(crate) fn wait_for<T>(
+        &self,
+        answer: &mut Answer<'_, T>,
+        at_most: Duration,
+    ) -> Option<Result<T, StoreError>> {
+        self.0.block_on(async { tokio::time::timeout(at_most, answer).await.ok() })
     }
 }

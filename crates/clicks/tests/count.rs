@@ -9,6 +9,8 @@ mod copies;
 mod fold;
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "count/hold.rs"]
+mod hold;
 #[path = "count/kill.rs"]
 mod kill;
 #[path = "count/log.rs"]

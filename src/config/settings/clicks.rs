@@ -18,6 +18,7 @@ pub(crate) struct Clicks {
     pub(crate) segment_bytes: u64,
     pub(crate) sync_interval: Duration,
     pub(crate) commit_interval: Duration,
+    pub(crate) write_interval: Duration,
     pub(crate) minute_retention: Duration,
     pub(crate) hour_retention: Duration,
     /// For ever, if nothing.
@@ -51,7 +52,13 @@ impl Clicks {
                 "clicks.commit_milliseconds",
                 &Time(Unit::Milliseconds, 10, 60_000),
                 "250",
-                "How often counted clicks are written to the stats.",
+                "How often clicks are counted: the time until one shows in the stats.",
+            ),
+            write_interval: read.setting(
+                "clicks.write_seconds",
+                &Time(Unit::Seconds, 0, 3_600),
+                "30",
+                "Without database.url: how often what was counted is written to the disk. Stats show it before, and the journal has it.",
             ),
             minute_retention: read.setting(
                 "clicks.minute_retention_hours",

@@ -15,12 +15,13 @@ pub(super) fn router(
     backend: &Backend,
     passwords: Passwords,
 ) -> (Router, Arc<Requests>) {
-    let stats = Arc::new(Stats::new(backend.store.rollups.clone()));
+    let rollups = backend.pipelines.rollups(&backend.store);
+    let stats = Arc::new(Stats::new(rollups.clone()));
     curtail_api::router(Api {
         secret: backend.store.secret,
         links: Arc::new(backend.coherent_links()),
         keys: backend.store.keys.clone(),
-        rollups: backend.store.rollups.clone(),
+        rollups,
         stats: stats.clone(),
         leaders: backend.fleet.leaders(stats),
         pipeline: backend.pipelines.watch(),

@@ -26,6 +26,9 @@ pub(crate) struct PipelineJson {
     /// Clicks in the stats; those that earlier processes left count here too.
     #[schema(example = 120_395)]
     counted: u64,
+    /// Of these, clicks that the store does not have yet. The journal has them.
+    #[schema(example = 2_100)]
+    unwritten: u64,
     /// Deliveries that came again and had been counted before.
     repeated: u64,
     /// Clicks that were not kept, by reason.
@@ -86,6 +89,7 @@ impl From<&Status> for PipelineJson {
             recovered: status.recovered,
             shipped: status.shipped,
             counted: status.counted,
+            unwritten: status.unwritten,
             repeated: status.repeated,
             dropped: status.dropped.iter().map(|(reason, clicks)| (reason.as_str(), *clicks)).collect(),
             poison: status.poison.iter().map(|(reason, records)| (reason.as_str(), *records)).collect(),

@@ -75,6 +75,7 @@ fn start_pipeline(folder: &Path, store: &Sqlite) -> (Recorder, Pipeline) {
         commit_interval: Duration::from_millis(20),
         batch_clicks_max: 1_000,
         waiting_clicks_max: 0,
+        hold: None,
     };
     let pipeline = pipeline::start(config, reader, keeper, store.rollups.clone()).unwrap();
     (recorders.pop().unwrap(), pipeline)

@@ -99,7 +99,7 @@ pub struct Counts {
     pub files_damaged: u64,
     /// Bytes of this process that the disk has not confirmed, by the keeper's last look: what a power cut may lose.
     pub unsynced_bytes: u64,
-    /// Bytes of this process that have not been counted, by the keeper's last look.
+    /// Bytes of this process that have not been counted for good, by the keeper's last look.
     pub waiting_bytes: u64,
     /// What keeps the keeper from its work, while it lasts.
     pub last_error: Option<String>,

@@ -9,6 +9,8 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// Texts that take this much memory are forgotten before more is read.
+const FULL_BYTES: usize = 32 << 20;
 /// Texts that take more than this are forgotten when the clicks that name them have been counted,
 const BYTES_MAX: usize = 8 << 20;
 /// and so are more sets of them.
@@ -167,10 +169,20 @@ impl Values {
         self.places.sets[id as usize]
     }
 
+    /// Whether there is no room for more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= FULL_BYTES
+    }
+
+    /// Whether they are to be forgotten when no click names any of them.
+    pub(crate) fn are_many(&self) -> bool {
+        let sets = self.agents.sets.len() + self.campaigns.sets.len() + self.places.sets.len();
+        self.bytes > BYTES_MAX || sets > SETS_MAX
+    }
+
     /// Forgets everything if it has become many. Only when no click names any of it.
     pub(crate) fn forget_if_many(&mut self) {
-        let sets = self.agents.sets.len() + self.campaigns.sets.len() + self.places.sets.len();
-        if self.bytes > BYTES_MAX || sets > SETS_MAX {
+        if self.are_many() {
             *self = Values::of_generation(self.generation + 1);
         }
     }

@@ -1,11 +1,16 @@
 //! The counting thread: read, fold, commit, wait.
+//!
+//! Where others see what is pending ([`Hold`]), a click is counted when it has been read, and commits are seldom; reading goes on
+//! beside them. Where they do not, it is counted when it is committed, and every turn ends with that.
 
+use super::Hold;
 use super::pacing::Pacing;
 use super::status::Shared;
 use super::yielding::Yielding;
 use crate::aggregator;
 use crate::journal::Meter;
-use crate::log::{Clicks, Log, Unavailable};
+use crate::log::{Log, Unavailable};
+use crate::pending::{Pending, Writing};
 use crate::waiter::Waiter;
 use curtail_runtime::retry::Backoff;
 use curtail_store::rollups::{Batch, Committed, Merge, Positions};
@@ -38,7 +43,11 @@ pub(super) struct Counting {
     pacing: Arc<Pacing>,
     merge: Merge,
     waiter: Waiter,
-    clicks: Clicks,
+    pending: Arc<Pending>,
+    /// Nothing where nobody sees what is pending.
+    hold: Option<Hold>,
+    /// What the commit that failed last was to write.
+    failed: Option<Arc<Writing>>,
     backoff: Backoff,
     /// The pause after a failed commit; none while all is well.
     pause: Option<Duration>,
@@ -46,15 +55,20 @@ pub(super) struct Counting {
     is_readable: bool,
 }
 
+/// What is counted, and how.
+pub(super) struct Counted {
+    pub(super) log: Box<dyn Log>,
+    pub(super) rollups: Arc<dyn Rollups>,
+    pub(super) pending: Arc<Pending>,
+    pub(super) hold: Option<Hold>,
+    pub(super) commit_interval: Duration,
+    pub(super) batch_clicks_max: usize,
+    pub(super) yielding: Option<Yielding>,
+}
+
 impl Counting {
-    pub(super) fn new(
-        log: Box<dyn Log>,
-        rollups: Arc<dyn Rollups>,
-        shared: Arc<Shared>,
-        commit_interval: Duration,
-        batch_clicks_max: usize,
-        yielding: Option<Yielding>,
-    ) -> Counting {
+    pub(super) fn new(counted: Counted, shared: Arc<Shared>) -> Counting {
+        let Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding } = counted;
         let pacing = Arc::new(Pacing::new());
         let status = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
@@ -72,7 +86,9 @@ impl Counting {
             pacing,
             merge,
             waiter: Waiter::new(),
-            clicks: Clicks::default(),
+            pending,
+            hold,
+            failed: None,
             backoff: Backoff::new(commit_interval, BACKOFF_MAX),
             pause: None,
             is_readable: true,
@@ -82,7 +98,7 @@ impl Counting {
     /// Counts until the end is asked for and all is counted, or its deadline is over. What others can count
     /// is left to them then.
     pub(super) fn run(&mut self) {
-        let mut full = false;
+        let mut behind = false;
         loop {
             let began = Instant::now();
             let stop = self.shared.stop_deadline();
@@ -91,21 +107,21 @@ impl Counting {
                 return;
             }
             // Whoever has begun on a backlog ends it: the time that it takes itself is no reason to wait.
-            if !full && stop.is_none() && self.pause.is_none() && self.should_wait() {
+            if !behind && stop.is_none() && self.pause.is_none() && self.should_wait() {
                 self.shared.set_oldest(self.log.oldest_waiting());
                 thread::park_timeout(self.commit_interval);
                 continue;
             }
             // Where nobody redirects beside, there is nobody to leave the core to.
-            self.pacing.set_hurry(full || stop.is_some() || self.yielding.is_none());
-            full = self.turn();
-            let caught_up = self.clicks.is_empty() && !full;
+            self.pacing.set_hurry(behind || stop.is_some() || self.yielding.is_none());
+            behind = self.turn(stop.is_some());
+            let caught_up = self.pending.is_empty() && self.failed.is_none() && !behind;
             if stop.is_some() && (caught_up || self.log.is_shared()) {
                 return;
             }
             let pause = match self.pause {
                 Some(pause) => pause,
-                None if full => continue,
+                None if behind => continue,
                 None => self.pause_after(began.elapsed()),
             };
             // While draining, a failing store is tried often and nothing is waited for otherwise.
@@ -123,25 +139,36 @@ impl Counting {
         self.yielding.as_mut().is_some_and(Yielding::should_wait)
     }
 
-    /// Reads what has come and commits it. Answers whether there was more than one commit takes.
-    fn turn(&mut self) -> bool {
+    /// Reads what has come, and commits it when that is due. Answers whether there was so much that more is to be read at
+    /// once.
+    fn turn(&mut self, stops: bool) -> bool {
+        let before = self.pending.held();
         // What a commit failed with is committed as it was: its positions tell whether it happened after all.
         if self.pause.is_none() {
-            self.shared.set_oldest(self.log.oldest_waiting());
-            let read = self.read();
-            self.note(read);
+            self.read();
         }
-        let full = self.clicks.is_full(self.batch_clicks_max);
-        if !self.clicks.is_empty() {
+        let is_full = self.pending.is_full(self.batch_clicks_max);
+        // What comes within a turn or two is no backlog, though it may fill what was held before.
+        let behind = is_full && self.pending.held() - before >= self.batch_clicks_max / 2;
+        if self.failed.is_some() || (!self.pending.is_empty() && (is_full || stops || self.is_due())) {
             self.commit();
         }
-        full
+        behind
     }
 
-    fn read(&mut self) -> Result<(), Unavailable> {
+    /// Whether what is held has been held for long enough.
+    fn is_due(&self) -> bool {
+        let Some(hold) = &self.hold else { return true };
+        let journal_bytes = self.meter.as_ref().map_or(0, |meter| meter.counts().bytes);
+        journal_bytes > hold.journal_bytes_max || self.pending.held_for() >= hold.at_most
+    }
+
+    /// Reads what has come, and says how that went.
+    fn read(&mut self) {
+        self.shared.set_oldest(self.log.oldest_waiting());
         let mut outcome = Ok(());
-        while !self.clicks.is_full(self.batch_clicks_max) {
-            let room = self.batch_clicks_max - self.clicks.clicks.len();
+        while !self.pending.is_full(self.batch_clicks_max) {
+            let room = self.batch_clicks_max - self.pending.held();
             let limit = room.min(READ_CLICKS);
             self.pacing.rest_if_due();
             match self.read_some(limit) {
@@ -152,20 +179,30 @@ impl Counting {
                 }
             }
         }
-        outcome
+        let shown = self.pending.arrange();
+        if self.hold.is_some() {
+            self.shared.folding.store(0, Ordering::Relaxed);
+            self.shared.counted.fetch_add(shown as u64, Ordering::Relaxed);
+            self.settle();
+        }
+        self.note(outcome);
     }
 
     /// Reads up to `limit` clicks, which then are here or lost, and do not wait in the log any more.
     fn read_some(&mut self, limit: usize) -> Result<usize, Unavailable> {
-        let read = self.log.read(limit, &mut self.clicks);
+        let Counting { log, pending, .. } = self;
+        let (read, folding) = pending.read(|clicks| (log.read(limit, clicks), clicks.clicks.len()));
         self.shared.lost_with(self.log.take_damage());
         let read = read?;
-        self.shared.folding.store(self.clicks.clicks.len() as u64, Ordering::Relaxed);
+        self.shared.folding.store(folding as u64, Ordering::Relaxed);
         self.settle();
         Ok(read)
     }
 
     fn settle(&self) {
+        if self.hold.is_some() {
+            self.shared.unwritten.store(self.pending.shown() as u64, Ordering::Relaxed);
+        }
         self.shared.settle(&self.meter.as_ref().map(Meter::counts).unwrap_or_default());
     }
 
@@ -188,12 +225,15 @@ impl Counting {
     }
 
     fn commit(&mut self) {
-        let positions = self.clicks.positions();
+        let failed = self.failed.take();
+        let is_repeated = failed.is_some();
+        let writing = failed.unwrap_or_else(|| self.pending.begin_write());
+        let positions = writing.positions();
         // In the name of the streams that it moves.
         let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
         let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
         let lane = self.log.lane();
-        let batch = if self.pause.is_some() && self.is_stored(&positions) {
+        let batch = if is_repeated && self.is_stored(positions) {
             // An earlier attempt was made durable although its answer was an error; or others, who have a
             // copy of the journal, counted the same and stopped at the same place. Whose it was, the claims
             // tell.
@@ -201,13 +241,28 @@ impl Counting {
         } else {
             let pacing = Arc::clone(&self.pacing);
             let breathe = Arc::new(move || pacing.rest_if_due());
-            let folded = aggregator::fold(&mut self.clicks, Arc::clone(&self.merge), breathe);
-            Batch { claims, ..folded }
+            Batch { claims, ..self.pending.fold(&writing, Arc::clone(&self.merge), breathe) }
         };
-        match self.waiter.wait(self.rollups.commit(Batch { lane, ..batch })) {
-            Ok(Committed::Done) => self.committed(&positions),
+        match self.put(Batch { lane, ..batch }) {
+            Ok(Committed::Done) => self.committed(&writing),
             Ok(Committed::Fenced) => self.fenced(),
-            Err(error) => self.failed(&error),
+            Err(error) => self.failed(&error, writing),
+        }
+    }
+
+    /// Has the store take a batch. What comes meanwhile is read where it can be seen.
+    fn put(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let rollups = Arc::clone(&self.rollups);
+        let mut answer = rollups.commit(batch);
+        // Texts that have become many can be forgotten when this has been written, and nothing else is held.
+        if self.hold.is_none() || self.pending.has_many_values() {
+            return self.waiter.wait(answer);
+        }
+        loop {
+            if let Some(outcome) = self.waiter.wait_for(&mut answer, self.commit_interval) {
+                return outcome;
+            }
+            self.read();
         }
     }
 
@@ -218,14 +273,19 @@ impl Counting {
         stored.is_ok_and(|stored| positions.iter().all(|position| stored.contains(position)))
     }
 
-    fn committed(&mut self, positions: &Positions) {
-        self.log.committed(positions);
-        self.shared.folding.store(0, Ordering::Relaxed);
+    fn committed(&mut self, writing: &Writing) {
+        self.log.committed(writing.positions());
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        self.shared.counted.fetch_add(self.clicks.clicks.len() as u64, Ordering::Relaxed);
+        if self.hold.is_none() {
+            self.shared.folding.store(0, Ordering::Relaxed);
+            self.shared.counted.fetch_add(writing.clicks() as u64, Ordering::Relaxed);
+        }
+        for link in self.pending.end_write() {
+            // If that fails, a few rows stay that nobody can ask for any more.
+            let _ = self.waiter.wait(self.rollups.forget_link(link));
+        }
         self.settle();
         self.shared.set_oldest(self.log.oldest_waiting());
-        self.clicks.clear();
         self.store_is_well();
     }
 
@@ -233,7 +293,10 @@ impl Counting {
     fn fenced(&mut self) {
         self.shared.commits_fenced.fetch_add(1, Ordering::Relaxed);
         // They are in nobody's hands until the log is read again, and stay where they were seen last.
-        self.clicks.clear();
+        let given_up = self.pending.give_up();
+        if self.hold.is_some() {
+            self.shared.counted.fetch_sub(given_up as u64, Ordering::Relaxed);
+        }
         self.log.fenced();
         self.store_is_well();
     }
@@ -246,12 +309,13 @@ impl Counting {
         }
     }
 
-    fn failed(&mut self, error: &StoreError) {
+    fn failed(&mut self, error: &StoreError, writing: Arc<Writing>) {
         self.shared.commits_failed.fetch_add(1, Ordering::Relaxed);
         self.shared.set_error(Some(error.to_string()));
         if self.pause.is_none() {
             tracing::warn!(%error, "clicks cannot be counted just now; they wait in the log");
         }
         self.pause = Some(self.backoff.pause());
+        self.failed = Some(writing);
     }
 }

@@ -1,6 +1,6 @@
 //! The two halves of a pipeline that has Kafka in the middle.
 
-use super::counting::Counting;
+use super::counting::{Counted, Counting};
 use super::shipping::Shipping;
 use super::status::{Part, Shared};
 use super::yielding::Yielding;
@@ -64,7 +64,7 @@ pub fn ship(
         shipping.run();
     })?;
     let watch = Watch::of(shared, Some(meter));
-    Ok(Pipeline { watch, main, main_ended, keeper: Some(keep(keeper)?), retention: None })
+    Ok(Pipeline { watch, overlay: None, main, main_ended, keeper: Some(keep(keeper)?), retention: None })
 }
 
 /// Starts counting what nodes have shipped, together with all other workers on the topic.
@@ -78,9 +78,12 @@ pub fn work(
     let shared = Arc::new(Shared::of(Part::Worker));
     let log = KafkaLog::join(kafka, topic, &folder, Arc::clone(&rollups), Arc::clone(&shared.tally))?;
     let retention = forget(retention, Arc::clone(&rollups), &shared)?;
-    let mut counting =
-        Counting::new(Box::new(log), rollups, Arc::clone(&shared), commit_interval, batch_clicks_max, None);
+    // Others read what is counted here.
+    let (hold, yielding) = (None, None);
+    let (log, pending) = (Box::new(log), Arc::default());
+    let counted = Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
+    let mut counting = Counting::new(counted, Arc::clone(&shared));
     let (main, main_ended) = main_thread("counting", move || counting.run())?;
     let watch = Watch::of(shared, None);
-    Ok(Pipeline { watch, main, main_ended, keeper: None, retention: Some(retention) })
+    Ok(Pipeline { watch, overlay: None, main, main_ended, keeper: None, retention: Some(retention) })
 }

@@ -23,8 +23,10 @@ pub struct Status {
     pub recovered: u64,
     /// Clicks that brokers have acknowledged.
     pub shipped: u64,
-    /// Clicks in committed rollups; those that earlier processes left count here too.
+    /// Clicks that stats show; those that earlier processes left count here too.
     pub counted: u64,
+    /// Of the counted ones, those that the store does not have yet; the journal has them.
+    pub unwritten: u64,
     /// Records that came again and had been counted before.
     pub repeated: u64,
     /// Clicks that were not kept, for each reason.
@@ -44,7 +46,7 @@ pub struct Status {
     pub log_waiting: Option<u64>,
     /// Bytes of the segments that earlier processes left in the journal and that have not been read to their end.
     pub backlog_bytes: u64,
-    /// Bytes of this process's clicks that wait to be counted.
+    /// Bytes of this process's clicks that the store does not have yet.
     pub waiting_bytes: u64,
     /// Bytes that the journal takes.
     pub journal_bytes: u64,
@@ -130,10 +132,12 @@ struct Accounts {
     read: u64,
     /// of earlier ones:
     recovered: u64,
-    /// so many are in memory, or on their way to brokers,
+    /// so many are in memory and in no stats yet, or on their way to brokers,
     folding: u64,
-    /// in committed rollups,
+    /// in what stats show,
     counted: u64,
+    /// (of these, so many are not written yet)
+    unwritten: u64,
     /// and lost.
     damaged: u64,
     /// What of earlier ones is in segments that have not been read to their end, in bytes.
@@ -146,8 +150,10 @@ pub(super) struct Shared {
     pub(super) part: Part,
     pub(super) tally: Arc<Tally>,
     pub(super) counted: AtomicU64,
-    /// Clicks that are in memory.
+    /// Clicks that are in memory and in no stats.
     pub(super) folding: AtomicU64,
+    /// Clicks that are in memory and in stats.
+    pub(super) unwritten: AtomicU64,
     pub(super) damaged: AtomicU64,
     pub(super) rollups_damaged: AtomicU64,
     pub(super) commits: AtomicU64,
@@ -177,6 +183,7 @@ impl Shared {
             recovered: accounts.recovered,
             shipped: read(&self.tally.shipped),
             counted: accounts.counted,
+            unwritten: accounts.unwritten,
             repeated: read(&self.tally.repeated),
             dropped: std::array::from_fn(|reason| (DropReason::ALL[reason], journal.dropped[reason])),
             poison: self.tally.poison(),
@@ -211,6 +218,7 @@ impl Shared {
             recovered: journal.recovered,
             folding: self.folding.load(Ordering::Relaxed),
             counted: self.counted.load(Ordering::Relaxed),
+            unwritten: self.unwritten.load(Ordering::Relaxed),
             damaged: self.damaged.load(Ordering::Relaxed),
             backlog_bytes: journal.backlog_bytes,
         };

@@ -2,6 +2,7 @@
 
 use crate::log::{config, record};
 use crate::pipeline::settings;
+use curtail_clicks::pipeline::{Config, Hold};
 use curtail_clicks::recorder::Recorded;
 use curtail_clicks::rollup::Rollup;
 use curtail_clicks::{journal, pipeline};
@@ -39,7 +40,11 @@ fn helper_process_records_and_counts_until_it_is_killed() {
     let store = open_store(folder);
     let stored = crate::stats::wait(store.rollups.positions()).unwrap();
     let (mut recorders, reader, keeper) = journal::open(config(&folder.join("journal"), 1), &stored).unwrap();
-    let _pipeline = pipeline::start(settings(), reader, keeper, store.rollups).unwrap();
+    // Every other process writes what it has counted a moment later.
+    let at_most = Duration::from_millis(40);
+    let hold =
+        (first / ROUNDS_APART).is_multiple_of(2).then_some(Hold { at_most, journal_bytes_max: u64::MAX });
+    let _pipeline = pipeline::start(Config { hold, ..settings() }, reader, keeper, store.rollups).unwrap();
     let mut said = std::io::stdout();
     for number in 1_u64.. {
         while record(&mut recorders[0], first + number) != Recorded::Kept {

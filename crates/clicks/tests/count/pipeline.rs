@@ -3,7 +3,7 @@
 use crate::log::{config, now, record};
 use crate::memory::{Memory, Mood};
 use curtail_clicks::journal;
-use curtail_clicks::pipeline::{self, Config, Pipeline, Retention, Status};
+use curtail_clicks::pipeline::{self, Config, Hold, Pipeline, Retention, Status};
 use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
 use curtail_clicks::rollup::Rollup;
 use curtail_clicks::stats::Stats;
@@ -26,6 +26,7 @@ pub(crate) fn settings() -> Config {
         commit_interval: Duration::from_millis(20),
         batch_clicks_max: 1_000,
         waiting_clicks_max: 0,
+        hold: None,
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn counted(store: &Memory) -> u64 {
     of_days.map(|(_, bytes)| Rollup::parse(bytes).unwrap().clicks(None)).sum()
 }
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn what_was_recorded_is_counted_while_it_runs() {
@@ -152,14 +153,20 @@ fn both_sides(status: &Status) -> (u64, u64) {
 
 #[test]
 fn every_click_is_counted_dropped_damaged_or_waits_at_any_moment_after_a_restart_too() {
+    balances_at_any_moment(&settings());
+    let hold = Hold { at_most: Duration::from_millis(30), journal_bytes_max: u64::MAX };
+    balances_at_any_moment(&Config { hold: Some(hold), ..settings() });
+}
+
+fn balances_at_any_moment(settings: &Config) {
     let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
     store.set_mood(Mood::Away);
-    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings.clone());
     record_all(&mut recorders, 0..3_000);
     drop(recorders);
     let status = pipeline.drain(Duration::ZERO);
     let (given, became) = both_sides(&status);
-    assert_eq!((status.lag_clicks, given), (3_000, became));
+    assert_eq!((status.lag_clicks + status.unwritten, given), (3_000, became));
     let mut segments: Vec<_> =
         walk(folder.path()).into_iter().filter(|path| path.extension().is_some_and(|e| e == "seg")).collect();
     segments.sort();
@@ -168,7 +175,7 @@ fn every_click_is_counted_dropped_damaged_or_waits_at_any_moment_after_a_restart
     std::fs::write(&segments[0], bytes).unwrap();
 
     // While the store comes and goes and two recorders work, somebody looks all the time.
-    let (mut recorders, pipeline) = start(folder.path(), &store, settings());
+    let (mut recorders, pipeline) = start(folder.path(), &store, settings.clone());
     let watch = pipeline.watch();
     let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let looker = std::thread::spawn({

@@ -1,0 +1,337 @@
+//! Clicks that have been read from the log and are not in the store yet.
+//!
+//! Where the process that counts is also the one that answers, they need not be written at once to be seen: the journal
+//! has them, stats are made of what the store has and of what is here ([`Overlay`]), and the store is written seldom. That
+//! saves most of the work: rollups of an hour or a day are the same rows again and again, and each write of one costs the
+//! disk a page, however little was added.
+//!
+//! A *write* takes what is held here by then into the store. While it lasts, whoever reads asks the store whether it has
+//! happened; all else that is held belongs to the next one.
+
+mod overlay;
+mod runs;
+
+pub(crate) use overlay::Overlay;
+
+use crate::aggregator;
+use crate::log::{Click, Clicked, Clicks, Values};
+use crate::rollup;
+use curtail_model::{ClickClass, LinkId, Timestamp};
+use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Positions, Row, Subject, Totals};
+use runs::Runs;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+/// Clicks on their way into the store. One thread reads and writes them, any number look.
+#[derive(Default)]
+pub(crate) struct Pending {
+    state: RwLock<State>,
+    /// Links that were removed while clicks on them were here, and the number of writes that had begun by then.
+    gone: Mutex<HashMap<LinkId, u64>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was read last, the texts of all, and up to where the log was read since the last write began.
+    read: Clicks,
+    held: Held,
+    /// Since when something is held.
+    since: Option<Instant>,
+    writing: Option<Arc<Writing>>,
+    /// How many writes have begun.
+    writes: u64,
+}
+
+/// Clicks that are to be written next.
+#[derive(Default)]
+struct Held {
+    runs: Runs,
+    /// Of everything and of orphans, kept from the first time that somebody asks.
+    of_all: Mutex<Option<OfAll>>,
+}
+
+/// Clicks that are being written, by what they count for and by minute.
+#[derive(Default)]
+pub(crate) struct Writing {
+    clicks: Vec<Click>,
+    positions: Positions,
+    of_all: Mutex<Option<OfAll>>,
+}
+
+/// Rollups of what is of no single link.
+type OfAll = BTreeMap<(Subject, Grain, Timestamp), Vec<u8>>;
+
+/// What somebody saw of pending clicks, and when.
+struct Look<T> {
+    writes: u64,
+    held: T,
+    /// With the positions that the store has once they are written.
+    writing: Option<(Positions, T)>,
+}
+
+impl Writing {
+    /// Up to where each stream that moved has been read.
+    pub(crate) fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// How many clicks they are.
+    pub(crate) fn clicks(&self) -> usize {
+        self.clicks.len()
+    }
+}
+
+/// What the thread does that counts.
+impl Pending {
+    /// Has clicks read into what is held.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&mut Clicks) -> T) -> T {
+        read(&mut self.change().read)
+    }
+
+    /// Makes what was read last visible. Answers how many clicks that were.
+    pub(crate) fn arrange(&self) -> usize {
+        let state = &mut *self.change();
+        if !state.read.is_empty() {
+            state.since.get_or_insert_with(Instant::now);
+        }
+        let clicks = state.read.clicks.len();
+        state.held.add(&mut state.read);
+        clicks
+    }
+
+    /// Clicks that are visible and not in the store, or not known to be.
+    pub(crate) fn shown(&self) -> usize {
+        let state = self.look_at();
+        state.held.runs.len() + state.writing.as_ref().map_or(0, |writing| writing.clicks.len())
+    }
+
+    /// Clicks that wait for the next write.
+    pub(crate) fn held(&self) -> usize {
+        self.look_at().held()
+    }
+
+    /// Whether no more should be read before the next write.
+    pub(crate) fn is_full(&self, clicks_max: usize) -> bool {
+        let state = self.look_at();
+        state.held() >= clicks_max || state.read.values.is_full()
+    }
+
+    /// Whether there is nothing to write: no click, and no position that moved.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.look_at();
+        state.read.is_empty() && state.held() == 0
+    }
+
+    /// Whether texts are to be forgotten, which is possible only when there is no click.
+    pub(crate) fn has_many_values(&self) -> bool {
+        self.look_at().read.values.are_many()
+    }
+
+    /// How long ago the first of what is held was read.
+    pub(crate) fn held_for(&self) -> Duration {
+        self.look_at().since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Begins to write what is held. It stays visible until the write has ended.
+    pub(crate) fn begin_write(&self) -> Arc<Writing> {
+        self.arrange();
+        let state = &mut *self.change();
+        let Held { runs, of_all } = std::mem::take(&mut state.held);
+        let positions = state.read.take_positions();
+        let writing = Arc::new(Writing { clicks: runs.into_sorted(), positions, of_all });
+        state.writing = Some(Arc::clone(&writing));
+        state.since = None;
+        state.writes += 1;
+        writing
+    }
+
+    /// What is being written, as rows. May be asked again.
+    pub(crate) fn fold(&self, writing: &Writing, merge: Merge, breathe: Breathe) -> Batch {
+        let state = self.look_at();
+        aggregator::fold_sorted(
+            &writing.clicks,
+            &state.read.values,
+            writing.positions.clone(),
+            merge,
+            breathe,
+        )
+    }
+
+    /// What was being written is in the store. Answers the links of it that were removed meanwhile: what was counted for
+    /// them has to be forgotten once more.
+    pub(crate) fn end_write(&self) -> Vec<LinkId> {
+        let state = &mut *self.change();
+        let Some(writing) = state.writing.take() else { return Vec::new() };
+        state.forget_values();
+        let mut gone = self.gone();
+        let written = |link: &LinkId| !runs::of(&writing.clicks, Clicked::Link(*link)).is_empty();
+        let again = gone.keys().copied().filter(written).collect();
+        // Of those that went while this was written, some clicks may be held still.
+        gone.retain(|_, writes| *writes >= state.writes);
+        again
+    }
+
+    /// Forgets all of it: others count it. Answers how many clicks that were.
+    pub(crate) fn give_up(&self) -> usize {
+        let state = &mut *self.change();
+        let writing = state.writing.take().map_or(0, |writing| writing.clicks.len());
+        let given_up = state.held() + writing;
+        state.held = Held::default();
+        state.since = None;
+        state.writes += 1;
+        state.read.clear();
+        given_up
+    }
+}
+
+/// What others see.
+impl Pending {
+    /// How many writes have begun.
+    fn writes(&self) -> u64 {
+        self.look_at().writes
+    }
+
+    /// Rollups of a subject and grain with `from <= start < until`.
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Look<Vec<(Timestamp, Vec<u8>)>> {
+        let state = self.look_at();
+        let values = &state.read.values;
+        let Subject::Link(link) = subject else {
+            let rows = |of_all: &Mutex<Option<OfAll>>, clicks: &dyn Fn() -> Vec<Click>| {
+                let mut of_all = lock(of_all);
+                let of_all = of_all.get_or_insert_with(|| {
+                    let mut fresh = OfAll::new();
+                    add_of_all(&mut fresh, &clicks(), values);
+                    fresh
+                });
+                let range = of_all.range((subject, grain, from)..(subject, grain, until.max(from)));
+                range.map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
+            };
+            return Look {
+                writes: state.writes,
+                held: rows(&state.held.of_all, &|| state.held.runs.sorted()),
+                writing: state.writing.as_ref().map(|writing| {
+                    (writing.positions.clone(), rows(&writing.of_all, &|| writing.clicks.clone()))
+                }),
+            };
+        };
+        let is_gone = self.gone().contains_key(&link);
+        state.look(link, |clicks| {
+            let start = |minute: u32| aggregator::start_of(grain, minute);
+            let wanted = |click: &&Click| (from..until).contains(&start(click.minute)) && !is_gone;
+            let mut clicks: Vec<Click> = clicks.flatten().filter(wanted).copied().collect();
+            clicks.sort_unstable_by_key(|click| click.minute);
+            let rows = aggregator::rows_of(subject, &clicks, values).into_iter();
+            rows.filter(|row| row.grain == grain).map(|row| (row.start, row.delta)).collect()
+        })
+    }
+
+    /// Clicks on a link.
+    fn totals(&self, links: &[LinkId]) -> Look<Vec<Totals>> {
+        let state = self.look_at();
+        let gone = self.gone();
+        let of_links = |clicks: &dyn Fn(Clicked) -> Vec<Click>| {
+            let of_link = |link: &LinkId| {
+                let mut totals = Totals::default();
+                if !gone.contains_key(link) {
+                    for click in clicks(Clicked::Link(*link)) {
+                        let class = state.read.values.agent(click.agent).class;
+                        *match class {
+                            ClickClass::Human => &mut totals.human,
+                            ClickClass::Bot => &mut totals.bot,
+                            ClickClass::Prefetch | ClickClass::Head => &mut totals.other,
+                        } += 1;
+                    }
+                }
+                totals
+            };
+            links.iter().map(of_link).collect()
+        };
+        Look {
+            writes: state.writes,
+            held: of_links(&|clicked| state.held.runs.of(clicked).flatten().copied().collect()),
+            writing: state.writing.as_ref().map(|writing| {
+                let clicks = |clicked| runs::of(&writing.clicks, clicked).to_vec();
+                (writing.positions.clone(), of_links(&clicks))
+            }),
+        }
+    }
+
+    /// What is here of a link is not shown any more; where it is written, it is forgotten afterwards.
+    fn forget_link(&self, link: LinkId) {
+        let state = self.look_at();
+        let is_here = state.look(link, |clicks| clicks.flatten().next().is_some());
+        if is_here.held || is_here.writing.is_some_and(|(_, is_here)| is_here) {
+            self.gone().insert(link, state.writes);
+        }
+    }
+
+    fn look_at(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, HashMap<LinkId, u64>> {
+        lock(&self.gone)
+    }
+}
+
+impl State {
+    fn held(&self) -> usize {
+        self.held.runs.len() + self.read.clicks.len()
+    }
+
+    fn forget_values(&mut self) {
+        if self.held() == 0 {
+            self.read.values.forget_if_many();
+        }
+    }
+
+    /// Looks at the clicks on a link.
+    fn look<T>(&self, link: LinkId, see: impl Fn(&mut dyn Iterator<Item = &[Click]>) -> T) -> Look<T> {
+        let clicked = Clicked::Link(link);
+        Look {
+            writes: self.writes,
+            held: see(&mut self.held.runs.of(clicked)),
+            writing: self.writing.as_ref().map(|writing| {
+                let clicks = runs::of(&writing.clicks, clicked);
+                (writing.positions.clone(), see(&mut std::iter::once(clicks)))
+            }),
+        }
+    }
+}
+
+impl Held {
+    /// Takes what was read.
+    fn add(&mut self, read: &mut Clicks) {
+        if read.clicks.is_empty() {
+            return;
+        }
+        let from = self.runs.add(&mut read.clicks);
+        if let Some(of_all) = self.of_all.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            add_of_all(of_all, from, &read.values);
+        }
+        self.runs.merge();
+    }
+}
+
+fn add_of_all(of_all: &mut OfAll, clicks: &[Click], values: &Values) {
+    for Row { subject, grain, start, delta } in aggregator::rows_of_all(clicks, values) {
+        let rollup = of_all.entry((subject, grain, start)).or_default();
+        let stored = (!rollup.is_empty()).then_some(rollup.as_slice());
+        // Both were made here a moment ago.
+        *rollup = rollup::merge(stored, &delta).unwrap_or(delta);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

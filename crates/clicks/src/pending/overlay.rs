@@ -1,0 +1,111 @@
+//! Rollups as they will be when all that is pending is written.
+//!
+//! What is being written is in the store from some moment on that nobody is told of. So whoever reads asks the store up to where
+//! it has counted, before and after: are both the same, and has no other write begun meanwhile, then what was read belongs
+//! to that. Writes are seconds apart, so that is hardly ever tried twice.
+
+use super::{Look, Pending};
+use curtail_model::{LinkId, Timestamp};
+use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use curtail_store::{Answer, Rollups, StoreError};
+use std::sync::Arc;
+
+/// A store, and what is on its way there.
+pub(crate) struct Overlay {
+    rollups: Arc<dyn Rollups>,
+    pending: Arc<Pending>,
+}
+
+impl Overlay {
+    pub(crate) fn new(rollups: Arc<dyn Rollups>, pending: Arc<Pending>) -> Overlay {
+        Overlay { rollups, pending }
+    }
+
+    /// What the store answers, and what is pending and not in that answer.
+    async fn both<'a, T, P>(
+        &'a self,
+        ask: impl Fn() -> Answer<'a, T>,
+        look: impl Fn() -> Look<P>,
+    ) -> Result<(T, Vec<P>), StoreError> {
+        loop {
+            let Look { writes, held, writing } = look();
+            let (positions, writing) = writing.unzip();
+            let before = self.has(positions.as_ref()).await?;
+            let answer = ask().await?;
+            let after = self.has(positions.as_ref()).await?;
+            if before == after && self.pending.writes() == writes {
+                let pending = writing.filter(|_| !before).into_iter().chain([held]).collect();
+                return Ok((answer, pending));
+            }
+        }
+    }
+
+    /// Whether the store has counted up to there.
+    async fn has(&self, positions: Option<&Positions>) -> Result<bool, StoreError> {
+        let Some(positions) = positions else { return Ok(false) };
+        let streams = positions.iter().map(|(stream, _)| *stream).collect();
+        let stored = self.rollups.positions_of(streams).await?;
+        let has =
+            |(stream, position)| stored.iter().any(|(other, stored)| *other == stream && *stored >= position);
+        Ok(positions.iter().copied().all(has))
+    }
+}
+
+impl Rollups for Overlay {
+    fn positions(&self) -> Answer<'_, Positions> {
+        self.rollups.positions()
+    }
+
+    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+        self.rollups.positions_of(streams)
+    }
+
+    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+        self.rollups.claim(streams)
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        self.rollups.commit(batch)
+    }
+
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+        Box::pin(async move {
+            let ask = || self.rollups.series(subject, grain, from, until);
+            let look = || self.pending.series(subject, grain, (from, until));
+            let (mut series, pending) = self.both(ask, look).await?;
+            series.extend(pending.into_iter().flatten());
+            series.sort_by_key(|(start, _)| *start);
+            Ok(series)
+        })
+    }
+
+    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+        Box::pin(async move {
+            let ask = || self.rollups.totals(links.clone());
+            let (mut totals, pending) = self.both(ask, || self.pending.totals(&links)).await?;
+            for pending in pending {
+                for (totals, more) in totals.iter_mut().zip(pending) {
+                    totals.human += more.human;
+                    totals.bot += more.bot;
+                    totals.other += more.other;
+                }
+            }
+            Ok(totals)
+        })
+    }
+
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+        self.rollups.forget_before(grain, before)
+    }
+
+    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+        self.pending.forget_link(link);
+        self.rollups.forget_link(link)
+    }
+}

@@ -1,0 +1,258 @@
+//! What is counted and not written yet.
+
+use crate::log::{config, now};
+use crate::memory::{Memory, Mood};
+use crate::pipeline::{SOON, counted, record_all, settings, until};
+use crate::sample::link;
+use crate::stats::wait;
+use curtail_clicks::journal;
+use curtail_clicks::pipeline::{self, Config, Hold, Pipeline};
+use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
+use curtail_clicks::stats::{Query, Stats};
+use curtail_model::{LinkId, Timestamp};
+use curtail_store::rollups::{Batch, Committed, Grain, Positions, Subject, Totals};
+use curtail_store::{Answer, Leaders, Rollups};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(3600);
+
+fn start(folder: &Path, store: Arc<dyn Rollups>, hold: Hold) -> (Vec<Recorder>, Pipeline) {
+    let stored = wait(store.positions()).unwrap();
+    let (recorders, reader, keeper) = journal::open(config(folder, 2), &stored).unwrap();
+    let commit_interval = Duration::from_millis(2);
+    let settings = Config { hold: Some(hold), commit_interval, batch_clicks_max: 10_000, ..settings() };
+    (recorders, pipeline::start(settings, reader, keeper, store).unwrap())
+}
+
+fn hold(at_most: Duration) -> Hold {
+    Hold { at_most, journal_bytes_max: u64::MAX }
+}
+
+fn totals(rollups: &dyn Rollups, numbers: std::ops::Range<u64>) -> Vec<Totals> {
+    wait(rollups.totals(numbers.map(link).collect())).unwrap()
+}
+
+/// The clicks of these days, as stats show them.
+fn total(rollups: &Arc<dyn Rollups>, subject: Subject, interval: Grain) -> u64 {
+    let until = now().plus_millis(Timestamp::DAY);
+    let query = Query {
+        subject,
+        from: until.plus_millis(-2 * Timestamp::DAY),
+        until,
+        interval,
+        group_by: None,
+        class: None,
+        groups_max: 1,
+    };
+    wait(Stats::new(Arc::clone(rollups)).report(&query)).unwrap().total
+}
+
+/// Clicks on links 0 to 99, each as often as the others.
+fn record_clicks(recorders: &mut [Recorder], clicks: u64) {
+    for _ in 0..clicks / 100 {
+        record_all(recorders, 0..100);
+    }
+}
+
+#[test]
+fn what_is_held_shows_in_all_stats_and_is_written_at_the_end() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold(LONG));
+    let rollups = pipeline.rollups().unwrap();
+    let path = b"/wp-login.php".as_slice();
+    let orphan = RawClick {
+        at: now(),
+        clicked: Clicked::Orphan { path },
+        address: [192, 0, 2, 1].into(),
+        head: false,
+        prefetch: false,
+        user_agent: b"",
+        referrer: b"",
+        language: b"",
+        query: b"",
+    };
+    // Stats of everything are asked for in between: what comes then is added to what has been shown.
+    for round in 1..=3 {
+        record_clicks(&mut recorders, 1_000);
+        assert_eq!(recorders[0].record(&orphan), Recorded::Kept);
+        let clicks = 1_000 * round;
+        let status = until(&pipeline, |status| status.counted == clicks + round);
+        assert_eq!((status.unwritten, status.lag_clicks, status.commits), (clicks + round, 0, 0));
+        for interval in Grain::ALL {
+            assert_eq!(total(&rollups, Subject::Everything, interval), clicks, "{interval:?}");
+            assert_eq!(total(&rollups, Subject::Orphans, interval), round, "{interval:?}");
+            assert_eq!(total(&rollups, Subject::Link(link(7)), interval), clicks / 100, "{interval:?}");
+        }
+        assert!(totals(&*rollups, 0..100).iter().all(|totals| totals.human == clicks / 100));
+        assert_eq!(totals(&*rollups, 100..101), [Totals::default()]);
+        let today = now().start_of(Timestamp::DAY);
+        let leaders = wait(Stats::new(rollups.clone()).top(Grain::Day, today, 1_000)).unwrap();
+        let expected: Vec<(LinkId, u64)> = (0..100).map(|number| (link(number), clicks / 100)).collect();
+        assert_eq!(leaders, expected, "a test that begins at midnight fails here");
+    }
+    assert_eq!(counted(&store), 0, "nothing was written");
+
+    drop(recorders);
+    let status = pipeline.drain(SOON);
+    assert_eq!((status.counted, status.unwritten, status.lag_clicks), (3_003, 0, 0));
+    assert_eq!(counted(&store), 3_000);
+    assert!(totals(&*store, 0..100).iter().all(|totals| totals.human == 30));
+    assert_eq!(total(&rollups, Subject::Everything, Grain::Day), 3_000, "it is there once");
+}
+
+#[test]
+fn what_has_been_held_for_its_time_or_needs_much_of_the_journal_is_written() {
+    let shortly = Duration::from_millis(50);
+    for hold in [hold(shortly), Hold { at_most: LONG, journal_bytes_max: 1 }] {
+        let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+        let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold);
+        record_clicks(&mut recorders, 1_000);
+        until(&pipeline, |status| status.counted == 1_000 && status.unwritten == 0);
+        assert_eq!(counted(&store), 1_000);
+        drop(recorders);
+        pipeline.drain(SOON);
+    }
+}
+
+/// Commits a moment after it was asked and answers a moment later; reads a moment after it was asked.
+struct Late(Arc<Memory>);
+
+/// Lets others go on for a while.
+async fn a_moment() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
+    }
+}
+
+impl Rollups for Late {
+    pass_on! { 0: claim forget_before forget_link }
+
+    fn positions(&self) -> Answer<'_, Positions> {
+        let positions = self.0.positions();
+        Box::pin(async {
+            a_moment().await;
+            positions.await
+        })
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+        Box::pin(async {
+            a_moment().await;
+            let committed = self.0.commit(batch).await;
+            a_moment().await;
+            committed
+        })
+    }
+
+    fn series(
+        &self,
+        subject: Subject,
+        grain: Grain,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+        Box::pin(async move {
+            a_moment().await;
+            self.0.series(subject, grain, from, until).await
+        })
+    }
+
+    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+        Box::pin(async move {
+            a_moment().await;
+            self.0.totals(links).await
+        })
+    }
+}
+
+#[test]
+fn whoever_looks_sees_each_click_once_whatever_is_being_written() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let late = Arc::new(Late(Arc::clone(&store)));
+    let (mut recorders, pipeline) = start(folder.path(), late, hold(Duration::from_millis(1)));
+    let (rollups, watch) = (pipeline.rollups().unwrap(), pipeline.watch());
+    let stop = Arc::new(AtomicBool::new(false));
+    let lookers = [Subject::Everything, Subject::Link(link(3))].map(|subject| {
+        let (stop, rollups, watch) = (Arc::clone(&stop), Arc::clone(&rollups), watch.clone());
+        std::thread::spawn(move || {
+            let (mut seen, mut looks) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                let before = watch.status().counted;
+                let [days, of_links] = match subject {
+                    Subject::Link(id) => {
+                        let totals = wait(rollups.totals(vec![id])).unwrap()[0].human;
+                        [total(&rollups, subject, Grain::Day), totals].map(|clicks| clicks * 100)
+                    }
+                    _ => [total(&rollups, subject, Grain::Day); 2],
+                };
+                let after = watch.status().produced;
+                let least = seen.max(before.saturating_sub(99));
+                for clicks in [days, of_links] {
+                    assert!((least..=after + 99).contains(&clicks), "{clicks} of {least} to {after}");
+                }
+                (seen, looks) = (days.min(of_links), looks + 1);
+            }
+            looks
+        })
+    });
+    for round in 1..=100 {
+        store.set_mood(if round % 50 == 0 { Mood::AnswersLost } else { Mood::Well });
+        record_clicks(&mut recorders, 200);
+        let commits = pipeline.status().commits;
+        until(&pipeline, |status| round % 50 == 0 || status.commits > commits);
+    }
+    store.set_mood(Mood::Well);
+    until(&pipeline, |status| status.counted == 20_000 && status.unwritten == 0);
+    stop.store(true, Ordering::Relaxed);
+    for looker in lookers {
+        assert!(looker.join().unwrap() > 10);
+    }
+    assert_eq!(total(&rollups, Subject::Everything, Grain::Minute), 20_000);
+    assert_eq!(counted(&store), 20_000);
+    drop(recorders);
+    pipeline.drain(SOON);
+}
+
+#[test]
+fn what_is_held_of_a_link_goes_with_it_though_it_is_just_being_written() {
+    for at_most in [LONG, Duration::from_millis(1)] {
+        let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+        let (mut recorders, pipeline) = start(folder.path(), Arc::new(Late(store.clone())), hold(at_most));
+        let rollups = pipeline.rollups().unwrap();
+        record_clicks(&mut recorders, 1_000);
+        until(&pipeline, |status| status.counted == 1_000);
+        wait(rollups.forget_link(link(5))).unwrap();
+        assert_eq!(total(&rollups, Subject::Link(link(5)), Grain::Day), 0);
+        drop(recorders);
+        pipeline.drain(SOON);
+        let is_of_it = |subject: &Subject| *subject == Subject::Link(link(5));
+        assert!(!store.state().rows.keys().any(|(subject, ..)| is_of_it(subject)), "{at_most:?}");
+        assert_eq!(total(&rollups, Subject::Link(link(6)), Grain::Day), 10);
+        assert_eq!(counted(&store), 1_000, "of everything they are a part");
+    }
+}
+
+#[test]
+fn a_store_that_is_away_costs_none_of_what_is_held() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold(Duration::from_millis(1)));
+    store.set_mood(Mood::Away);
+    record_clicks(&mut recorders, 1_000);
+    until(&pipeline, |status| status.counted == 1_000 && status.commits_failed > 2);
+    // It ends without having written anything; the next one finds it all in the journal.
+    drop(recorders);
+    let status = pipeline.drain(Duration::from_millis(50));
+    assert_eq!((status.counted, status.unwritten), (1_000, 1_000));
+    store.set_mood(Mood::Well);
+    let (recorders, pipeline) = start(folder.path(), store.clone(), hold(LONG));
+    let status = until(&pipeline, |status| status.counted == 1_000);
+    assert_eq!((status.recovered, status.unwritten), (1_000, 1_000));
+    drop(recorders);
+    pipeline.drain(SOON);
+    assert_eq!(counted(&store), 1_000);
+    assert_eq!(store.state().totals[&link(3)].human, 10);
+}
