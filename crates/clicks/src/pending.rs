@@ -22,6 +22,7 @@ use runs::Runs;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Clicks on their way into the store. One thread reads and writes them, any number look.
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(crate) struct Pending {
     state: RwLock<State>,
     /// Links that were removed while clicks on them were here, and the number of writes that had begun by then.
     gone: Mutex<HashMap<LinkId, u64>>,
+    /// Whether anything has been read: what an earlier process left in the journal was shown by it, and comes first.
+    has_begun: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -97,6 +100,7 @@ impl Pending {
         }
         let clicks = state.read.clicks.len();
         state.held.add(&mut state.read);
+        self.has_begun.send_if_modified(|has_begun| !std::mem::replace(has_begun, true));
         clicks
     }
 
@@ -187,6 +191,12 @@ impl Pending {
 
 /// What others see.
 impl Pending {
+    /// Waits for the first look into the log: whoever reads after a restart is to see what was seen before it.
+    async fn begun(&self) {
+        // That never fails: the sender is here.
+        let _ = self.has_begun.subscribe().wait_for(|has_begun| *has_begun).await;
+    }
+
     /// How many writes have begun.
     fn writes(&self) -> u64 {
         self.look_at().writes

@@ -27,6 +27,7 @@ impl Overlay {
         ask: impl Fn() -> Answer<'a, T>,
         look: impl Fn() -> Look<P>,
     ) -> Result<(T, Vec<P>), StoreError> {
+        self.pending.begun().await;
         loop {
             let Look { writes, held, writing } = look();
             let (positions, writing) = writing.unzip();

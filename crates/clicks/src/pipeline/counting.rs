@@ -98,7 +98,8 @@ impl Counting {
     /// Counts until the end is asked for and all is counted, or its deadline is over. What others can count
     /// is left to them then.
     pub(super) fn run(&mut self) {
-        let mut behind = false;
+        // Nothing is put off before the first turn, which whoever asks for stats waits for.
+        let mut behind = true;
         loop {
             let began = Instant::now();
             let stop = self.shared.stop_deadline();

@@ -237,7 +237,7 @@ fn what_is_held_of_a_link_goes_with_it_though_it_is_just_being_written() {
 }
 
 #[test]
-fn a_store_that_is_away_costs_none_of_what_is_held() {
+fn a_store_that_is_away_costs_none_of_what_is_held_and_the_next_process_shows_it_at_once() {
     let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
     let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold(Duration::from_millis(1)));
     store.set_mood(Mood::Away);
@@ -249,6 +249,8 @@ fn a_store_that_is_away_costs_none_of_what_is_held() {
     assert_eq!((status.counted, status.unwritten), (1_000, 1_000));
     store.set_mood(Mood::Well);
     let (recorders, pipeline) = start(folder.path(), store.clone(), hold(LONG));
+    let rollups = pipeline.rollups().unwrap();
+    assert_eq!(total(&rollups, Subject::Everything, Grain::Day), 1_000, "at the very first look");
     let status = until(&pipeline, |status| status.counted == 1_000);
     assert_eq!((status.recovered, status.unwritten), (1_000, 1_000));
     drop(recorders);
