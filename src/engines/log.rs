@@ -16,9 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Clicks that are counted in one commit, at most; it bounds the memory of counting: 48 bytes for each, and a few hundred for
-/// each link of them while they are written.
-const BATCH_CLICKS_MAX: usize = 250_000;
+/// Clicks that are counted in one commit, at most; it bounds the memory of counting: about 100 bytes for each, and a few
+/// hundred for each link of them while they are written.
+const BATCH_CLICKS_MAX: usize = 100_000;
+/// The same where they are held: the more there are, the less each costs.
+const HELD_CLICKS_MAX: usize = 250_000;
 /// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
 const CLICK_BYTES: u64 = 48;
 
@@ -52,13 +54,14 @@ impl Recording {
         }
         let counted = store.rollups.positions().await?;
         let (recorders, reader, keeper) = journal::open(journal_config(settings, folder), &counted)?;
+        let hold = hold(settings);
         let config = pipeline::Config {
             geo_path: settings.geo.path.clone(),
             retention: retention(settings),
             commit_interval: settings.clicks.commit_interval,
-            batch_clicks_max: BATCH_CLICKS_MAX,
+            batch_clicks_max: if hold.is_some() { HELD_CLICKS_MAX } else { BATCH_CLICKS_MAX },
             waiting_clicks_max: waiting_clicks_max(settings),
-            hold: hold(settings),
+            hold,
         };
         let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
         let watch = main.watch();
@@ -106,11 +109,11 @@ fn journal_config(settings: &Settings, folder: &Path) -> journal::Config {
     }
 }
 
-/// An embedded store is read through this process alone, which knows what is not written yet. It may be held back while half
-/// of the journal is free.
+/// An embedded store is read through this process alone, which knows what is not written yet. A quarter of the journal may
+/// be used for that: two segments of each thread and what an earlier process left always fit beside it.
 fn hold(settings: &Settings) -> Option<Hold> {
     let embedded = settings.database.url.is_none() && !settings.clicks.write_interval.is_zero();
-    let journal_bytes_max = settings.clicks.journal_bytes / 2;
+    let journal_bytes_max = settings.clicks.journal_bytes / 4;
     embedded.then_some(Hold { at_most: settings.clicks.write_interval, journal_bytes_max })
 }
 

@@ -16,6 +16,8 @@ pub(crate) const KEY: &str = "a-key-that-only-measurements-have-0123456789";
 const BULK_MAX: usize = 1_000_000;
 /// Clicks are counted within 2 s; under other load it may take longer, but not so long.
 const COUNTING_MAX: Duration = Duration::from_secs(60);
+/// Seldom enough to be no load itself.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A running Curtail.
 pub(crate) struct Curtail {
@@ -83,13 +85,20 @@ impl Curtail {
     /// that took.
     pub(crate) fn wait_until_counted(&self, expected: u64) -> Result<Duration> {
         let begun = Instant::now();
-        while self.waiting()? > 0 {
-            ensure!(begun.elapsed() < COUNTING_MAX, "{COUNTING_MAX:?} after the last click some wait");
-            thread::sleep(Duration::from_millis(20));
-        }
+        self.wait_until_written()?;
         let counted = self.counted()?;
         ensure!(counted == expected, "{counted} clicks are counted of {expected} redirects");
         Ok(begun.elapsed())
+    }
+
+    /// Waits until no click waits.
+    pub(crate) fn wait_until_written(&self) -> Result<()> {
+        let begun = Instant::now();
+        while self.waiting()? > 0 {
+            ensure!(begun.elapsed() < COUNTING_MAX, "{COUNTING_MAX:?} after the last click some wait");
+            thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// Clicks that are not counted yet, or not written.

@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 pub trait Log: Send {
     /// Reads up to `limit` clicks on, adds those that have not been counted yet, and moves the positions past
     /// them. Answers how many it read; it does not wait for any. What is not committed by the next call may
-    /// be taken out again.
+    /// be taken out again, but for a log that is read by one process alone: there it may be held.
     fn read(&mut self, limit: usize, into: &mut Clicks) -> Result<usize, Unavailable>;
 
     /// Everything before these positions has been counted for good.

@@ -58,6 +58,8 @@ struct Held {
 #[derive(Default)]
 pub(crate) struct Writing {
     clicks: Vec<Click>,
+    /// Their texts, where they are not with those of the next clicks: there were so many that those begin anew.
+    values: Option<Values>,
     positions: Positions,
     of_all: Mutex<Option<OfAll>>,
 }
@@ -127,11 +129,6 @@ impl Pending {
         state.read.is_empty() && state.held() == 0
     }
 
-    /// Whether texts are to be forgotten, which is possible only when there is no click.
-    pub(crate) fn has_many_values(&self) -> bool {
-        self.look_at().read.values.are_many()
-    }
-
     /// How long ago the first of what is held was read.
     pub(crate) fn held_for(&self) -> Duration {
         self.look_at().since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -143,7 +140,8 @@ impl Pending {
         let state = &mut *self.change();
         let Held { runs, of_all } = std::mem::take(&mut state.held);
         let positions = state.read.take_positions();
-        let writing = Arc::new(Writing { clicks: runs.into_sorted(), positions, of_all });
+        let values = state.read.values.take_if_many();
+        let writing = Arc::new(Writing { clicks: runs.into_sorted(), values, positions, of_all });
         state.writing = Some(Arc::clone(&writing));
         state.since = None;
         state.writes += 1;
@@ -155,7 +153,7 @@ impl Pending {
         let state = self.look_at();
         aggregator::fold_sorted(
             &writing.clicks,
-            &state.read.values,
+            state.values_of(writing),
             writing.positions.clone(),
             merge,
             breathe,
@@ -165,15 +163,16 @@ impl Pending {
     /// What was being written is in the store. Answers the links of it that were removed meanwhile: what was counted for
     /// them has to be forgotten once more.
     pub(crate) fn end_write(&self) -> Vec<LinkId> {
-        let state = &mut *self.change();
-        let Some(writing) = state.writing.take() else { return Vec::new() };
-        state.forget_values();
-        let mut gone = self.gone();
+        let Some(writing) = self.change().writing.take() else { return Vec::new() };
         let written = |link: &LinkId| !runs::of(&writing.clicks, Clicked::Link(*link)).is_empty();
-        let again = gone.keys().copied().filter(written).collect();
-        // Of those that went while this was written, some clicks may be held still.
-        gone.retain(|_, writes| *writes >= state.writes);
-        again
+        self.gone().keys().copied().filter(written).collect()
+    }
+
+    /// What was written of removed links has been forgotten. Of those that went while it was written, some clicks may be
+    /// held still.
+    pub(crate) fn removed(&self) {
+        let writes = self.writes();
+        self.gone().retain(|_, removed| *removed >= writes);
     }
 
     /// Forgets all of it: others count it. Answers how many clicks that were.
@@ -210,75 +209,82 @@ impl Pending {
         (from, until): (Timestamp, Timestamp),
     ) -> Look<Vec<(Timestamp, Vec<u8>)>> {
         let state = self.look_at();
-        let values = &state.read.values;
         let Subject::Link(link) = subject else {
-            let rows = |of_all: &Mutex<Option<OfAll>>, clicks: &dyn Fn() -> Vec<Click>| {
+            let range = (subject, grain, from)..(subject, grain, until.max(from));
+            let rows = |of_all: &Mutex<Option<OfAll>>, clicks: &dyn Fn() -> Vec<Click>, values: &Values| {
                 let mut of_all = lock(of_all);
                 let of_all = of_all.get_or_insert_with(|| {
                     let mut fresh = OfAll::new();
                     add_of_all(&mut fresh, &clicks(), values);
                     fresh
                 });
-                let range = of_all.range((subject, grain, from)..(subject, grain, until.max(from)));
-                range.map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
+                of_all.range(range.clone()).map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
             };
             return Look {
                 writes: state.writes,
-                held: rows(&state.held.of_all, &|| state.held.runs.sorted()),
+                held: rows(&state.held.of_all, &|| state.held.runs.sorted(), &state.read.values),
                 writing: state.writing.as_ref().map(|writing| {
-                    (writing.positions.clone(), rows(&writing.of_all, &|| writing.clicks.clone()))
+                    let clicks = || writing.clicks.clone();
+                    (writing.positions.clone(), rows(&writing.of_all, &clicks, state.values_of(writing)))
                 }),
             };
         };
-        let is_gone = self.gone().contains_key(&link);
-        state.look(link, |clicks| {
-            let start = |minute: u32| aggregator::start_of(grain, minute);
-            let wanted = |click: &&Click| (from..until).contains(&start(click.minute)) && !is_gone;
-            let mut clicks: Vec<Click> = clicks.flatten().filter(wanted).copied().collect();
+        state.look(link, |clicks, values| {
+            let is_wanted = |click: &&Click| {
+                let start = aggregator::start_of(grain, click.minute);
+                from <= start && start < until
+            };
+            let mut clicks: Vec<Click> = clicks.flatten().filter(is_wanted).copied().collect();
             clicks.sort_unstable_by_key(|click| click.minute);
             let rows = aggregator::rows_of(subject, &clicks, values).into_iter();
             rows.filter(|row| row.grain == grain).map(|row| (row.start, row.delta)).collect()
         })
     }
 
-    /// Clicks on a link.
+    /// Clicks on each of these links.
     fn totals(&self, links: &[LinkId]) -> Look<Vec<Totals>> {
         let state = self.look_at();
-        let gone = self.gone();
-        let of_links = |clicks: &dyn Fn(Clicked) -> Vec<Click>| {
-            let of_link = |link: &LinkId| {
-                let mut totals = Totals::default();
-                if !gone.contains_key(link) {
-                    for click in clicks(Clicked::Link(*link)) {
-                        let class = state.read.values.agent(click.agent).class;
-                        *match class {
-                            ClickClass::Human => &mut totals.human,
-                            ClickClass::Bot => &mut totals.bot,
-                            ClickClass::Prefetch | ClickClass::Head => &mut totals.other,
-                        } += 1;
-                    }
-                }
-                totals
+        let of_link = |clicks: &mut dyn Iterator<Item = &[Click]>, values: &Values| {
+            let mut totals = Totals::default();
+            for click in clicks.flatten() {
+                let of_class = match values.agent(click.agent).class {
+                    ClickClass::Human => &mut totals.human,
+                    ClickClass::Bot => &mut totals.bot,
+                    ClickClass::Prefetch | ClickClass::Head => &mut totals.other,
+                };
+                *of_class += 1;
+            }
+            totals
+        };
+        let held = |link: &LinkId| of_link(&mut state.held.runs.of(Clicked::Link(*link)), &state.read.values);
+        let written = |writing: &Writing| {
+            let of = |link: &LinkId| {
+                let clicks = runs::of(&writing.clicks, Clicked::Link(*link));
+                of_link(&mut std::iter::once(clicks), state.values_of(writing))
             };
-            links.iter().map(of_link).collect()
+            (writing.positions.clone(), links.iter().map(of).collect())
         };
         Look {
             writes: state.writes,
-            held: of_links(&|clicked| state.held.runs.of(clicked).flatten().copied().collect()),
-            writing: state.writing.as_ref().map(|writing| {
-                let clicks = |clicked| runs::of(&writing.clicks, clicked).to_vec();
-                (writing.positions.clone(), of_links(&clicks))
-            }),
+            held: links.iter().map(held).collect(),
+            writing: state.writing.as_deref().map(written),
         }
     }
 
-    /// What is here of a link is not shown any more; where it is written, it is forgotten afterwards.
-    fn forget_link(&self, link: LinkId) {
+    /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten afterwards.
+    fn remove(&self, link: LinkId) {
         let state = self.look_at();
-        let is_here = state.look(link, |clicks| clicks.flatten().next().is_some());
-        if is_here.held || is_here.writing.is_some_and(|(_, is_here)| is_here) {
+        let is_here = state.look(link, |clicks, _| clicks.flatten().next().is_some());
+        // Before the first look into the log nobody knows what will come.
+        let may_come = !*self.has_begun.borrow();
+        if may_come || is_here.held || is_here.writing.is_some_and(|(_, is_here)| is_here) {
             self.gone().insert(link, state.writes);
         }
+    }
+
+    /// Whether a link was removed of which something may be left here.
+    fn is_gone(&self, link: LinkId) -> bool {
+        self.gone().contains_key(&link)
     }
 
     fn look_at(&self) -> RwLockReadGuard<'_, State> {
@@ -299,21 +305,24 @@ impl State {
         self.held.runs.len() + self.read.clicks.len()
     }
 
-    fn forget_values(&mut self) {
-        if self.held() == 0 {
-            self.read.values.forget_if_many();
-        }
+    fn values_of<'s>(&'s self, writing: &'s Writing) -> &'s Values {
+        writing.values.as_ref().unwrap_or(&self.read.values)
     }
 
     /// Looks at the clicks on a link.
-    fn look<T>(&self, link: LinkId, see: impl Fn(&mut dyn Iterator<Item = &[Click]>) -> T) -> Look<T> {
+    fn look<T>(
+        &self,
+        link: LinkId,
+        see: impl Fn(&mut dyn Iterator<Item = &[Click]>, &Values) -> T,
+    ) -> Look<T> {
         let clicked = Clicked::Link(link);
         Look {
             writes: self.writes,
-            held: see(&mut self.held.runs.of(clicked)),
+            held: see(&mut self.held.runs.of(clicked), &self.read.values),
             writing: self.writing.as_ref().map(|writing| {
                 let clicks = runs::of(&writing.clicks, clicked);
-                (writing.positions.clone(), see(&mut std::iter::once(clicks)))
+                let seen = see(&mut std::iter::once(clicks), self.values_of(writing));
+                (writing.positions.clone(), seen)
             }),
         }
     }

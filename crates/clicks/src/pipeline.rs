@@ -1,7 +1,7 @@
 //! The pipeline: the threads that count what recorders put into the journal.
 //!
-//! The counting thread wakes a few times a second, reads what has come, folds it and commits rollups, totals
-//! and positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and
+//! The counting thread wakes a few times a second and reads what has come. When that is to be written ([`Hold`]), it
+//! folds it and commits rollups, totals and positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and
 //! leaves the rest in the log. A commit whose answer was lost is not repeated blindly: the stored positions
 //! say whether it happened.
 //!
@@ -73,7 +73,7 @@ pub struct Config {
 pub struct Hold {
     /// For so long,
     pub at_most: Duration,
-    /// and only while the journal, which has them meanwhile, takes no more than this.
+    /// and only while no more than this waits in the journal, which has them meanwhile.
     pub journal_bytes_max: u64,
 }
 
@@ -186,12 +186,15 @@ impl Watch {
 /// Starts counting what this process records.
 pub fn start(
     config: Config,
-    reader: Reader,
+    mut reader: Reader,
     keeper: Keeper,
     rollups: Arc<dyn Rollups>,
 ) -> Result<Pipeline, StartError> {
     let Config { geo_path, retention, commit_interval, batch_clicks_max, waiting_clicks_max, hold } = config;
     let enricher = Enricher::new(open_geo(geo_path)?);
+    if hold.is_some() {
+        reader.hold();
+    }
     let log = Box::new(EmbeddedLog::new(reader, enricher, Arc::clone(&rollups)));
     let shared = Arc::new(Shared::of(Part::Alone));
     let meter = keeper.meter();

@@ -34,7 +34,7 @@ impl Clicks {
                 "clicks.journal_bytes",
                 &Size(4 * MIB, 1024 * GIB),
                 Default::Measured { words: "2GiB, or more with more than 25 threads", value: size(usual) },
-                "Disk for clicks that are not counted yet. When it is full, clicks are dropped, and counted as dropped.",
+                "Disk for clicks that are not in the store yet. When it is full, clicks are dropped, and counted as dropped.",
             ),
             segment_bytes: read.setting(
                 "clicks.segment_bytes",

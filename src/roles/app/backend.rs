@@ -60,7 +60,11 @@ impl Backend {
         let drained = tokio::task::spawn_blocking(move || pipelines.drain(grace)).await;
         self.store.close().await;
         match drained {
-            Ok(status) => tracing::info!(counted = status.counted, left = status.lag_clicks, "stopped"),
+            Ok(status) => tracing::info!(
+                counted = status.counted,
+                left = status.lag_clicks + status.unwritten,
+                "stopped"
+            ),
             Err(_) => {
                 tracing::warn!(
                     "stopped; clicks that are left in the journal are counted after the next start"

@@ -138,6 +138,7 @@ impl<'a> Sides<'a> {
                     curtail.wait_until_counted(self.redirected + outcome.answered)?;
                 } else {
                     curtail.process.wait_until_at_rest()?;
+                    curtail.wait_until_written()?;
                 }
                 Ok(curtail.counted()? - self.redirected)
             },

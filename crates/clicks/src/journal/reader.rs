@@ -145,6 +145,11 @@ impl Reader {
         progress
     }
 
+    /// Positions will be stored long after they were read. To be said before anything is read.
+    pub fn hold(&mut self) {
+        self.cursors.iter_mut().for_each(Cursor::hold);
+    }
+
     /// What lies before these positions has been counted for good and may be recycled.
     pub fn committed(&mut self, positions: &[(u64, u64)]) {
         for &(stream, position) in positions {

@@ -174,8 +174,7 @@ impl Values {
         self.bytes >= FULL_BYTES
     }
 
-    /// Whether they are to be forgotten when no click names any of them.
-    pub(crate) fn are_many(&self) -> bool {
+    fn are_many(&self) -> bool {
         let sets = self.agents.sets.len() + self.campaigns.sets.len() + self.places.sets.len();
         self.bytes > BYTES_MAX || sets > SETS_MAX
     }
@@ -185,5 +184,11 @@ impl Values {
         if self.are_many() {
             *self = Values::of_generation(self.generation + 1);
         }
+    }
+
+    /// The same, and hands over what clicks name still.
+    pub(crate) fn take_if_many(&mut self) -> Option<Values> {
+        let fresh = Values::of_generation(self.generation + 1);
+        self.are_many().then(|| std::mem::replace(self, fresh))
     }
 }

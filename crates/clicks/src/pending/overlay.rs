@@ -21,15 +21,19 @@ impl Overlay {
         Overlay { rollups, pending }
     }
 
-    /// What the store answers, and what is pending and not in that answer.
-    async fn both<'a, T, P>(
+    /// What the store answers, and what is pending and not in that answer. Looking takes its time where much is pending, and
+    /// whoever asks may have redirects to answer: so it is done aside.
+    async fn both<'a, T, P: Send + 'static>(
         &'a self,
         ask: impl Fn() -> Answer<'a, T>,
-        look: impl Fn() -> Look<P>,
+        look: impl Fn(&Pending) -> Look<P> + Clone + Send + 'static,
     ) -> Result<(T, Vec<P>), StoreError> {
         self.pending.begun().await;
         loop {
-            let Look { writes, held, writing } = look();
+            let (pending, look) = (Arc::clone(&self.pending), look.clone());
+            let looked = tokio::task::spawn_blocking(move || look(&pending)).await;
+            let Look { writes, held, writing } =
+                looked.map_err(|_| StoreError::Unavailable("pending clicks were not read".into()))?;
             let (positions, writing) = writing.unzip();
             let before = self.has(positions.as_ref()).await?;
             let answer = ask().await?;
@@ -78,8 +82,13 @@ impl Rollups for Overlay {
     ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
         Box::pin(async move {
             let ask = || self.rollups.series(subject, grain, from, until);
-            let look = || self.pending.series(subject, grain, (from, until));
+            let look = move |pending: &Pending| pending.series(subject, grain, (from, until));
             let (mut series, pending) = self.both(ask, look).await?;
+            if let Subject::Link(link) = subject
+                && self.pending.is_gone(link)
+            {
+                return Ok(Vec::new());
+            }
             series.extend(pending.into_iter().flatten());
             series.sort_by_key(|(start, _)| *start);
             Ok(series)
@@ -88,13 +97,21 @@ impl Rollups for Overlay {
 
     fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
         Box::pin(async move {
-            let ask = || self.rollups.totals(links.clone());
-            let (mut totals, pending) = self.both(ask, || self.pending.totals(&links)).await?;
+            let (links, asked) = (Arc::<[LinkId]>::from(links.as_slice()), links);
+            let ask = || self.rollups.totals(asked.clone());
+            let of_links = Arc::clone(&links);
+            let look = move |pending: &Pending| pending.totals(&of_links);
+            let (mut totals, pending) = self.both(ask, look).await?;
             for pending in pending {
                 for (totals, more) in totals.iter_mut().zip(pending) {
                     totals.human += more.human;
                     totals.bot += more.bot;
                     totals.other += more.other;
+                }
+            }
+            for (totals, link) in totals.iter_mut().zip(&*links) {
+                if self.pending.is_gone(*link) {
+                    *totals = Totals::default();
                 }
             }
             Ok(totals)
@@ -106,7 +123,7 @@ impl Rollups for Overlay {
     }
 
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
-        self.pending.forget_link(link);
+        self.pending.remove(link);
         self.rollups.forget_link(link)
     }
 }

@@ -22,7 +22,12 @@ impl Runs {
     pub(super) fn add(&mut self, clicks: &mut Vec<Click>) -> &[Click] {
         let start = self.clicks.len();
         clicks.sort_unstable_by_key(key);
-        self.clicks.append(clicks);
+        if self.clicks.is_empty() {
+            // Nor is the room of many clicks kept for few.
+            std::mem::swap(&mut self.clicks, clicks);
+        } else {
+            self.clicks.append(clicks);
+        }
         self.starts.push(start);
         &self.clicks[start..]
     }

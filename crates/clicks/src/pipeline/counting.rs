@@ -8,7 +8,7 @@ use super::pacing::Pacing;
 use super::status::Shared;
 use super::yielding::Yielding;
 use crate::aggregator;
-use crate::journal::Meter;
+use crate::journal::{Counts, Meter};
 use crate::log::{Log, Unavailable};
 use crate::pending::{Pending, Writing};
 use crate::waiter::Waiter;
@@ -48,6 +48,8 @@ pub(super) struct Counting {
     hold: Option<Hold>,
     /// What the commit that failed last was to write.
     failed: Option<Arc<Writing>>,
+    /// Whether reading ended last because no more could be held.
+    is_full: bool,
     backoff: Backoff,
     /// The pause after a failed commit; none while all is well.
     pause: Option<Duration>,
@@ -69,7 +71,7 @@ pub(super) struct Counted {
 impl Counting {
     pub(super) fn new(counted: Counted, shared: Arc<Shared>) -> Counting {
         let Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding } = counted;
-        let pacing = Arc::new(Pacing::new());
+        let pacing = Arc::new(Pacing::default());
         let status = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
             status.rollups_damaged.fetch_add(1, Ordering::Relaxed);
@@ -89,6 +91,7 @@ impl Counting {
             pending,
             hold,
             failed: None,
+            is_full: false,
             backoff: Backoff::new(commit_interval, BACKOFF_MAX),
             pause: None,
             is_readable: true,
@@ -116,7 +119,7 @@ impl Counting {
             // Where nobody redirects beside, there is nobody to leave the core to.
             self.pacing.set_hurry(behind || stop.is_some() || self.yielding.is_none());
             behind = self.turn(stop.is_some());
-            let caught_up = self.pending.is_empty() && self.failed.is_none() && !behind;
+            let caught_up = self.pending.is_empty() && self.failed.is_none() && !self.is_full;
             if stop.is_some() && (caught_up || self.log.is_shared()) {
                 return;
             }
@@ -140,35 +143,42 @@ impl Counting {
         self.yielding.as_mut().is_some_and(Yielding::should_wait)
     }
 
-    /// Reads what has come, and commits it when that is due. Answers whether there was so much that more is to be read at
-    /// once.
+    /// Reads what has come, and commits it when that is due. Answers whether so much is left that there is no time to rest.
     fn turn(&mut self, stops: bool) -> bool {
-        let before = self.pending.held();
         // What a commit failed with is committed as it was: its positions tell whether it happened after all.
         if self.pause.is_none() {
             self.read();
         }
-        let is_full = self.pending.is_full(self.batch_clicks_max);
-        // What comes within a turn or two is no backlog, though it may fill what was held before.
-        let behind = is_full && self.pending.held() - before >= self.batch_clicks_max / 2;
-        if self.failed.is_some() || (!self.pending.is_empty() && (is_full || stops || self.is_due())) {
+        if self.failed.is_some() || (!self.pending.is_empty() && (self.is_full || stops || self.is_due())) {
             self.commit();
         }
-        behind
+        self.is_full && self.has_backlog()
+    }
+
+    /// Whether more waits than comes between two turns. Where nobody redirects beside, whatever is left does.
+    fn has_backlog(&self) -> bool {
+        let Some(meter) = &self.meter else { return true };
+        let counts = meter.counts();
+        counts.backlog_bytes > 0 || counts.waiting >= self.batch_clicks_max as u64 / 4
     }
 
     /// Whether what is held has been held for long enough.
     fn is_due(&self) -> bool {
         let Some(hold) = &self.hold else { return true };
-        let journal_bytes = self.meter.as_ref().map_or(0, |meter| meter.counts().bytes);
-        journal_bytes > hold.journal_bytes_max || self.pending.held_for() >= hold.at_most
+        let in_journal = |counts: Counts| counts.waiting_bytes + counts.backlog_bytes;
+        let in_journal = self.meter.as_ref().map_or(0, |meter| in_journal(meter.counts()));
+        in_journal > hold.journal_bytes_max || self.pending.held_for() >= hold.at_most
     }
 
     /// Reads what has come, and says how that went.
     fn read(&mut self) {
         self.shared.set_oldest(self.log.oldest_waiting());
         let mut outcome = Ok(());
-        while !self.pending.is_full(self.batch_clicks_max) {
+        loop {
+            self.is_full = self.pending.is_full(self.batch_clicks_max);
+            if self.is_full {
+                break;
+            }
             let room = self.batch_clicks_max - self.pending.held();
             let limit = room.min(READ_CLICKS);
             self.pacing.rest_if_due();
@@ -185,6 +195,7 @@ impl Counting {
             self.shared.folding.store(0, Ordering::Relaxed);
             self.shared.counted.fetch_add(shown as u64, Ordering::Relaxed);
             self.settle();
+            self.shared.set_oldest(self.log.oldest_waiting());
         }
         self.note(outcome);
     }
@@ -255,13 +266,15 @@ impl Counting {
     fn put(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let rollups = Arc::clone(&self.rollups);
         let mut answer = rollups.commit(batch);
-        // Texts that have become many can be forgotten when this has been written, and nothing else is held.
-        if self.hold.is_none() || self.pending.has_many_values() {
+        if self.hold.is_none() {
             return self.waiter.wait(answer);
         }
         loop {
             if let Some(outcome) = self.waiter.wait_for(&mut answer, self.commit_interval) {
                 return outcome;
+            }
+            if self.shared.stop_deadline().is_some() {
+                self.pacing.set_hurry(true);
             }
             self.read();
         }
@@ -285,6 +298,7 @@ impl Counting {
             // If that fails, a few rows stay that nobody can ask for any more.
             let _ = self.waiter.wait(self.rollups.forget_link(link));
         }
+        self.pending.removed();
         self.settle();
         self.shared.set_oldest(self.log.oldest_waiting());
         self.store_is_well();

@@ -5,7 +5,8 @@
 //! to 10 ms, however far it has stepped back, and so long would a redirect wait. Sleeping costs counting time
 //! and no work; whoever has much to count, or is asked to end, does not rest.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,37 +15,31 @@ const WORK: Duration = Duration::from_micros(100);
 /// The kernel makes about 100 us of it (`PR_SET_TIMERSLACK`).
 const REST: Duration = Duration::from_micros(50);
 
-/// Says when it is time to rest. One thread at a time works with it.
+thread_local! {
+    /// When the last rest of this thread ended.
+    static RESTED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Says when it is time to rest: to the thread that counts, and to the store's that writes for it.
+#[derive(Default)]
 pub(super) struct Pacing {
-    began: Instant,
-    /// When the last rest ended, in nanoseconds since it began.
-    rested_nanos: AtomicU64,
-    in_a_hurry: AtomicBool,
+    may_rest: AtomicBool,
 }
 
 impl Pacing {
-    pub(super) fn new() -> Pacing {
-        Pacing { began: Instant::now(), rested_nanos: AtomicU64::new(0), in_a_hurry: AtomicBool::new(true) }
-    }
-
     /// Whether to go on without rest.
     pub(super) fn set_hurry(&self, in_a_hurry: bool) {
-        self.in_a_hurry.store(in_a_hurry, Ordering::Relaxed);
+        self.may_rest.store(!in_a_hurry, Ordering::Relaxed);
     }
 
     /// To be called between two small pieces of work.
     pub(super) fn rest_if_due(&self) {
-        if self.in_a_hurry.load(Ordering::Relaxed) {
+        if !self.may_rest.load(Ordering::Relaxed) {
             return;
         }
-        let worked = self.nanos() - self.rested_nanos.load(Ordering::Relaxed);
-        if worked >= WORK.as_nanos() as u64 {
+        if RESTED.get().is_none_or(|rested| rested.elapsed() >= WORK) {
             thread::sleep(REST);
-            self.rested_nanos.store(self.nanos(), Ordering::Relaxed);
+            RESTED.set(Some(Instant::now()));
         }
-    }
-
-    fn nanos(&self) -> u64 {
-        self.began.elapsed().as_nanos() as u64
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Click, click, config, open, record_all, segments};
 use curtail_clicks::journal::{Damage, DamageKind, Reader};
+use curtail_model::Timestamp;
 use std::fs;
 use std::path::Path;
 
@@ -114,4 +115,24 @@ fn damaged_node_and_salt_are_counted_once_and_cost_no_click() {
     }
     assert_eq!(damaged(), (2, (100, Vec::new())));
     assert_eq!(damaged(), (0, (100, Vec::new())));
+}
+
+#[test]
+fn positions_that_are_stored_long_after_they_were_read_leave_no_segment_that_is_missed() {
+    // Somewhere among these the first segment ends.
+    for clicks in 1_300..1_366 {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), &[]);
+        reader.hold();
+        record_all(&mut recorders[0], &mut keeper, &same(0..clicks));
+        let stored = reader.read(usize::MAX, &mut |_, _| {}).positions;
+        reader.committed(&stored);
+        // What is read now is not stored when the process dies.
+        record_all(&mut recorders[0], &mut keeper, &same(clicks..clicks + 100));
+        assert_eq!(read_all(&mut reader), (100, Vec::new()));
+        keeper.tick(Timestamp::default());
+        drop((recorders, reader, keeper));
+        let (_, mut reader, _keeper) = open(&config(dir.path()), &stored);
+        assert_eq!(read_all(&mut reader), (100, Vec::new()), "behind {clicks}");
+    }
 }

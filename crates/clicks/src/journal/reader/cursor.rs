@@ -39,6 +39,8 @@ pub(super) struct Cursor {
     entered: VecDeque<Entered>,
     /// Clicks that were read and not counted.
     unsettled: VecDeque<Unsettled>,
+    /// Whether positions are stored long after they were read.
+    is_held: bool,
 }
 
 /// Clicks that were read and not counted.
@@ -85,7 +87,14 @@ impl Cursor {
             handed: position,
             entered: VecDeque::new(),
             unsettled: VecDeque::new(),
+            is_held: false,
         }
+    }
+
+    /// Positions are stored long after they were read: no segment goes before what the store knows is behind it, or the next
+    /// process would miss it.
+    pub(super) fn hold(&mut self) {
+        self.is_held = self.is_own;
     }
 
     /// Hands out up to `limit` clicks and tells how many.
@@ -138,7 +147,8 @@ impl Cursor {
     /// Everything before `position` has been counted.
     pub(super) fn committed(&mut self, position: u64) {
         // Between the last click and the end of its segment there is nothing that could be lost.
-        let position = if position >= self.handed { position.max(self.position) } else { position };
+        let ends_here = position >= self.handed && !self.is_held;
+        let position = if ends_here { position.max(self.position) } else { position };
         let consumed = self.stream.consumed.fetch_max(position, Ordering::Release).max(position);
         while self.unsettled.pop_front_if(|unsettled| unsettled.before <= consumed).is_some() {}
         while self.entered.pop_front_if(|entered| entered.sequence() < sequence_of(consumed)).is_some() {}
@@ -290,7 +300,7 @@ impl Cursor {
     /// Moves behind a segment. When all clicks before have been counted, so has it been.
     fn pass(&mut self, sequence: u64) {
         self.position = self.position.max(position_of(sequence + 1, 0));
-        if self.stream.consumed.load(Ordering::Relaxed) >= self.handed {
+        if !self.is_held && self.stream.consumed.load(Ordering::Relaxed) >= self.handed {
             self.committed(self.position);
         }
     }
