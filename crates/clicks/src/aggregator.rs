@@ -17,8 +17,11 @@ use counter::Counter;
 use curtail_model::{ClickClass, Timestamp};
 use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Positions, Row, Subject, Totals};
 use leaders::{Leaders, Named};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Clicks are copied in parts of this size, between which others get their turn.
+const AT_ONCE: usize = 1_024;
 const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
@@ -39,7 +42,7 @@ pub(crate) fn fold_sorted(
     breathe: Breathe,
 ) -> Batch {
     let (on_links, orphans) = on_links_and_orphans(clicks);
-    let mut of_links = Rows::new(Counter::new(values), None);
+    let mut of_links = Rows::new(Counter::new(values, &*breathe), None);
     let mut totals = Vec::new();
     for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
         breathe();
@@ -48,7 +51,9 @@ pub(crate) fn fold_sorted(
         }
     }
     let Rows { by_grain: of_links, leaders, .. } = of_links;
-    let rows = of_no_link(on_links, orphans, values, &leaders.named()).in_order(of_links);
+    let leaders = leaders.named();
+    let counter = Counter::new(values, &*breathe);
+    let rows = of_no_link(on_links, orphans, counter, &leaders, &*breathe).in_order(of_links);
     Batch { rows, totals, positions, lane: 0, claims: Vec::new(), merge, breathe }
 }
 
@@ -57,7 +62,7 @@ pub(crate) fn rows_of(subject: Subject, clicks: &[Click], values: &Values) -> Ve
     if clicks.is_empty() {
         return Vec::new();
     }
-    let mut rows = Rows::new(Counter::new(values), None);
+    let mut rows = Rows::new(Counter::new(values, &|| {}), None);
     rows.add(subject, clicks);
     rows.in_order(ByGrain::default())
 }
@@ -76,7 +81,9 @@ pub(crate) fn rows_of_all(clicks: &[Click], values: &Values) -> Vec<Row> {
             }
         }
     }
-    of_no_link(on_links, orphans, values, &leaders.named()).in_order(ByGrain::default())
+    let leaders = leaders.named();
+    let counter = Counter::new(values, &|| {});
+    of_no_link(on_links, orphans, counter, &leaders, &|| {}).in_order(ByGrain::default())
 }
 
 /// When the period begins that a minute lies in.
@@ -88,14 +95,33 @@ fn on_links_and_orphans(clicks: &[Click]) -> (&[Click], &[Click]) {
     clicks.split_at(clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_))))
 }
 
-fn of_no_link<'a>(on_links: &[Click], orphans: &[Click], values: &'a Values, leaders: &'a Named) -> Rows<'a> {
-    let mut rows = Rows::new(Counter::new(values), Some(leaders));
+fn of_no_link<'a>(
+    on_links: &[Click],
+    orphans: &[Click],
+    counter: Counter<'a>,
+    leaders: &'a Named,
+    breathe: &dyn Fn(),
+) -> Rows<'a> {
+    let mut rows = Rows::new(counter, Some(leaders));
     for (subject, clicks) in [(Subject::Everything, on_links), (Subject::Orphans, orphans)] {
-        let mut clicks = clicks.to_vec();
-        clicks.sort_unstable_by_key(|click| click.minute);
-        rows.add(subject, &clicks);
+        rows.add(subject, &by_minute(clicks, breathe));
     }
     rows
+}
+
+/// A copy of clicks by minute, of which there are few in most batches.
+fn by_minute(clicks: &[Click], breathe: &dyn Fn()) -> Vec<Click> {
+    let mut minutes: BTreeMap<u32, Vec<Click>> = BTreeMap::new();
+    for part in clicks.chunks(AT_ONCE) {
+        breathe();
+        part.iter().for_each(|click| minutes.entry(click.minute).or_default().push(*click));
+    }
+    let mut sorted = Vec::with_capacity(clicks.len());
+    for clicks in minutes.into_values() {
+        breathe();
+        sorted.extend(clicks);
+    }
+    sorted
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.

@@ -54,10 +54,10 @@ struct Held {
     of_all: Mutex<Option<OfAll>>,
 }
 
-/// Clicks that are being written, by what they count for and by minute.
+/// Clicks that are being written.
 #[derive(Default)]
 pub(crate) struct Writing {
-    clicks: Vec<Click>,
+    runs: Runs,
     /// Their texts, where they are not with those of the next clicks: there were so many that those begin anew.
     values: Option<Values>,
     positions: Positions,
@@ -83,7 +83,7 @@ impl Writing {
 
     /// How many clicks they are.
     pub(crate) fn clicks(&self) -> usize {
-        self.clicks.len()
+        self.runs.len()
     }
 }
 
@@ -109,7 +109,7 @@ impl Pending {
     /// Clicks that are visible and not in the store, or not known to be.
     pub(crate) fn shown(&self) -> usize {
         let state = self.look_at();
-        state.held.runs.len() + state.writing.as_ref().map_or(0, |writing| writing.clicks.len())
+        state.held.runs.len() + state.writing.as_ref().map_or(0, |writing| writing.clicks())
     }
 
     /// Clicks that wait for the next write.
@@ -141,7 +141,7 @@ impl Pending {
         let Held { runs, of_all } = std::mem::take(&mut state.held);
         let positions = state.read.take_positions();
         let values = state.read.values.take_if_many();
-        let writing = Arc::new(Writing { clicks: runs.into_sorted(), values, positions, of_all });
+        let writing = Arc::new(Writing { runs, values, positions, of_all });
         state.writing = Some(Arc::clone(&writing));
         state.since = None;
         state.writes += 1;
@@ -152,7 +152,7 @@ impl Pending {
     pub(crate) fn fold(&self, writing: &Writing, merge: Merge, breathe: Breathe) -> Batch {
         let state = self.look_at();
         aggregator::fold_sorted(
-            &writing.clicks,
+            &writing.runs.sorted(&*breathe),
             state.values_of(writing),
             writing.positions.clone(),
             merge,
@@ -164,7 +164,7 @@ impl Pending {
     /// them has to be forgotten once more.
     pub(crate) fn end_write(&self) -> Vec<LinkId> {
         let Some(writing) = self.change().writing.take() else { return Vec::new() };
-        let written = |link: &LinkId| !runs::of(&writing.clicks, Clicked::Link(*link)).is_empty();
+        let written = |link: &LinkId| writing.runs.of(Clicked::Link(*link)).any(|clicks| !clicks.is_empty());
         self.gone().keys().copied().filter(written).collect()
     }
 
@@ -178,7 +178,7 @@ impl Pending {
     /// Forgets all of it: others count it. Answers how many clicks that were.
     pub(crate) fn give_up(&self) -> usize {
         let state = &mut *self.change();
-        let writing = state.writing.take().map_or(0, |writing| writing.clicks.len());
+        let writing = state.writing.take().map_or(0, |writing| writing.clicks());
         let given_up = state.held() + writing;
         state.held = Held::default();
         state.since = None;
@@ -211,21 +211,21 @@ impl Pending {
         let state = self.look_at();
         let Subject::Link(link) = subject else {
             let range = (subject, grain, from)..(subject, grain, until.max(from));
-            let rows = |of_all: &Mutex<Option<OfAll>>, clicks: &dyn Fn() -> Vec<Click>, values: &Values| {
+            let rows = |of_all: &Mutex<Option<OfAll>>, runs: &Runs, values: &Values| {
                 let mut of_all = lock(of_all);
                 let of_all = of_all.get_or_insert_with(|| {
                     let mut fresh = OfAll::new();
-                    add_of_all(&mut fresh, &clicks(), values);
+                    add_of_all(&mut fresh, &runs.sorted(&|| {}), values);
                     fresh
                 });
                 of_all.range(range.clone()).map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
             };
             return Look {
                 writes: state.writes,
-                held: rows(&state.held.of_all, &|| state.held.runs.sorted(), &state.read.values),
+                held: rows(&state.held.of_all, &state.held.runs, &state.read.values),
                 writing: state.writing.as_ref().map(|writing| {
-                    let clicks = || writing.clicks.clone();
-                    (writing.positions.clone(), rows(&writing.of_all, &clicks, state.values_of(writing)))
+                    let rows = rows(&writing.of_all, &writing.runs, state.values_of(writing));
+                    (writing.positions.clone(), rows)
                 }),
             };
         };
@@ -258,10 +258,8 @@ impl Pending {
         };
         let held = |link: &LinkId| of_link(&mut state.held.runs.of(Clicked::Link(*link)), &state.read.values);
         let written = |writing: &Writing| {
-            let of = |link: &LinkId| {
-                let clicks = runs::of(&writing.clicks, Clicked::Link(*link));
-                of_link(&mut std::iter::once(clicks), state.values_of(writing))
-            };
+            let of =
+                |link: &LinkId| of_link(&mut writing.runs.of(Clicked::Link(*link)), state.values_of(writing));
             (writing.positions.clone(), links.iter().map(of).collect())
         };
         Look {
@@ -320,9 +318,7 @@ impl State {
             writes: self.writes,
             held: see(&mut self.held.runs.of(clicked), &self.read.values),
             writing: self.writing.as_ref().map(|writing| {
-                let clicks = runs::of(&writing.clicks, clicked);
-                let seen = see(&mut std::iter::once(clicks), self.values_of(writing));
-                (writing.positions.clone(), seen)
+                (writing.positions.clone(), see(&mut writing.runs.of(clicked), self.values_of(writing)))
             }),
         }
     }

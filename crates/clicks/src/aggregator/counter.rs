@@ -6,9 +6,13 @@ use curtail_model::ClickClass;
 
 const CLASSES: usize = ClickClass::ALL.len();
 
+/// Clicks of a popular link are counted in parts of this size, between which others get their turn.
+const AT_ONCE: usize = 256;
+
 /// Counts one run of clicks after the other.
 pub(super) struct Counter<'a> {
     values: &'a Values,
+    breathe: &'a dyn Fn(),
     /// Clicks by `value * CLASSES + class`; all zeros between two runs.
     clicks: Vec<u32>,
     /// The places in `clicks` that are not zero.
@@ -19,9 +23,10 @@ pub(super) struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    pub(super) fn new(values: &'a Values) -> Counter<'a> {
+    pub(super) fn new(values: &'a Values, breathe: &'a dyn Fn()) -> Counter<'a> {
         Counter {
             values,
+            breathe,
             clicks: vec![0; values.len() * CLASSES],
             touched: Vec::new(),
             counts: Counts::default(),
@@ -51,7 +56,10 @@ impl<'a> Counter<'a> {
         self.counts.clicks = [0; CLASSES];
         self.counts.visitors.iter_mut().for_each(Vec::clear);
         self.visitors_sorted = false;
-        for click in clicks {
+        for (place, click) in clicks.iter().enumerate() {
+            if place % AT_ONCE == AT_ONCE - 1 {
+                (self.breathe)();
+            }
             let agent = self.values.agent(click.agent);
             let class = agent.class;
             self.counts.clicks[class as usize] += 1;
