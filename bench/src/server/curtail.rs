@@ -16,6 +16,8 @@ pub(crate) const KEY: &str = "a-key-that-only-measurements-have-0123456789";
 const BULK_MAX: usize = 1_000_000;
 /// Clicks are counted within 2 s; under other load it may take longer, but not so long.
 const COUNTING_MAX: Duration = Duration::from_secs(60);
+/// What was counted is written more often than by default, so that rounds of some seconds have their writes.
+const WRITE_SECONDS: &str = "4";
 /// Seldom enough to be no load itself.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -49,7 +51,8 @@ pub(crate) fn exec(
     let mut command = Command::new(binary);
     command.arg("serve").arg("--data").arg(data);
     command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()]);
-    command.env("CURTAIL_ADMIN_KEY", KEY).envs(set.iter().map(|(name, value)| (name, value)));
+    command.env("CURTAIL_ADMIN_KEY", KEY).env("CURTAIL_CLICKS_WRITE_SECONDS", WRITE_SECONDS);
+    command.envs(set.iter().map(|(name, value)| (name, value)));
     let mut printed = data.as_os_str().to_owned();
     printed.push(".printed.txt");
     let process = Process::start(&mut command, core, printed.into())?;
