@@ -82,7 +82,7 @@ impl Clicks {
         bytes("journal", "Disk that the journal takes.", status.journal_bytes)?;
         bytes(
             "journal_waiting",
-            "Clicks that the store does not have yet, files that earlier processes left included.",
+            "Clicks of this process that the store does not have yet, and unread files of earlier ones.",
             status.waiting_bytes + status.backlog_bytes,
         )?;
         bytes(

@@ -109,7 +109,7 @@ fn of_no_link<'a>(
     rows
 }
 
-/// A copy of clicks by minute, of which there are few in most batches.
+/// A copy of clicks by minute; most batches have few minutes.
 fn by_minute(clicks: &[Click], breathe: &dyn Fn()) -> Vec<Click> {
     let mut minutes: BTreeMap<u32, Vec<Click>> = BTreeMap::new();
     for part in clicks.chunks(AT_ONCE) {

@@ -107,7 +107,7 @@ impl Pending {
     }
 
     /// Clicks that are visible and not in the store, or not known to be.
-    pub(crate) fn shown(&self) -> usize {
+    pub(crate) fn unwritten(&self) -> usize {
         let state = self.look_at();
         state.held.runs.len() + state.writing.as_ref().map_or(0, |writing| writing.clicks())
     }
@@ -129,7 +129,7 @@ impl Pending {
         state.read.is_empty() && state.held() == 0
     }
 
-    /// How long ago the first of what is held was read.
+    /// How long ago the first of what is held became visible.
     pub(crate) fn held_for(&self) -> Duration {
         self.look_at().since.map_or(Duration::ZERO, |since| since.elapsed())
     }
@@ -170,7 +170,7 @@ impl Pending {
 
     /// What was written of removed links has been forgotten. Of those that went while it was written, some clicks may be
     /// held still.
-    pub(crate) fn removed(&self) {
+    pub(crate) fn end_removals(&self) {
         let writes = self.writes();
         self.gone().retain(|_, removed| *removed >= writes);
     }
@@ -269,12 +269,14 @@ impl Pending {
         }
     }
 
-    /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten afterwards.
+    /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten afterwards. What is not
+    /// even read yet is written, to rows that nobody can ask for.
     fn remove(&self, link: LinkId) {
         let state = self.look_at();
         let is_here = state.look(link, |clicks, _| clicks.flatten().next().is_some());
         // Before the first look into the log nobody knows what will come.
         let may_come = !*self.has_begun.borrow();
+        let may_come = may_come || state.read.clicks.iter().any(|click| click.clicked == Clicked::Link(link));
         if may_come || is_here.held || is_here.writing.is_some_and(|(_, is_here)| is_here) {
             self.gone().insert(link, state.writes);
         }

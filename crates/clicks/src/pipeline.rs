@@ -1,9 +1,9 @@
 //! The pipeline: the threads that count what recorders put into the journal.
 //!
 //! The counting thread wakes a few times a second and reads what has come. When that is to be written ([`Hold`]), it
-//! folds it and commits rollups, totals and positions as one. While the store is away it keeps the fold it has, tries again ever more slowly, and
-//! leaves the rest in the log. A commit whose answer was lost is not repeated blindly: the stored positions
-//! say whether it happened.
+//! folds it and commits rollups, totals and positions as one. While the store is away it keeps what it was to write and
+//! tries again ever more slowly; what there is no room to keep stays in the log. A commit whose answer was lost is not
+//! repeated blindly: the stored positions say whether it happened.
 //!
 //! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are
 //! too old.
@@ -59,7 +59,8 @@ pub struct Config {
     pub retention: Retention,
     /// How often what was clicked is counted: the time until a click shows in the stats.
     pub commit_interval: Duration,
-    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then.
+    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then, and four times that
+    /// while it is committed. Where they are held, as many again may be held meanwhile.
     pub batch_clicks_max: usize,
     /// How many clicks may wait in the journal while redirects use up all cores.
     pub waiting_clicks_max: u64,

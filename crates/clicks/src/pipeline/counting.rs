@@ -27,6 +27,8 @@ const READ_CLICKS: usize = 256;
 const INTERVAL_TURNS: u32 = 3;
 /// and no longer than this, because clicks are to be seen within two seconds.
 const INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// How often is looked, while a commit lasts, for what came meanwhile and for the end.
+const LOOK_MAX: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts to commit.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -51,8 +53,10 @@ pub(super) struct Counting {
     /// Whether reading ended last because no more could be held.
     is_full: bool,
     backoff: Backoff,
-    /// The pause after a failed commit; none while all is well.
-    pause: Option<Duration>,
+    /// Whether the last commit failed,
+    is_failing: bool,
+    /// and when it is to be tried again.
+    retry_at: Instant,
     /// Whether the log could be read when it was last tried.
     is_readable: bool,
 }
@@ -93,7 +97,8 @@ impl Counting {
             failed: None,
             is_full: false,
             backoff: Backoff::new(commit_interval, BACKOFF_MAX),
-            pause: None,
+            is_failing: false,
+            retry_at: Instant::now(),
             is_readable: true,
         }
     }
@@ -111,20 +116,21 @@ impl Counting {
                 return;
             }
             // Whoever has begun on a backlog ends it: the time that it takes itself is no reason to wait.
-            if !behind && stop.is_none() && self.pause.is_none() && self.should_wait() {
+            if !behind && stop.is_none() && !self.is_failing && self.should_wait() {
                 self.shared.set_oldest(self.log.oldest_waiting());
                 thread::park_timeout(self.commit_interval);
                 continue;
             }
             // Where nobody redirects beside, there is nobody to leave the core to.
             self.pacing.set_hurry(behind || stop.is_some() || self.yielding.is_none());
+            let reads = self.may_read();
             behind = self.turn(stop.is_some());
-            let caught_up = self.pending.is_empty() && self.failed.is_none() && !self.is_full;
+            let caught_up = reads && self.pending.is_empty() && self.failed.is_none() && !self.is_full;
             if stop.is_some() && (caught_up || self.log.is_shared()) {
                 return;
             }
-            let pause = match self.pause {
-                Some(pause) => pause,
+            let pause = match self.failed {
+                Some(_) => self.pause_after_failure(),
                 None if behind => continue,
                 None => self.pause_after(began.elapsed()),
             };
@@ -139,20 +145,35 @@ impl Counting {
         interval.saturating_sub(taken)
     }
 
+    /// How long to wait while a commit is to be tried again. What others see is read meanwhile.
+    fn pause_after_failure(&self) -> Duration {
+        let left = self.retry_at.saturating_duration_since(Instant::now());
+        if self.hold.is_some() { left.min(INTERVAL_MAX) } else { left }
+    }
+
     fn should_wait(&mut self) -> bool {
         self.yielding.as_mut().is_some_and(Yielding::should_wait)
     }
 
     /// Reads what has come, and commits it when that is due. Answers whether so much is left that there is no time to rest.
     fn turn(&mut self, stops: bool) -> bool {
-        // What a commit failed with is committed as it was: its positions tell whether it happened after all.
-        if self.pause.is_none() {
+        if self.may_read() {
             self.read();
         }
-        if self.failed.is_some() || (!self.pending.is_empty() && (self.is_full || stops || self.is_due())) {
+        let commits = match self.failed {
+            // It is committed as it was: its positions tell whether it happened after all.
+            Some(_) => stops || Instant::now() >= self.retry_at,
+            None => !self.pending.is_empty() && (self.is_full || stops || self.is_due()),
+        };
+        if commits {
             self.commit();
         }
         self.is_full && self.has_backlog()
+    }
+
+    /// Whether to read on. While commits fail, only what others see then.
+    fn may_read(&self) -> bool {
+        !self.is_failing || self.hold.is_some()
     }
 
     /// Whether more waits than comes between two turns. Where nobody redirects beside, whatever is left does.
@@ -190,10 +211,10 @@ impl Counting {
                 }
             }
         }
-        let shown = self.pending.arrange();
+        let arranged = self.pending.arrange();
         if self.hold.is_some() {
             self.shared.folding.store(0, Ordering::Relaxed);
-            self.shared.counted.fetch_add(shown as u64, Ordering::Relaxed);
+            self.shared.counted.fetch_add(arranged as u64, Ordering::Relaxed);
             self.settle();
             self.shared.set_oldest(self.log.oldest_waiting());
         }
@@ -213,7 +234,7 @@ impl Counting {
 
     fn settle(&self) {
         if self.hold.is_some() {
-            self.shared.unwritten.store(self.pending.shown() as u64, Ordering::Relaxed);
+            self.shared.unwritten.store(self.pending.unwritten() as u64, Ordering::Relaxed);
         }
         self.shared.settle(&self.meter.as_ref().map(Meter::counts).unwrap_or_default());
     }
@@ -269,14 +290,16 @@ impl Counting {
         if self.hold.is_none() {
             return self.waiter.wait(answer);
         }
+        let look = self.commit_interval.min(LOOK_MAX);
         loop {
-            if let Some(outcome) = self.waiter.wait_for(&mut answer, self.commit_interval) {
+            if let Some(outcome) = self.waiter.wait_for(&mut answer, look) {
                 return outcome;
             }
-            if self.shared.stop_deadline().is_some() {
-                self.pacing.set_hurry(true);
+            match self.shared.stop_deadline() {
+                None => self.read(),
+                // What waits still is read when this is done.
+                Some(_) => self.pacing.set_hurry(true),
             }
-            self.read();
         }
     }
 
@@ -298,7 +321,7 @@ impl Counting {
             // If that fails, a few rows stay that nobody can ask for any more.
             let _ = self.waiter.wait(self.rollups.forget_link(link));
         }
-        self.pending.removed();
+        self.pending.end_removals();
         self.settle();
         self.shared.set_oldest(self.log.oldest_waiting());
         self.store_is_well();
@@ -317,7 +340,7 @@ impl Counting {
     }
 
     fn store_is_well(&mut self) {
-        if self.pause.take().is_some() {
+        if std::mem::take(&mut self.is_failing) {
             self.backoff.reset();
             self.shared.set_error(None);
             tracing::info!("the store takes clicks again");
@@ -327,10 +350,11 @@ impl Counting {
     fn failed(&mut self, error: &StoreError, writing: Arc<Writing>) {
         self.shared.commits_failed.fetch_add(1, Ordering::Relaxed);
         self.shared.set_error(Some(error.to_string()));
-        if self.pause.is_none() {
+        if !self.is_failing {
             tracing::warn!(%error, "clicks cannot be counted just now; they wait in the log");
         }
-        self.pause = Some(self.backoff.pause());
+        self.is_failing = true;
+        self.retry_at = Instant::now() + self.backoff.pause();
         self.failed = Some(writing);
     }
 }

@@ -293,3 +293,22 @@ fn a_store_that_is_away_costs_none_of_what_is_held_and_the_next_process_shows_it
     assert_eq!(counted(&store), 10_000);
     assert_eq!(store.state().totals[&link(3)].human, 10);
 }
+
+#[test]
+fn while_the_store_is_away_clicks_show_as_soon_as_ever() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold(Duration::from_millis(1)));
+    store.set_mood(Mood::Away);
+    record_clicks(&mut recorders, 1_000);
+    until(&pipeline, |status| status.commits_failed > 0);
+    record_clicks(&mut recorders, 1_000);
+    let status = until(&pipeline, |status| status.counted == 2_000);
+    assert_eq!((status.unwritten, status.commits), (2_000, 0));
+    // Asked to stop just when the store is back, it writes all of it, also what it has not read yet.
+    record_clicks(&mut recorders, 1_000);
+    drop(recorders);
+    store.set_mood(Mood::Well);
+    let status = pipeline.drain(SOON);
+    assert_eq!((status.counted, status.unwritten, status.lag_clicks), (3_000, 0, 0));
+    assert_eq!(counted(&store), 3_000);
+}
