@@ -116,8 +116,9 @@ fn by_minute(clicks: &[Click], breathe: &dyn Fn()) -> Vec<Click> {
         breathe();
         part.iter().for_each(|click| minutes.entry(click.minute).or_default().push(*click));
     }
-    let mut sorted = Vec::with_capacity(clicks.len());
-    for clicks in minutes.into_values() {
+    let mut minutes = minutes.into_values();
+    let mut sorted = minutes.next().unwrap_or_default();
+    for clicks in minutes {
         breathe();
         sorted.extend(clicks);
     }
@@ -179,7 +180,7 @@ impl<'a> Rows<'a> {
                 self.counter.count(day);
             }
             self.push(subject, Grain::Day, day[0].minute);
-            add_totals(&mut totals, &self.counter.counts().clicks);
+            totals += totals_of(&self.counter.counts().clicks);
         }
         totals
     }
@@ -222,8 +223,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn add_totals(totals: &mut Totals, clicks: &[u64; ClickClass::ALL.len()]) {
-    totals.human += clicks[ClickClass::Human as usize];
-    totals.bot += clicks[ClickClass::Bot as usize];
-    totals.other += clicks[ClickClass::Prefetch as usize] + clicks[ClickClass::Head as usize];
+/// What totals show of clicks by their class.
+pub(crate) fn totals_of(clicks: &[u64; ClickClass::ALL.len()]) -> Totals {
+    Totals {
+        human: clicks[ClickClass::Human as usize],
+        bot: clicks[ClickClass::Bot as usize],
+        other: clicks[ClickClass::Prefetch as usize] + clicks[ClickClass::Head as usize],
+    }
 }

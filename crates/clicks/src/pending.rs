@@ -46,7 +46,7 @@ struct State {
     writes: u64,
 }
 
-/// Clicks that are to be written next.
+/// Clicks that are visible.
 #[derive(Default)]
 struct Held {
     runs: Runs,
@@ -57,15 +57,19 @@ struct Held {
 /// Clicks that are being written.
 #[derive(Default)]
 pub(crate) struct Writing {
-    runs: Runs,
+    held: Held,
     /// Their texts, where they are not with those of the next clicks: there were so many that those begin anew.
     values: Option<Values>,
     positions: Positions,
-    of_all: Mutex<Option<OfAll>>,
 }
 
 /// Rollups of what is of no single link.
 type OfAll = BTreeMap<(Subject, Grain, Timestamp), Vec<u8>>;
+
+/// Rollups by the start of their period.
+type Series = Vec<(Timestamp, Vec<u8>)>;
+/// From, and until before.
+type Span = (Timestamp, Timestamp);
 
 /// What somebody saw of pending clicks, and when.
 struct Look<T> {
@@ -83,7 +87,7 @@ impl Writing {
 
     /// How many clicks they are.
     pub(crate) fn clicks(&self) -> usize {
-        self.runs.len()
+        self.held.runs.len()
     }
 }
 
@@ -109,7 +113,7 @@ impl Pending {
     /// Clicks that are visible and not in the store, or not known to be.
     pub(crate) fn unwritten(&self) -> usize {
         let state = self.look_at();
-        state.held.runs.len() + state.writing.as_ref().map_or(0, |writing| writing.clicks())
+        state.held.runs.len() + state.writing.as_deref().map_or(0, Writing::clicks)
     }
 
     /// Clicks that wait for the next write.
@@ -138,10 +142,10 @@ impl Pending {
     pub(crate) fn begin_write(&self) -> Arc<Writing> {
         self.arrange();
         let state = &mut *self.change();
-        let Held { runs, of_all } = std::mem::take(&mut state.held);
+        let held = std::mem::take(&mut state.held);
         let positions = state.read.take_positions();
         let values = state.read.values.take_if_many();
-        let writing = Arc::new(Writing { runs, values, positions, of_all });
+        let writing = Arc::new(Writing { held, values, positions });
         state.writing = Some(Arc::clone(&writing));
         state.since = None;
         state.writes += 1;
@@ -152,7 +156,7 @@ impl Pending {
     pub(crate) fn fold(&self, writing: &Writing, merge: Merge, breathe: Breathe) -> Batch {
         let state = self.look_at();
         aggregator::fold_sorted(
-            &writing.runs.sorted(&*breathe),
+            &writing.held.runs.sorted(&*breathe),
             state.values_of(writing),
             writing.positions.clone(),
             merge,
@@ -164,7 +168,7 @@ impl Pending {
     /// them has to be forgotten once more.
     pub(crate) fn end_write(&self) -> Vec<LinkId> {
         let Some(writing) = self.change().writing.take() else { return Vec::new() };
-        let written = |link: &LinkId| writing.runs.of(Clicked::Link(*link)).any(|clicks| !clicks.is_empty());
+        let written = |link: &LinkId| writing.held.has(*link);
         self.gone().keys().copied().filter(written).collect()
     }
 
@@ -202,78 +206,25 @@ impl Pending {
     }
 
     /// Rollups of a subject and grain with `from <= start < until`.
-    fn series(
-        &self,
-        subject: Subject,
-        grain: Grain,
-        (from, until): (Timestamp, Timestamp),
-    ) -> Look<Vec<(Timestamp, Vec<u8>)>> {
-        let state = self.look_at();
-        let Subject::Link(link) = subject else {
-            let range = (subject, grain, from)..(subject, grain, until.max(from));
-            let rows = |of_all: &Mutex<Option<OfAll>>, runs: &Runs, values: &Values| {
-                let mut of_all = lock(of_all);
-                let of_all = of_all.get_or_insert_with(|| {
-                    let mut fresh = OfAll::new();
-                    add_of_all(&mut fresh, &runs.sorted(&|| {}), values);
-                    fresh
-                });
-                of_all.range(range.clone()).map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
-            };
-            return Look {
-                writes: state.writes,
-                held: rows(&state.held.of_all, &state.held.runs, &state.read.values),
-                writing: state.writing.as_ref().map(|writing| {
-                    let rows = rows(&writing.of_all, &writing.runs, state.values_of(writing));
-                    (writing.positions.clone(), rows)
-                }),
-            };
-        };
-        state.look(link, |clicks, values| {
-            let is_wanted = |click: &&Click| {
-                let start = aggregator::start_of(grain, click.minute);
-                from <= start && start < until
-            };
-            let mut clicks: Vec<Click> = clicks.flatten().filter(is_wanted).copied().collect();
-            clicks.sort_unstable_by_key(|click| click.minute);
-            let rows = aggregator::rows_of(subject, &clicks, values).into_iter();
-            rows.filter(|row| row.grain == grain).map(|row| (row.start, row.delta)).collect()
+    fn series(&self, subject: Subject, grain: Grain, (from, until): Span) -> Look<Series> {
+        self.look_at().look(|held, values| match subject {
+            Subject::Link(link) => held.series_of_link(link, grain, (from, until), values),
+            Subject::Everything | Subject::Orphans => {
+                held.series_of_all(subject, grain, (from, until), values)
+            }
         })
     }
 
     /// Clicks on each of these links.
     fn totals(&self, links: &[LinkId]) -> Look<Vec<Totals>> {
-        let state = self.look_at();
-        let of_link = |clicks: &mut dyn Iterator<Item = &[Click]>, values: &Values| {
-            let mut totals = Totals::default();
-            for click in clicks.flatten() {
-                let of_class = match values.agent(click.agent).class {
-                    ClickClass::Human => &mut totals.human,
-                    ClickClass::Bot => &mut totals.bot,
-                    ClickClass::Prefetch | ClickClass::Head => &mut totals.other,
-                };
-                *of_class += 1;
-            }
-            totals
-        };
-        let held = |link: &LinkId| of_link(&mut state.held.runs.of(Clicked::Link(*link)), &state.read.values);
-        let written = |writing: &Writing| {
-            let of =
-                |link: &LinkId| of_link(&mut writing.runs.of(Clicked::Link(*link)), state.values_of(writing));
-            (writing.positions.clone(), links.iter().map(of).collect())
-        };
-        Look {
-            writes: state.writes,
-            held: links.iter().map(held).collect(),
-            writing: state.writing.as_deref().map(written),
-        }
+        self.look_at().look(|held, values| links.iter().map(|link| held.totals_of(*link, values)).collect())
     }
 
     /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten afterwards. What is not
     /// even read yet is written, to rows that nobody can ask for.
     fn remove(&self, link: LinkId) {
         let state = self.look_at();
-        let is_here = state.look(link, |clicks, _| clicks.flatten().next().is_some());
+        let is_here = state.look(|held, _| held.has(link));
         // Before the first look into the log nobody knows what will come.
         let may_come = !*self.has_begun.borrow();
         let may_come = may_come || state.read.clicks.iter().any(|click| click.clicked == Clicked::Link(link));
@@ -309,19 +260,15 @@ impl State {
         writing.values.as_ref().unwrap_or(&self.read.values)
     }
 
-    /// Looks at the clicks on a link.
-    fn look<T>(
-        &self,
-        link: LinkId,
-        see: impl Fn(&mut dyn Iterator<Item = &[Click]>, &Values) -> T,
-    ) -> Look<T> {
-        let clicked = Clicked::Link(link);
+    /// Looks at what is held and at what is being written.
+    fn look<T>(&self, see: impl Fn(&Held, &Values) -> T) -> Look<T> {
         Look {
             writes: self.writes,
-            held: see(&mut self.held.runs.of(clicked), &self.read.values),
-            writing: self.writing.as_ref().map(|writing| {
-                (writing.positions.clone(), see(&mut writing.runs.of(clicked), self.values_of(writing)))
-            }),
+            held: see(&self.held, &self.read.values),
+            writing: self
+                .writing
+                .as_deref()
+                .map(|writing| (writing.positions.clone(), see(&writing.held, self.values_of(writing)))),
         }
     }
 }
@@ -337,6 +284,42 @@ impl Held {
             add_of_all(of_all, from, &read.values);
         }
         self.runs.merge();
+    }
+
+    fn of_link(&self, link: LinkId) -> impl Iterator<Item = &Click> {
+        self.runs.of(Clicked::Link(link)).flatten()
+    }
+
+    fn has(&self, link: LinkId) -> bool {
+        self.of_link(link).next().is_some()
+    }
+
+    fn totals_of(&self, link: LinkId, values: &Values) -> Totals {
+        let mut clicks = [0; ClickClass::ALL.len()];
+        self.of_link(link).for_each(|click| clicks[values.agent(click.agent).class as usize] += 1);
+        aggregator::totals_of(&clicks)
+    }
+
+    fn series_of_link(&self, link: LinkId, grain: Grain, (from, until): Span, values: &Values) -> Series {
+        let is_wanted = |click: &&Click| {
+            let start = aggregator::start_of(grain, click.minute);
+            from <= start && start < until
+        };
+        let mut clicks: Vec<Click> = self.of_link(link).filter(is_wanted).copied().collect();
+        clicks.sort_unstable_by_key(|click| click.minute);
+        let rows = aggregator::rows_of(Subject::Link(link), &clicks, values).into_iter();
+        rows.filter(|row| row.grain == grain).map(|row| (row.start, row.delta)).collect()
+    }
+
+    fn series_of_all(&self, subject: Subject, grain: Grain, (from, until): Span, values: &Values) -> Series {
+        let mut of_all = lock(&self.of_all);
+        let of_all = of_all.get_or_insert_with(|| {
+            let mut fresh = OfAll::new();
+            add_of_all(&mut fresh, &self.runs.sorted(&|| {}), values);
+            fresh
+        });
+        let range = of_all.range((subject, grain, from)..(subject, grain, until.max(from)));
+        range.map(|((_, _, start), rollup)| (*start, rollup.clone())).collect()
     }
 }
 

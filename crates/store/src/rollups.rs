@@ -6,6 +6,7 @@
 
 use crate::Answer;
 use curtail_model::{LinkId, Timestamp};
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 /// Remembers rollups and how far the log has been counted.
@@ -182,4 +183,12 @@ pub struct Totals {
     pub bot: u64,
     /// Prefetches and HEADs.
     pub other: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, more: Totals) {
+        self.human += more.human;
+        self.bot += more.bot;
+        self.other += more.other;
+    }
 }

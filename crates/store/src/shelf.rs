@@ -120,13 +120,9 @@ pub(crate) fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
 
 /// Adds totals up. Bytes that are no totals are never shown to it: a shelf that cannot be read is left out before.
 pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
-    let (stored, new) =
-        (stored.and_then(read_totals).unwrap_or_default(), read_totals(new).unwrap_or_default());
-    Ok(write_totals(&Totals {
-        human: stored.human + new.human,
-        bot: stored.bot + new.bot,
-        other: stored.other + new.other,
-    }))
+    let mut totals = stored.and_then(read_totals).unwrap_or_default();
+    totals += read_totals(new).unwrap_or_default();
+    Ok(write_totals(&totals))
 }
 
 #[cfg(test)]

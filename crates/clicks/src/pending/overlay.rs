@@ -97,16 +97,14 @@ impl Rollups for Overlay {
 
     fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
         Box::pin(async move {
-            let (links, asked) = (Arc::<[LinkId]>::from(links.as_slice()), links);
-            let ask = || self.rollups.totals(asked.clone());
+            let links: Arc<[LinkId]> = links.into();
+            let ask = || self.rollups.totals(links.to_vec());
             let of_links = Arc::clone(&links);
             let look = move |pending: &Pending| pending.totals(&of_links);
             let (mut totals, pending) = self.both(ask, look).await?;
             for pending in pending {
                 for (totals, more) in totals.iter_mut().zip(pending) {
-                    totals.human += more.human;
-                    totals.bot += more.bot;
-                    totals.other += more.other;
+                    *totals += more;
                 }
             }
             for (totals, link) in totals.iter_mut().zip(&*links) {

@@ -1,13 +1,13 @@
 //! What is counted and not written yet.
 
-use crate::log::{config, now};
+use crate::log::{config, now, record_orphan};
 use crate::memory::{Memory, Mood};
 use crate::pipeline::{SOON, counted, record_all, settings, until};
 use crate::sample::link;
 use crate::stats::wait;
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Config, Hold, Pipeline};
-use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
+use curtail_clicks::recorder::{Recorded, Recorder};
 use curtail_clicks::stats::{Query, Stats};
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Committed, Grain, Positions, Subject, Totals};
@@ -65,22 +65,10 @@ fn what_is_held_shows_in_all_stats_and_is_written_at_the_end() {
     let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
     let (mut recorders, pipeline) = start(folder.path(), store.clone(), hold(LONG));
     let rollups = pipeline.rollups().unwrap();
-    let path = b"/wp-login.php".as_slice();
-    let orphan = RawClick {
-        at: now(),
-        clicked: Clicked::Orphan { path },
-        address: [192, 0, 2, 1].into(),
-        head: false,
-        prefetch: false,
-        user_agent: b"",
-        referrer: b"",
-        language: b"",
-        query: b"",
-    };
     // Stats of everything are asked for in between: what comes then is added to what has been shown.
     for round in 1..=3 {
         record_clicks(&mut recorders, 1_000);
-        assert_eq!(recorders[0].record(&orphan), Recorded::Kept);
+        assert_eq!(record_orphan(&mut recorders[0], b"/wp-login.php"), Recorded::Kept);
         let clicks = 1_000 * round;
         let status = until(&pipeline, |status| status.counted == clicks + round);
         assert_eq!((status.unwritten, status.lag_clicks, status.commits), (clicks + round, 0, 0));

@@ -41,6 +41,21 @@ pub(crate) fn record(recorder: &mut Recorder, number: u64) -> Recorded {
     })
 }
 
+/// Records a request for a path that leads nowhere.
+pub(crate) fn record_orphan(recorder: &mut Recorder, path: &[u8]) -> Recorded {
+    recorder.record(&RawClick {
+        at: now(),
+        clicked: Clicked::Orphan { path },
+        address: [192, 0, 2, 1].into(),
+        head: false,
+        prefetch: false,
+        user_agent: b"",
+        referrer: b"",
+        language: b"",
+        query: b"",
+    })
+}
+
 /// A process that records and counts: dropping it is its death, which runs none of its code that matters here.
 pub(crate) trait Producer {
     fn produce(&mut self, numbers: std::ops::Range<u64>);

@@ -54,10 +54,7 @@ impl State {
             self.rows.insert(key, merged);
         }
         for (link, more) in batch.totals {
-            let totals = self.totals.entry(link).or_default();
-            totals.human += more.human;
-            totals.bot += more.bot;
-            totals.other += more.other;
+            *self.totals.entry(link).or_default() += more;
         }
         self.positions.extend(batch.positions);
     }

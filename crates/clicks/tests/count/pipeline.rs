@@ -1,10 +1,10 @@
 //! The running pipeline, over a store that can be told to fail.
 
-use crate::log::{config, now, record};
+use crate::log::{config, now, record, record_orphan};
 use crate::memory::{Memory, Mood};
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Config, Hold, Pipeline, Retention, Status};
-use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
+use curtail_clicks::recorder::{Recorded, Recorder};
 use curtail_clicks::rollup::Rollup;
 use curtail_clicks::stats::Stats;
 use curtail_model::Timestamp;
@@ -265,18 +265,7 @@ fn requests_for_what_is_not_a_link_are_counted_by_path() {
     let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
     let (mut recorders, pipeline) = start(folder.path(), &store, settings());
     for path in [b"/wp-login.php".as_slice(), b"/wp-login.php", b"/\x1b[31m\xff"] {
-        let click = RawClick {
-            at: now(),
-            clicked: Clicked::Orphan { path },
-            address: [192, 0, 2, 1].into(),
-            head: false,
-            prefetch: false,
-            user_agent: b"",
-            referrer: b"",
-            language: b"",
-            query: b"",
-        };
-        assert_eq!(recorders[0].record(&click), Recorded::Kept);
+        assert_eq!(record_orphan(&mut recorders[0], path), Recorded::Kept);
     }
     drop(recorders);
     pipeline.drain(SOON);

@@ -199,9 +199,7 @@ async fn totals(servers: &Servers, links: &[LinkId]) -> Result<Vec<Totals>, Stor
             {
                 let lane = entry.rollup.and_then(shelf::read_totals).ok_or_else(damaged)?;
                 let totals = found.entry(link).or_default();
-                totals.human += lane.human;
-                totals.bot += lane.bot;
-                totals.other += lane.other;
+                *totals += lane;
             }
         }
     }
