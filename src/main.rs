@@ -11,6 +11,7 @@ mod data_folder;
 mod engines;
 mod first_key;
 mod logging;
+mod memory;
 mod metrics;
 mod roles;
 mod routes;
@@ -18,15 +19,12 @@ mod routes;
 use config::Role;
 use std::process::ExitCode;
 
-/// Faster than the system's with many small allocations of many threads: those of the API and of counting.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // What is made in the data folder is nobody else's to read, whatever the folder itself allows.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(|loaded| {
         logging::start(&loaded.settings);
+        memory::settle();
         match loaded.settings.server.role {
             Role::All | Role::App => roles::app::run(&loaded.settings),
             Role::Worker => roles::worker::run(&loaded.settings),

@@ -1,12 +1,14 @@
 //! The aggregator: a pure fold of clicks into the rows of one commit.
 //!
-//! Clicks are sorted by what they count for and by minute, so every rollup is a run of neighbours: it is
-//! counted with plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs
-//! is counted once and written for minute, hour and day. Rows come by grain, start and subject: new rollups
-//! lie together in a store, by time.
+//! Clicks come in runs, sorted by what they count for and by minute, so every rollup is a few stretches of neighbours: it is
+//! counted with plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs is counted once
+//! and written for minute, hour and day. Rows come by grain, start and subject: new rollups lie together in a store, by time.
 //!
 //! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its
 //! path. The hours and days of everything also say which links have the most clicks by people.
+//!
+//! All of it is done in pieces of some ten microseconds, between which others get their turn on this core: nothing is sorted,
+//! copied or grown as a whole that is as long as a batch.
 
 mod counter;
 mod leaders;
@@ -14,14 +16,16 @@ mod leaders;
 use crate::log::{Click, Clicked, Clicks, Values};
 use crate::rollup::{self, Malformed, encode};
 use counter::Counter;
-use curtail_model::{ClickClass, Timestamp};
+use curtail_model::{ClickClass, LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Positions, Row, Subject, Totals};
 use leaders::{Leaders, Named};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-/// Clicks are copied in parts of this size, between which others get their turn.
-const AT_ONCE: usize = 1_024;
+/// Rows are kept and copied in parts of this size, between which others get their turn.
+const AT_ONCE: usize = 256;
 const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
@@ -29,61 +33,57 @@ const MINUTES_OF_DAY: u32 = 24 * 60;
 /// clicks and changes nothing else, so it can be asked again. `breathe` is called between pieces of the work,
 /// here and in the store.
 pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
-    clicks.clicks.sort_unstable_by_key(|click| (click.clicked, click.minute));
-    fold_sorted(&clicks.clicks, &clicks.values, clicks.positions(), merge, breathe)
+    clicks.clicks.sort_unstable_by_key(Click::place);
+    fold_runs(&[&clicks.clicks], &clicks.values, clicks.positions(), merge, breathe)
 }
 
-/// The same of clicks that come by what they count for and by minute.
-pub(crate) fn fold_sorted(
-    clicks: &[Click],
+/// The same of clicks that come in runs, each by [`Click::place`].
+pub(crate) fn fold_runs(
+    runs: &[&[Click]],
     values: &Values,
     positions: Positions,
     merge: Merge,
     breathe: Breathe,
 ) -> Batch {
-    let (on_links, orphans) = on_links_and_orphans(clicks);
     let mut of_links = Rows::new(Counter::new(values, &*breathe), None);
     let mut totals = Vec::new();
-    for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
+    for_each_link(runs, |link, clicks| {
         breathe();
-        if let Clicked::Link(link) = of_link[0].clicked {
-            totals.push((link, of_links.add(Subject::Link(link), of_link)));
-        }
-    }
-    let Rows { by_grain: of_links, leaders, .. } = of_links;
+        totals.push((link, of_links.add(Subject::Link(link), clicks)));
+    });
+    let Rows { by_period: of_links, leaders, .. } = of_links;
     let leaders = leaders.named();
-    let counter = Counter::new(values, &*breathe);
-    let rows = of_no_link(on_links, orphans, counter, &leaders, &*breathe).in_order(of_links);
+    let of_no_link = of_no_link(runs, Counter::new(values, &*breathe), &leaders, &*breathe);
+    let rows = in_order(of_no_link, of_links, &*breathe);
     Batch { rows, totals, positions, lane: 0, claims: Vec::new(), merge, breathe }
 }
 
-/// The rows of a subject, whose clicks come by minute.
-pub(crate) fn rows_of(subject: Subject, clicks: &[Click], values: &Values) -> Vec<Row> {
+/// The rows of a subject whose clicks come in stretches of one minute each, by minute.
+pub(crate) fn rows_of(subject: Subject, clicks: &[&[Click]], values: &Values) -> Vec<Row> {
     if clicks.is_empty() {
         return Vec::new();
     }
     let mut rows = Rows::new(Counter::new(values, &|| {}), None);
     rows.add(subject, clicks);
-    rows.in_order(ByGrain::default())
+    in_order(rows.by_period, ByPeriod::new(), &|| {})
 }
 
-/// The rows of everything and of orphans alone, from clicks that come by what they count for and by minute.
-pub(crate) fn rows_of_all(clicks: &[Click], values: &Values) -> Vec<Row> {
-    let (on_links, orphans) = on_links_and_orphans(clicks);
+/// The rows of everything and of orphans alone, from clicks that come in runs, each by [`Click::place`].
+pub(crate) fn rows_of_all(runs: &[&[Click]], values: &Values, breathe: &dyn Fn()) -> Vec<Row> {
     let mut leaders = Leaders::default();
-    for of_link in on_links.chunk_by(|a, b| a.clicked == b.clicked) {
-        let Clicked::Link(link) = of_link[0].clicked else { continue };
+    for_each_link(runs, |link, clicks| {
+        breathe();
         for grain in [Grain::Hour, Grain::Day] {
-            for of_period in of_link.chunk_by(|a, b| start_of(grain, a.minute) == start_of(grain, b.minute)) {
+            let start = |clicks: &[Click]| start_of(grain, clicks[0].minute);
+            for of_period in clicks.chunk_by(|a, b| start(a) == start(b)) {
                 let by_people = |click: &&Click| values.agent(click.agent).class == ClickClass::Human;
-                let by_people = of_period.iter().filter(by_people).count() as u64;
-                leaders.note(grain, of_period[0].minute, link, by_people);
+                let by_people = of_period.iter().copied().flatten().filter(by_people).count() as u64;
+                leaders.note(grain, of_period[0][0].minute, link, by_people);
             }
         }
-    }
+    });
     let leaders = leaders.named();
-    let counter = Counter::new(values, &|| {});
-    of_no_link(on_links, orphans, counter, &leaders, &|| {}).in_order(ByGrain::default())
+    in_order(of_no_link(runs, Counter::new(values, breathe), &leaders, breathe), ByPeriod::new(), breathe)
 }
 
 /// When the period begins that a minute lies in.
@@ -91,38 +91,66 @@ pub(crate) fn start_of(grain: Grain, minute: u32) -> Timestamp {
     Timestamp::from_millis(i64::from(minute) * Timestamp::MINUTE).start_of(grain.millis())
 }
 
-fn on_links_and_orphans(clicks: &[Click]) -> (&[Click], &[Click]) {
-    clicks.split_at(clicks.partition_point(|click| matches!(click.clicked, Clicked::Link(_))))
+/// The clicks of each link, links by id: in stretches of one minute each, by minute.
+fn for_each_link<'a>(runs: &[&'a [Click]], mut each: impl FnMut(LinkId, &[&'a [Click]])) {
+    let mut rest: Vec<&'a [Click]> = runs.iter().map(|run| on_links_and_orphans(run).0).collect();
+    let next =
+        |rest: &[&'a [Click]], run: usize| rest[run].first().map(|click| Reverse((click.clicked, run)));
+    let mut nexts: BinaryHeap<_> = (0..rest.len()).filter_map(|run| next(&rest, run)).collect();
+    let mut stretches = Vec::new();
+    while let Some(Reverse((clicked, _))) = nexts.peek().copied() {
+        stretches.clear();
+        let mut runs = 0;
+        while let Some(mut first) = nexts.peek_mut()
+            && first.0.0 == clicked
+        {
+            let run = first.0.1;
+            let count = rest[run].iter().take_while(|click| click.clicked == clicked).count();
+            stretches.extend(rest[run][..count].chunk_by(|a, b| a.minute == b.minute));
+            rest[run] = &rest[run][count..];
+            match next(&rest, run) {
+                Some(next) => *first = next,
+                None => _ = PeekMut::pop(first),
+            }
+            runs += 1;
+        }
+        if runs > 1 {
+            stretches.sort_by_key(|clicks| clicks[0].minute);
+        }
+        if let Clicked::Link(link) = clicked {
+            each(link, &stretches);
+        }
+    }
+}
+
+fn on_links_and_orphans(run: &[Click]) -> (&[Click], &[Click]) {
+    run.split_at(run.partition_point(|click| matches!(click.clicked, Clicked::Link(_))))
 }
 
 fn of_no_link<'a>(
-    on_links: &[Click],
-    orphans: &[Click],
+    runs: &[&[Click]],
     counter: Counter<'a>,
     leaders: &'a Named,
     breathe: &dyn Fn(),
-) -> Rows<'a> {
+) -> ByPeriod {
     let mut rows = Rows::new(counter, Some(leaders));
-    for (subject, clicks) in [(Subject::Everything, on_links), (Subject::Orphans, orphans)] {
-        rows.add(subject, &by_minute(clicks, breathe));
-    }
-    rows
+    let on_links = runs.iter().map(|run| on_links_and_orphans(run).0);
+    let orphans = runs.iter().map(|run| on_links_and_orphans(run).1);
+    rows.add(Subject::Orphans, &by_minute(orphans, breathe));
+    rows.add(Subject::Everything, &by_minute(on_links, breathe));
+    rows.by_period
 }
 
-/// A copy of clicks by minute; most batches have few minutes.
-fn by_minute(clicks: &[Click], breathe: &dyn Fn()) -> Vec<Click> {
-    let mut minutes: BTreeMap<u32, Vec<Click>> = BTreeMap::new();
-    for part in clicks.chunks(AT_ONCE) {
-        breathe();
-        part.iter().for_each(|click| minutes.entry(click.minute).or_default().push(*click));
+/// Clicks in stretches of one minute each, by minute.
+fn by_minute<'a>(runs: impl Iterator<Item = &'a [Click]>, breathe: &dyn Fn()) -> Vec<&'a [Click]> {
+    let mut minutes: BTreeMap<u32, Vec<&[Click]>> = BTreeMap::new();
+    for (place, clicks) in runs.flat_map(|run| run.chunk_by(|a, b| a.minute == b.minute)).enumerate() {
+        if place % AT_ONCE == AT_ONCE - 1 {
+            breathe();
+        }
+        minutes.entry(clicks[0].minute).or_default().push(clicks);
     }
-    let mut minutes = minutes.into_values();
-    let mut sorted = minutes.next().unwrap_or_default();
-    for clicks in minutes {
-        breathe();
-        sorted.extend(clicks);
-    }
-    sorted
+    minutes.into_values().flatten().collect()
 }
 
 /// How the store merges the rows of a [`fold`] with what it has.
@@ -141,7 +169,7 @@ pub fn merge(damaged: impl Fn(&Malformed) + Send + Sync + 'static) -> Merge {
 }
 
 struct Rows<'a> {
-    by_grain: ByGrain,
+    by_period: ByPeriod,
     counter: Counter<'a>,
     /// What was counted for links.
     leaders: Leaders,
@@ -151,35 +179,37 @@ struct Rows<'a> {
     bytes: Vec<u8>,
 }
 
-/// Each in order of subjects, and of time for each subject.
-type ByGrain = [Vec<Row>; Grain::ALL.len()];
+/// Rows in parts, in order of subjects. Parts, because one that grows is moved as a whole.
+type ByPeriod = BTreeMap<(Grain, Timestamp), Vec<Vec<Row>>>;
 
 impl<'a> Rows<'a> {
     fn new(counter: Counter<'a>, named: Option<&'a Named>) -> Rows<'a> {
-        Rows { by_grain: ByGrain::default(), counter, leaders: Leaders::default(), named, bytes: Vec::new() }
+        Rows { by_period: ByPeriod::new(), counter, leaders: Leaders::default(), named, bytes: Vec::new() }
     }
 
-    /// Adds the rows of a subject, whose clicks come by minute. Answers its totals.
-    fn add(&mut self, subject: Subject, clicks: &[Click]) -> Totals {
+    /// Adds the rows of a subject whose clicks come in stretches of one minute each, by minute. Answers its totals.
+    fn add(&mut self, subject: Subject, clicks: &[&[Click]]) -> Totals {
         let mut totals = Totals::default();
-        for day in clicks.chunk_by(|a, b| a.minute / MINUTES_OF_DAY == b.minute / MINUTES_OF_DAY) {
+        let same =
+            |minutes: u32| move |a: &&[Click], b: &&[Click]| a[0].minute / minutes == b[0].minute / minutes;
+        for day in clicks.chunk_by(same(MINUTES_OF_DAY)) {
             let mut counted = 0;
-            for hour in day.chunk_by(|a, b| a.minute / MINUTES_OF_HOUR == b.minute / MINUTES_OF_HOUR) {
-                for minute in hour.chunk_by(|a, b| a.minute == b.minute) {
+            for hour in day.chunk_by(same(MINUTES_OF_HOUR)) {
+                for minute in hour.chunk_by(same(1)) {
                     self.counter.count(minute);
                     counted = minute.len();
-                    self.push(subject, Grain::Minute, minute[0].minute);
+                    self.push(subject, Grain::Minute, minute[0][0].minute);
                 }
                 if counted != hour.len() {
                     self.counter.count(hour);
                     counted = hour.len();
                 }
-                self.push(subject, Grain::Hour, hour[0].minute);
+                self.push(subject, Grain::Hour, hour[0][0].minute);
             }
             if counted != day.len() {
                 self.counter.count(day);
             }
-            self.push(subject, Grain::Day, day[0].minute);
+            self.push(subject, Grain::Day, day[0][0].minute);
             totals += totals_of(&self.counter.counts().clicks);
         }
         totals
@@ -201,26 +231,27 @@ impl<'a> Rows<'a> {
             }
             None => encode(grain, self.counter.counts(), &mut self.bytes),
         }
-        self.by_grain[grain as usize].push(Row {
-            subject,
-            grain,
-            start: start_of(grain, minute),
-            delta: self.bytes.as_slice().into(),
-        });
-    }
-
-    /// All rows, and those of links behind them, by grain, start and subject.
-    fn in_order(self, of_links: ByGrain) -> Vec<Row> {
-        let counts = self.by_grain.iter().chain(&of_links).map(Vec::len);
-        let mut rows = Vec::with_capacity(counts.sum());
-        for (mut of_grain, mut of_links) in self.by_grain.into_iter().zip(of_links) {
-            of_grain.append(&mut of_links);
-            // The sort is stable and subjects are in order; with a single period it only looks.
-            of_grain.sort_by_key(|row| row.start);
-            rows.append(&mut of_grain);
+        let start = start_of(grain, minute);
+        let row = Row { subject, grain, start, delta: self.bytes.as_slice().into() };
+        let parts = self.by_period.entry((grain, start)).or_default();
+        match parts.last_mut() {
+            Some(part) if part.len() < AT_ONCE => part.push(row),
+            _ => parts.push(vec![row]),
         }
-        rows
     }
+}
+
+/// All rows, and those of links behind the others, by grain, start and subject.
+fn in_order(mut of_no_link: ByPeriod, of_links: ByPeriod, breathe: &dyn Fn()) -> Vec<Row> {
+    for (period, parts) in of_links {
+        of_no_link.entry(period).or_default().extend(parts);
+    }
+    let mut rows = Vec::with_capacity(of_no_link.values().flatten().map(Vec::len).sum());
+    for mut part in of_no_link.into_values().flatten() {
+        breathe();
+        rows.append(&mut part);
+    }
+    rows
 }
 
 /// What totals show of clicks by their class.
@@ -229,5 +260,72 @@ pub(crate) fn totals_of(clicks: &[u64; ClickClass::ALL.len()]) -> Totals {
         human: clicks[ClickClass::Human as usize],
         bot: clicks[ClickClass::Bot as usize],
         other: clicks[ClickClass::Prefetch as usize] + clicks[ClickClass::Head as usize],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fold, fold_runs, merge};
+    use crate::log::{Click, Clicked, Clicks, Values};
+    use crate::rollup::Section;
+    use curtail_model::{ClickClass, Dimension, LinkId};
+    use curtail_store::rollups::Batch;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// Days apart, hours apart, minutes apart.
+    const MINUTES: [u32; 5] = [29_000_000, 29_000_001, 29_000_059, 29_000_120, 29_001_440];
+
+    fn values() -> Values {
+        let mut values = Values::default();
+        for class in [ClickClass::Human, ClickClass::Bot] {
+            values.agent_id(crate::log::AgentValues { class, values: [Values::NONE; 4] });
+        }
+        for language in ["de", "en"] {
+            values.id(Section::of(Dimension::Language), language);
+        }
+        values
+    }
+
+    fn click((target, visitor, minute, agent, language): (u64, u64, usize, u32, u32)) -> Click {
+        let clicked = match LinkId::new(target) {
+            Some(link) if target > 2 => Clicked::Link(link),
+            _ => Clicked::Orphan(1 + (target % 2) as u32),
+        };
+        let minute = MINUTES[minute];
+        Click { clicked, visitor, minute, agent, referrer: 0, language, campaign: 0, place: 0 }
+    }
+
+    fn told(batch: Batch) -> impl PartialEq + std::fmt::Debug {
+        let rows = batch.rows.into_iter().map(|row| (row.subject, row.grain, row.start, row.delta));
+        (
+            rows.collect::<Vec<_>>(),
+            batch
+                .totals
+                .into_iter()
+                .map(|(link, totals)| (link, totals.human, totals.bot))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn clicks_in_runs_count_as_they_do_together(
+            runs in prop::collection::vec(
+                prop::collection::vec((0..9_u64, 0..50_u64, 0..5_usize, 0..2_u32, 0..3_u32).prop_map(click), 0..400),
+                0..8,
+            ),
+        ) {
+            let merging = || merge(|_| ());
+            let mut together = Clicks::default();
+            (together.clicks, together.values) = (runs.concat(), values());
+            let together = fold(&mut together, merging(), Arc::new(|| {}));
+            let mut runs = runs;
+            runs.iter_mut().for_each(|run| run.sort_by_key(Click::place));
+            let runs: Vec<&[Click]> = runs.iter().map(Vec::as_slice).collect();
+            let in_runs = fold_runs(&runs, &values(), Vec::new(), merging(), Arc::new(|| {}));
+            prop_assert!(in_runs.rows.is_sorted_by_key(|row| (row.grain, row.start)));
+            prop_assert_eq!(told(in_runs), told(together));
+        }
     }
 }

@@ -98,16 +98,30 @@ impl Pending {
         read(&mut self.change().read)
     }
 
-    /// Makes what was read last visible. Answers how many clicks that were.
-    pub(crate) fn arrange(&self) -> usize {
+    /// Makes what was read last visible. `breathe` is called between pieces of the work. Answers how many clicks that were.
+    pub(crate) fn arrange(&self, breathe: &dyn Fn()) -> usize {
+        // Whoever looks may do so meanwhile; nobody else changes anything.
+        let (runs, of_all) = {
+            let state = self.look_at();
+            let runs = Runs::of(&state.read.clicks, breathe);
+            let of_all = state.held.rows_of_all(&runs, &state.read.values, breathe);
+            (runs, of_all)
+        };
         let state = &mut *self.change();
         if !state.read.is_empty() {
             state.since.get_or_insert_with(Instant::now);
         }
-        let clicks = state.read.clicks.len();
-        state.held.add(&mut state.read);
+        // Nor is the room of many clicks kept for few.
+        drop(std::mem::take(&mut state.read.clicks));
+        let clicks = runs.len();
+        state.held.add(runs, of_all);
         self.has_begun.send_if_modified(|has_begun| !std::mem::replace(has_begun, true));
         clicks
+    }
+
+    /// Clicks that were read and are not visible yet.
+    pub(crate) fn fresh(&self) -> usize {
+        self.look_at().read.clicks.len()
     }
 
     /// Clicks that are visible and not in the store, or not known to be.
@@ -139,8 +153,8 @@ impl Pending {
     }
 
     /// Begins to write what is held. It stays visible until the write has ended.
-    pub(crate) fn begin_write(&self) -> Arc<Writing> {
-        self.arrange();
+    pub(crate) fn begin_write(&self, breathe: &dyn Fn()) -> Arc<Writing> {
+        self.arrange(breathe);
         let state = &mut *self.change();
         let held = std::mem::take(&mut state.held);
         let positions = state.read.take_positions();
@@ -155,13 +169,9 @@ impl Pending {
     /// What is being written, as rows. May be asked again.
     pub(crate) fn fold(&self, writing: &Writing, merge: Merge, breathe: Breathe) -> Batch {
         let state = self.look_at();
-        aggregator::fold_sorted(
-            &writing.held.runs.sorted(&*breathe),
-            state.values_of(writing),
-            writing.positions.clone(),
-            merge,
-            breathe,
-        )
+        let runs = writing.held.runs.slices();
+        let positions = writing.positions.clone();
+        aggregator::fold_runs(&runs, state.values_of(writing), positions, merge, breathe)
     }
 
     /// What was being written is in the store. Answers the links of it that were removed meanwhile: what was counted for
@@ -274,40 +284,49 @@ impl State {
 }
 
 impl Held {
-    /// Takes what was read.
-    fn add(&mut self, read: &mut Clicks) {
-        if read.clicks.is_empty() {
-            return;
-        }
-        let from = self.runs.add(&mut read.clicks);
-        if let Some(of_all) = self.of_all.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            add_of_all(of_all, from, &read.values);
-        }
-        self.runs.merge();
+    /// What these add to rollups of no single link, where those are kept.
+    fn rows_of_all(&self, runs: &Runs, values: &Values, breathe: &dyn Fn()) -> Option<Vec<Row>> {
+        let is_kept = lock(&self.of_all).is_some();
+        is_kept.then(|| aggregator::rows_of_all(&runs.slices(), values, breathe))
     }
 
-    fn of_link(&self, link: LinkId) -> impl Iterator<Item = &Click> {
-        self.runs.of(Clicked::Link(link)).flatten()
+    /// Takes clicks, and what they add to rollups of no single link.
+    fn add(&mut self, runs: Runs, rows_of_all: Option<Vec<Row>>) {
+        if runs.len() == 0 {
+            return;
+        }
+        self.runs.append(runs);
+        let of_all = self.of_all.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match rows_of_all {
+            Some(rows) => add_of_all(of_all.get_or_insert_default(), rows),
+            // Somebody may have asked since; the next one makes them anew.
+            None => *of_all = None,
+        }
+    }
+
+    fn of_link(&self, link: LinkId) -> impl Iterator<Item = &[Click]> {
+        self.runs.of_clicked(Clicked::Link(link))
     }
 
     fn has(&self, link: LinkId) -> bool {
-        self.of_link(link).next().is_some()
+        self.of_link(link).any(|clicks| !clicks.is_empty())
     }
 
     fn totals_of(&self, link: LinkId, values: &Values) -> Totals {
         let mut clicks = [0; ClickClass::ALL.len()];
-        self.of_link(link).for_each(|click| clicks[values.agent(click.agent).class as usize] += 1);
+        self.of_link(link).flatten().for_each(|click| clicks[values.agent(click.agent).class as usize] += 1);
         aggregator::totals_of(&clicks)
     }
 
     fn series_of_link(&self, link: LinkId, grain: Grain, (from, until): Span, values: &Values) -> Series {
-        let is_wanted = |click: &&Click| {
-            let start = aggregator::start_of(grain, click.minute);
+        let is_wanted = |clicks: &&[Click]| {
+            let start = aggregator::start_of(grain, clicks[0].minute);
             from <= start && start < until
         };
-        let mut clicks: Vec<Click> = self.of_link(link).filter(is_wanted).copied().collect();
-        clicks.sort_unstable_by_key(|click| click.minute);
-        let rows = aggregator::rows_of(Subject::Link(link), &clicks, values).into_iter();
+        let stretches = self.of_link(link).flat_map(|clicks| clicks.chunk_by(|a, b| a.minute == b.minute));
+        let mut stretches: Vec<&[Click]> = stretches.filter(is_wanted).collect();
+        stretches.sort_by_key(|clicks| clicks[0].minute);
+        let rows = aggregator::rows_of(Subject::Link(link), &stretches, values).into_iter();
         rows.filter(|row| row.grain == grain).map(|row| (row.start, row.delta)).collect()
     }
 
@@ -315,7 +334,7 @@ impl Held {
         let mut of_all = lock(&self.of_all);
         let of_all = of_all.get_or_insert_with(|| {
             let mut fresh = OfAll::new();
-            add_of_all(&mut fresh, &self.runs.sorted(&|| {}), values);
+            add_of_all(&mut fresh, aggregator::rows_of_all(&self.runs.slices(), values, &|| {}));
             fresh
         });
         let range = of_all.range((subject, grain, from)..(subject, grain, until.max(from)));
@@ -323,8 +342,8 @@ impl Held {
     }
 }
 
-fn add_of_all(of_all: &mut OfAll, clicks: &[Click], values: &Values) {
-    for Row { subject, grain, start, delta } in aggregator::rows_of_all(clicks, values) {
+fn add_of_all(of_all: &mut OfAll, rows: Vec<Row>) {
+    for Row { subject, grain, start, delta } in rows {
         let rollup = of_all.entry((subject, grain, start)).or_default();
         let stored = (!rollup.is_empty()).then_some(rollup.as_slice());
         // Both were made here a moment ago.

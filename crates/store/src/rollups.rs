@@ -129,13 +129,13 @@ pub struct Row {
     pub delta: Vec<u8>,
 }
 
-/// What a rollup counts.
+/// What a rollup counts, in the order that stores keep them in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// All clicks on all links.
-    Everything,
     /// Requests that led nowhere: of no link, or of one that is not open now.
     Orphans,
+    /// All clicks on all links.
+    Everything,
     /// The clicks on one link.
     Link(LinkId),
 }

@@ -6,8 +6,11 @@ use curtail_model::ClickClass;
 
 const CLASSES: usize = ClickClass::ALL.len();
 
-/// Clicks of a popular link are counted in parts of this size, between which others get their turn.
+/// Clicks of a popular link are counted in parts of this size, between which others get their turn; and so are its visitors
+/// brought into order.
 const AT_ONCE: usize = 256;
+/// Into how many parts many visitors are sorted first, by the first bits of their hashes, which are random.
+const VISITOR_PARTS: usize = 256;
 
 /// Counts one run of clicks after the other.
 pub(super) struct Counter<'a> {
@@ -18,8 +21,10 @@ pub(super) struct Counter<'a> {
     /// The places in `clicks` that are not zero.
     touched: Vec<u32>,
     counts: Counts<'a>,
-    /// The visitors of the last run, not in order yet.
+    /// Whether the visitors of the last run are in order.
     visitors_sorted: bool,
+    /// Where many visitors are brought into order.
+    room: Vec<u64>,
 }
 
 impl<'a> Counter<'a> {
@@ -31,6 +36,7 @@ impl<'a> Counter<'a> {
             touched: Vec::new(),
             counts: Counts::default(),
             visitors_sorted: true,
+            room: Vec::new(),
         }
     }
 
@@ -51,12 +57,12 @@ impl<'a> Counter<'a> {
         self.counts.values.retain(|value| value.section != Section::LINK);
     }
 
-    /// Counts a run, in place of the one before.
-    pub(super) fn count(&mut self, clicks: &[Click]) {
+    /// Counts a run that comes in stretches, in place of the one before.
+    pub(super) fn count(&mut self, stretches: &[&[Click]]) {
         self.counts.clicks = [0; CLASSES];
         self.counts.visitors.iter_mut().for_each(Vec::clear);
         self.visitors_sorted = false;
-        for (place, click) in clicks.iter().enumerate() {
+        for (place, click) in stretches.iter().copied().flatten().enumerate() {
             if place % AT_ONCE == AT_ONCE - 1 {
                 (self.breathe)();
             }
@@ -83,8 +89,7 @@ impl<'a> Counter<'a> {
             return;
         }
         for visitors in &mut self.counts.visitors {
-            visitors.sort_unstable();
-            visitors.dedup();
+            sort(visitors, &mut self.room, self.breathe);
         }
         self.visitors_sorted = true;
     }
@@ -110,5 +115,66 @@ impl<'a> Counter<'a> {
             self.counts.values.push(Counted { class, section, text, clicks: u64::from(clicks) });
         }
         self.counts.values.sort_unstable();
+    }
+}
+
+/// Brings visitors into order, each once.
+fn sort(visitors: &mut Vec<u64>, room: &mut Vec<u64>, breathe: &dyn Fn()) {
+    if visitors.len() <= AT_ONCE {
+        visitors.sort_unstable();
+        visitors.dedup();
+        return;
+    }
+    let part_of = |visitor: u64| (visitor >> (u64::BITS - VISITOR_PARTS.ilog2())) as usize;
+    let mut ends = [0; VISITOR_PARTS];
+    for some in visitors.chunks(AT_ONCE) {
+        breathe();
+        some.iter().for_each(|visitor| ends[part_of(*visitor)] += 1);
+    }
+    let mut end = 0;
+    for part in &mut ends {
+        end += *part;
+        *part = end;
+    }
+    room.clear();
+    room.resize(visitors.len(), 0);
+    for some in visitors.chunks(AT_ONCE) {
+        breathe();
+        for visitor in some {
+            let place = &mut ends[part_of(*visitor)];
+            *place -= 1;
+            room[*place] = *visitor;
+        }
+    }
+    visitors.clear();
+    // Each now says where its part begins.
+    for (begin, end) in ends.iter().zip(ends.iter().skip(1).chain([&room.len()])) {
+        breathe();
+        let part = &mut room[*begin..*end];
+        part.sort_unstable();
+        for visitor in part {
+            if visitors.last() != Some(visitor) {
+                visitors.push(*visitor);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sort;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn visitors_come_in_order_and_once_however_many(
+            mut visitors in prop::collection::vec(prop_oneof![any::<u64>(), 0..9_u64], 0..2_000),
+        ) {
+            let mut expected = visitors.clone();
+            expected.sort_unstable();
+            expected.dedup();
+            sort(&mut visitors, &mut vec![1, 2, 3], &|| {});
+            prop_assert_eq!(visitors, expected);
+        }
     }
 }

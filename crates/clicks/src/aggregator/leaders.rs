@@ -7,16 +7,15 @@
 use crate::rollup::{Counted, Section, values_max};
 use curtail_model::{ClickClass, LinkId};
 use curtail_store::rollups::Grain;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
-/// What was counted for links in hours and days.
+/// What was counted for links in hours and days: of each, the largest.
 #[derive(Default)]
-pub(super) struct Leaders(Vec<Leader>);
+pub(super) struct Leaders(BTreeMap<Period, BinaryHeap<Reverse<Leader>>>);
 
-struct Leader {
-    period: Period,
-    clicks: u64,
-    link: LinkId,
-}
+/// The larger one has more clicks, or as many and the smaller id.
+type Leader = (u64, Reverse<LinkId>);
 
 /// The period of a grain that a minute lies in.
 type Period = (Grain, u32);
@@ -26,27 +25,29 @@ fn period(grain: Grain, minute: u32) -> Period {
 }
 
 impl Leaders {
-    /// Notes the clicks of a link in a period.
+    /// Notes the clicks of a link in a period; of each link once.
     pub(super) fn note(&mut self, grain: Grain, minute: u32, link: LinkId, clicks: u64) {
-        if grain != Grain::Minute && clicks > 0 {
-            self.0.push(Leader { period: period(grain, minute), clicks, link });
+        if grain == Grain::Minute || clicks == 0 {
+            return;
+        }
+        let largest = self.0.entry(period(grain, minute)).or_default();
+        let leader = Reverse((clicks, Reverse(link)));
+        if largest.len() < values_max(grain, ClickClass::Human) {
+            largest.push(leader);
+        } else if let Some(mut smallest) = largest.peek_mut()
+            && leader < *smallest
+        {
+            *smallest = leader;
         }
     }
 
     /// The largest of each period, with their names.
-    pub(super) fn named(mut self) -> Named {
-        self.0.sort_unstable_by(|a, b| {
-            a.period.cmp(&b.period).then(b.clicks.cmp(&a.clicks)).then(a.link.cmp(&b.link))
-        });
+    pub(super) fn named(self) -> Named {
         let mut named = Vec::new();
-        for of_period in self.0.chunk_by(|a, b| a.period == b.period) {
-            let max = values_max(of_period[0].period.0, ClickClass::Human);
-            named.extend(
-                of_period
-                    .iter()
-                    .take(max)
-                    .map(|leader| (leader.period, leader.link.to_string(), leader.clicks)),
-            );
+        for (period, largest) in self.0 {
+            // Of what is reversed, the largest comes first.
+            let leaders = largest.into_sorted_vec().into_iter();
+            named.extend(leaders.map(|Reverse((clicks, Reverse(link)))| (period, link.to_string(), clicks)));
         }
         Named(named)
     }
@@ -67,5 +68,35 @@ impl Named {
             text,
             clicks: *clicks,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Leaders;
+    use crate::rollup::values_max;
+    use curtail_model::{ClickClass, LinkId};
+    use curtail_store::rollups::Grain;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_largest_are_named_and_of_equals_those_with_the_smaller_ids(
+            clicks in prop::collection::vec(0..20_u64, 0..600),
+        ) {
+            let mut leaders = Leaders::default();
+            let id = |place: usize| LinkId::new(place as u64).unwrap();
+            clicks.iter().enumerate().for_each(|(place, clicks)| leaders.note(Grain::Hour, 7, id(place), *clicks));
+            let mut expected: Vec<(String, u64)> = Vec::new();
+            for most in (1..20).rev() {
+                let as_many = clicks.iter().enumerate().filter(|(_, clicks)| **clicks == most);
+                expected.extend(as_many.map(|(place, clicks)| (id(place).to_string(), *clicks)));
+            }
+            expected.truncate(values_max(Grain::Hour, ClickClass::Human));
+            let named = leaders.named();
+            let named: Vec<_> =
+                named.of(Grain::Hour, 7).map(|leader| (leader.text.to_owned(), leader.clicks)).collect();
+            prop_assert_eq!(named, expected);
+        }
     }
 }

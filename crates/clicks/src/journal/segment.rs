@@ -17,6 +17,8 @@ use std::sync::{Arc, OnceLock, Weak};
 const AHEAD_BYTES: usize = 1 << 20;
 /// How much of a segment that is still waiting for its recorder is present.
 const SPARE_BYTES: usize = 1 << 18;
+/// How much is handed to the disk at once: more would keep the core from redirects for half a millisecond.
+const SYNC_BYTES: usize = 1 << 18;
 /// In what steps pages are made present and let go.
 const STEP_BYTES: usize = 1 << 16;
 
@@ -121,11 +123,14 @@ impl Segment {
         if self.is_suspect() {
             self.mapped.rewrite(from, until)?;
         }
-        if let Err(error) = self.mapped.sync(from, until) {
-            self.is_suspect.store(true, Ordering::Relaxed);
-            return Err(error);
+        for from in (from..until).step_by(SYNC_BYTES) {
+            let until = until.min(from + SYNC_BYTES);
+            if let Err(error) = self.mapped.sync(from, until) {
+                self.is_suspect.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+            self.synced.store(until, Ordering::Relaxed);
         }
-        self.synced.store(until, Ordering::Relaxed);
         Ok(())
     }
 

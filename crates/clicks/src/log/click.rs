@@ -34,6 +34,11 @@ pub enum Clicked {
 }
 
 impl Click {
+    /// Where it stands among clicks that are to be counted: what it counts for, and its minute.
+    pub(crate) fn place(&self) -> (Clicked, u32) {
+        (self.clicked, self.minute)
+    }
+
     /// The minute that a time lies in; times that no clock shows count as the first or the last.
     pub(crate) fn minute_of(at: Timestamp) -> u32 {
         let minute = at.millis().div_euclid(Timestamp::MINUTE);

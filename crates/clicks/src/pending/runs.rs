@@ -1,89 +1,92 @@
-//! Clicks in a few sorted runs, so that those on one link are found without looking at all others.
+//! Clicks in some sorted runs, so that those on one link are found without looking at all others.
 //!
-//! What comes is a run of its own, and is merged with the one before it where that is not much longer: a click is moved as
-//! often as the logarithm of their number, and so many runs there are.
+//! What comes is a run of its own, and is merged with the one before it where that is not much longer. No run becomes so
+//! long that making it would hold others up: a batch has some tens of them.
 
 use crate::log::{Click, Clicked};
 
-/// Clicks are copied in parts of this size, between which others get their turn.
+/// Clicks are sorted in parts of this size, between which others get their turn.
 const AT_ONCE: usize = 256;
+/// A longer run is not made: merging two takes about a tenth of a millisecond.
+const RUN_CLICKS_MAX: usize = 16_384;
 
-/// Sorted by what they count for and by minute, run by run.
+/// Runs by [`Click::place`].
 #[derive(Default)]
 pub(super) struct Runs {
-    clicks: Vec<Click>,
-    /// Where each run begins.
-    starts: Vec<usize>,
+    runs: Vec<Vec<Click>>,
+    clicks: usize,
 }
 
 impl Runs {
+    /// A copy of clicks in runs. `breathe` is called between pieces of the work.
+    pub(super) fn of(clicks: &[Click], breathe: &dyn Fn()) -> Runs {
+        let mut runs = Runs::default();
+        for part in clicks.chunks(AT_ONCE) {
+            breathe();
+            let mut run = part.to_vec();
+            run.sort_unstable_by_key(Click::place);
+            runs.push(run);
+        }
+        runs
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.clicks.len()
+        self.clicks
     }
 
-    /// Adds a run, and leaves nothing in `clicks`. Answers the run.
-    pub(super) fn add(&mut self, clicks: &mut Vec<Click>) -> &[Click] {
-        let start = self.clicks.len();
-        clicks.sort_unstable_by_key(key);
-        if self.clicks.is_empty() {
-            // Nor is the room of many clicks kept for few.
-            std::mem::swap(&mut self.clicks, clicks);
-        } else {
-            self.clicks.append(clicks);
-        }
-        self.starts.push(start);
-        &self.clicks[start..]
+    /// Adds runs.
+    pub(super) fn append(&mut self, others: Runs) {
+        others.runs.into_iter().for_each(|run| self.push(run));
     }
 
-    /// Merges runs until each is more than twice as long as the next.
-    pub(super) fn merge(&mut self) {
-        while let [.., before, last] = self.starts[..]
-            && last - before <= 2 * (self.clicks.len() - last)
-        {
-            // The stable sort of the standard library takes runs as they are.
-            self.clicks[before..].sort_by_key(key);
-            self.starts.pop();
-        }
+    /// The runs.
+    pub(super) fn slices(&self) -> Vec<&[Click]> {
+        self.runs.iter().map(Vec::as_slice).collect()
     }
 
     /// The clicks that count for this, from each run.
-    pub(super) fn of(&self, clicked: Clicked) -> impl Iterator<Item = &[Click]> {
-        self.each().map(move |run| of(run, clicked))
+    pub(super) fn of_clicked(&self, clicked: Clicked) -> impl Iterator<Item = &[Click]> {
+        self.runs.iter().map(move |run| {
+            let start = run.partition_point(|click| click.clicked < clicked);
+            let count = run[start..].partition_point(|click| click.clicked == clicked);
+            &run[start..start + count]
+        })
     }
 
-    /// A copy of all of them in one run. `breathe` is called between pieces of the work.
-    pub(super) fn sorted(&self, breathe: &dyn Fn()) -> Vec<Click> {
-        let mut sorted = Vec::with_capacity(self.clicks.len());
-        let mut rest: Vec<&[Click]> = self.each().collect();
-        while let Some(first) = rest.iter_mut().filter(|run| !run.is_empty()).min_by_key(|run| key(&run[0])) {
-            if sorted.len().is_multiple_of(AT_ONCE) {
-                breathe();
-            }
-            sorted.extend(first.split_off_first());
+    /// Adds a run, and merges until each is more than twice as long as the next, or they would be too long together.
+    fn push(&mut self, run: Vec<Click>) {
+        self.clicks += run.len();
+        self.runs.push(run);
+        while let [.., before, last] = self.runs.as_slice()
+            && before.len() <= 2 * last.len()
+            && before.len() + last.len() <= RUN_CLICKS_MAX
+        {
+            let merged = merge(before, last);
+            self.runs.truncate(self.runs.len() - 2);
+            self.runs.push(merged);
         }
-        sorted
-    }
-
-    fn each(&self) -> impl Iterator<Item = &[Click]> {
-        let ends = self.starts.iter().skip(1).copied().chain(std::iter::once(self.clicks.len()));
-        self.starts.iter().zip(ends).map(|(start, end)| &self.clicks[*start..end])
     }
 }
 
-/// The clicks of a run that count for this.
-fn of(run: &[Click], clicked: Clicked) -> &[Click] {
-    let start = run.partition_point(|click| click.clicked < clicked);
-    let count = run[start..].partition_point(|click| click.clicked == clicked);
-    &run[start..start + count]
-}
-
-fn key(click: &Click) -> (Clicked, u32) {
-    (click.clicked, click.minute)
+fn merge(mut a: &[Click], mut b: &[Click]) -> Vec<Click> {
+    let mut merged = Vec::with_capacity(a.len() + b.len());
+    while let ([first, rest_of_a @ ..], [other, rest_of_b @ ..]) = (a, b) {
+        if other.place() < first.place() {
+            merged.push(*other);
+            b = rest_of_b;
+        } else {
+            merged.push(*first);
+            a = rest_of_a;
+        }
+    }
+    merged.extend_from_slice(a);
+    merged.extend_from_slice(b);
+    merged
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Runs, key};
+    use super::{RUN_CLICKS_MAX, Runs};
     use crate::log::{Click, Clicked};
     use curtail_model::LinkId;
     use proptest::prelude::*;
@@ -96,26 +99,40 @@ mod tests {
     proptest! {
         #[test]
         fn clicks_on_a_link_are_found_whatever_came_together(
-            parts in prop::collection::vec(prop::collection::vec((0..9_u64, 0..5_u32), 1..40), 0..40),
+            parts in prop::collection::vec(prop::collection::vec((0..9_u64, 0..5_u32), 1..700), 0..40),
         ) {
             let mut runs = Runs::default();
             let mut all = Vec::new();
             for part in parts {
-                let mut part: Vec<Click> = part.into_iter().map(|(link, minute)| click(link, minute)).collect();
+                let part: Vec<Click> = part.into_iter().map(|(link, minute)| click(link, minute)).collect();
                 all.extend(part.clone());
-                runs.add(&mut part);
-                runs.merge();
-                prop_assert!(part.is_empty());
+                runs.append(Runs::of(&part, &|| {}));
             }
-            prop_assert!(runs.starts.len() <= 1 + all.len().checked_ilog2().unwrap_or(0) as usize);
+            prop_assert_eq!(runs.len(), all.len());
+            for run in runs.slices() {
+                prop_assert!(run.is_sorted_by_key(Click::place));
+            }
             for link in 0..9 {
                 let clicked = Clicked::Link(LinkId::new(link).unwrap());
-                let found: usize = runs.of(clicked).map(<[Click]>::len).sum();
-                prop_assert!(runs.of(clicked).flatten().all(|click| click.clicked == clicked));
+                let found: usize = runs.of_clicked(clicked).map(<[Click]>::len).sum();
+                prop_assert!(runs.of_clicked(clicked).flatten().all(|click| click.clicked == clicked));
                 prop_assert_eq!(found, all.iter().filter(|click| click.clicked == clicked).count());
             }
-            all.sort_by_key(key);
-            prop_assert_eq!(runs.sorted(&|| {}), all);
+            let mut found: Vec<Click> = runs.slices().concat();
+            found.sort_by_key(Click::place);
+            all.sort_by_key(Click::place);
+            prop_assert_eq!(found, all);
+        }
+
+        #[test]
+        fn runs_are_neither_long_nor_many(parts in prop::collection::vec(1..20_000_usize, 0..20)) {
+            let mut runs = Runs::default();
+            for part in parts {
+                runs.append(Runs::of(&vec![click(1, 1); part], &|| {}));
+            }
+            prop_assert!(runs.slices().iter().all(|run| run.len() <= RUN_CLICKS_MAX));
+            let few = 2 * runs.len() / RUN_CLICKS_MAX + RUN_CLICKS_MAX.ilog2() as usize + 1;
+            prop_assert!(runs.slices().len() <= few, "{} runs of {}", runs.slices().len(), runs.len());
         }
     }
 }

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
 const READ_CLICKS: usize = 256;
+/// Where others see what is pending, it is shown to them in parts of this size, however much waits.
+const ARRANGE_CLICKS: usize = 16_384;
 /// Many clicks are counted more seldom, because a click costs less the more are counted with it: from the
 /// begin of a turn to the next it is this many times what the turn has taken,
 const INTERVAL_TURNS: u32 = 3;
@@ -204,21 +206,30 @@ impl Counting {
             let limit = room.min(READ_CLICKS);
             self.pacing.rest_if_due();
             match self.read_some(limit) {
-                Ok(read) if read == limit => {}
+                Ok(read) if read == limit => {
+                    if self.hold.is_some() && self.pending.fresh() >= ARRANGE_CLICKS {
+                        self.arrange();
+                    }
+                }
                 read => {
                     outcome = read.map(|_| ());
                     break;
                 }
             }
         }
-        let arranged = self.pending.arrange();
         if self.hold.is_some() {
-            self.shared.folding.store(0, Ordering::Relaxed);
-            self.shared.counted.fetch_add(arranged as u64, Ordering::Relaxed);
-            self.settle();
+            self.arrange();
             self.shared.set_oldest(self.log.oldest_waiting());
         }
         self.note(outcome);
+    }
+
+    /// Shows in the stats what was read.
+    fn arrange(&self) {
+        let arranged = self.pending.arrange(&|| self.pacing.rest_if_due());
+        self.shared.folding.store(0, Ordering::Relaxed);
+        self.shared.counted.fetch_add(arranged as u64, Ordering::Relaxed);
+        self.settle();
     }
 
     /// Reads up to `limit` clicks, which then are here or lost, and do not wait in the log any more.
@@ -260,7 +271,9 @@ impl Counting {
     fn commit(&mut self) {
         let failed = self.failed.take();
         let is_repeated = failed.is_some();
-        let writing = failed.unwrap_or_else(|| self.pending.begin_write());
+        let pacing = Arc::clone(&self.pacing);
+        let breathe = Arc::new(move || pacing.rest_if_due());
+        let writing = failed.unwrap_or_else(|| self.pending.begin_write(&*breathe));
         let positions = writing.positions();
         // In the name of the streams that it moves.
         let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
@@ -272,8 +285,6 @@ impl Counting {
             // tell.
             Batch::of_positions(positions.clone(), claims)
         } else {
-            let pacing = Arc::clone(&self.pacing);
-            let breathe = Arc::new(move || pacing.rest_if_due());
             Batch { claims, ..self.pending.fold(&writing, Arc::clone(&self.merge), breathe) }
         };
         match self.put(Batch { lane, ..batch }) {

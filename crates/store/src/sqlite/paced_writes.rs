@@ -1,17 +1,21 @@
-//! Rests between the pages that SQLite writes.
+//! Rests between the pages that SQLite writes, and syncs between the megabytes.
 //!
 //! A commit writes every page that it changed, and a checkpoint each of them again, in one call that may take tens of milliseconds.
 //! Beside redirects on the same core that is too long: kernels take a thread that they owe time off its core at their tick
-//! only, every 1 to 10 ms, however many wait. So whoever writes for others is asked before each page whether to rest.
+//! only, every 1 to 10 ms, however many wait. So whoever writes for others is asked before each page whether to rest. And one sync
+//! of tens of megabytes hands them to the disk in one go, which takes as long: so the file is synced again and again on the way.
 //!
 //! SQLite has no hook there, but the functions of an open file are a table that its documentation shows
-//! (<https://sqlite.org/c3ref/io_methods.html>): the table of a file is exchanged for a copy whose `xWrite` asks first.
+//! (<https://sqlite.org/c3ref/io_methods.html>): the table of a file is exchanged for a copy whose `xWrite` does that.
 
 use crate::rollups::Breathe;
 use rusqlite::{Connection, ffi};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
+
+/// So many bytes are synced at once: a few hundred microseconds on their way to the disk.
+const SYNC_BYTES: u32 = 1 << 20;
 
 thread_local! {
     /// What this thread calls before each page that it writes.
@@ -23,6 +27,9 @@ thread_local! {
 struct Paced {
     methods: ffi::sqlite3_io_methods,
     write: unsafe extern "C" fn(*mut ffi::sqlite3_file, *const c_void, c_int, ffi::sqlite3_int64) -> c_int,
+    sync: unsafe extern "C" fn(*mut ffi::sqlite3_file, c_int) -> c_int,
+    /// What has been written since the last sync of ours, by the one thread that uses the file.
+    unsynced_bytes: Cell<u32>,
 }
 
 /// Whatever this thread writes from now on, it calls `breathe` before each page of files that are paced.
@@ -48,11 +55,13 @@ pub(super) fn pace(connection: &Connection) {
                 continue;
             }
             let methods = *(*found).pMethods;
-            let Some(write) = methods.xWrite else { continue };
+            let (Some(write), Some(sync)) = (methods.xWrite, methods.xSync) else { continue };
             // One table for each of the few files of a process, which may be in use until it ends.
             let paced = Box::leak(Box::new(Paced {
                 methods: ffi::sqlite3_io_methods { xWrite: Some(write_paced), ..methods },
                 write,
+                sync,
+                unsynced_bytes: Cell::new(0),
             }));
             (*found).pMethods = (&raw const *paced).cast();
         }
@@ -66,19 +75,28 @@ unsafe extern "C" fn write_paced(
     count: c_int,
     offset: ffi::sqlite3_int64,
 ) -> c_int {
-    BREATHE.with_borrow(|breathe| {
-        if let Some(breathe) = breathe {
-            breathe();
-        }
-    });
+    let is_paced = BREATHE.with_borrow(|breathe| breathe.as_ref().map(|breathe| breathe()).is_some());
     // SAFETY: SQLite calls this for a file whose table `pace` has exchanged, with arguments for the function that was there.
-    unsafe { ((*(*file).pMethods.cast::<Paced>()).write)(file, bytes, count, offset) }
+    unsafe {
+        let paced = &*(*file).pMethods.cast::<Paced>();
+        let written = (paced.write)(file, bytes, count, offset);
+        if written != ffi::SQLITE_OK || !is_paced {
+            return written;
+        }
+        let unsynced = paced.unsynced_bytes.get().saturating_add(count.unsigned_abs());
+        paced.unsynced_bytes.set(if unsynced < SYNC_BYTES { unsynced } else { 0 });
+        // What the disk refuses once it may have lost, and does not refuse a second time: so that is this write's error.
+        if unsynced < SYNC_BYTES { written } else { (paced.sync)(file, ffi::SQLITE_SYNC_NORMAL) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{pace, set_breathe};
-    use rusqlite::Connection;
+    use super::{SYNC_BYTES, pace, set_breathe};
+    use rusqlite::{Connection, ffi};
+    use std::cell::Cell;
+    use std::ffi::c_int;
+    use std::ptr;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -115,5 +133,49 @@ mod tests {
         assert_eq!(stored, 3 * ROWS as i64);
         let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
+    }
+
+    thread_local! {
+        static SYNCS: Cell<u32> = const { Cell::new(0) };
+        static REFUSES: Cell<bool> = const { Cell::new(false) };
+    }
+
+    #[expect(unsafe_code, reason = "SQLite calls it")]
+    unsafe extern "C" fn count_sync(_: *mut ffi::sqlite3_file, _: c_int) -> c_int {
+        SYNCS.set(SYNCS.get() + 1);
+        if REFUSES.get() { ffi::SQLITE_IOERR_FSYNC } else { ffi::SQLITE_OK }
+    }
+
+    /// Has every sync of the write-ahead log counted instead.
+    #[expect(unsafe_code, reason = "as `pace` does it")]
+    fn count_syncs(connection: &Connection) {
+        let mut found: *mut ffi::sqlite3_file = ptr::null_mut();
+        // SAFETY: as in `pace`.
+        unsafe {
+            let asked = ffi::SQLITE_FCNTL_JOURNAL_POINTER;
+            ffi::sqlite3_file_control(connection.handle(), c"main".as_ptr(), asked, (&raw mut found).cast());
+            let methods = ffi::sqlite3_io_methods { xSync: Some(count_sync), ..*(*found).pMethods };
+            (*found).pMethods = Box::leak(Box::new(methods));
+        }
+    }
+
+    #[test]
+    fn what_is_written_beside_others_is_synced_on_the_way_and_what_the_disk_refuses_is_an_error() {
+        const MEGABYTES: u32 = 4;
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("some.db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.execute_batch("CREATE TABLE some (bytes BLOB)").unwrap();
+        count_syncs(&connection);
+        pace(&connection);
+        let fill = || connection.execute("INSERT INTO some VALUES (zeroblob(?1))", [MEGABYTES * SYNC_BYTES]);
+        fill().unwrap();
+        let alone = SYNCS.replace(0);
+        set_breathe(Some(Arc::new(|| {})));
+        fill().unwrap();
+        assert!(SYNCS.get() >= alone + MEGABYTES, "{} syncs, {alone} without", SYNCS.get());
+        REFUSES.set(true);
+        assert!(fill().is_err(), "the disk has refused");
+        set_breathe(None);
     }
 }

@@ -5,12 +5,16 @@ use crate::StoreError;
 use crate::checksum;
 use crate::rollups::{Batch, Row};
 use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
+use curtail_model::LinkId;
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
 use tracing::error;
 
 /// A rollup to add: of whom and what.
 type Addition<'a> = (i64, &'a [u8]);
 type Merging<'m> = &'m dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String>;
+
+/// Rows are looked at in parts of this size, between which others get their turn.
+const AT_ONCE: usize = 256;
 
 /// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
 const LOST: &[u8] = &[];
@@ -36,25 +40,41 @@ pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreErro
     let counted = positions::read(connection)?;
     let mut adding = Adding::new(connection)?;
     // In the order of the tables, so that neighbours are on the page that was just touched.
-    rows.sort_unstable_by_key(row_key);
+    bring_in_order(&mut rows, row_key, &*breathe);
     let shelf_of = |row: &Row| (row.grain, row.start, shelf::number_of(subject_column(row.subject)));
-    let mut additions = Vec::new();
-    for rows in rows.chunk_by(|a, b| shelf_of(a) == shelf_of(b)) {
+    for rows in rows.chunk_by_mut(|a, b| shelf_of(a) == shelf_of(b)) {
         breathe();
         let (grain, start, _) = row_key(&rows[0]);
-        additions.clear();
-        additions.extend(rows.iter().map(|row| (subject_column(row.subject), row.delta.as_slice())));
+        let additions: Vec<_> =
+            rows.iter().map(|row| (subject_column(row.subject), row.delta.as_slice())).collect();
         adding.add((grain, start), &additions, &*merge)?;
+        // To let go of all of them at the end would take long at once.
+        rows.iter_mut().for_each(|row| row.delta = Vec::new());
     }
-    totals.sort_unstable_by_key(|(link, _)| *link);
-    let totals: Vec<_> =
-        totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
-    for totals in totals.chunk_by(|a, b| shelf::number_of(a.0) == shelf::number_of(b.0)) {
+    bring_in_order(&mut totals, |(link, _)| *link, &*breathe);
+    for totals in totals.chunk_by(|a, b| shelf_of_link(a.0) == shelf_of_link(b.0)) {
         breathe();
-        let additions: Vec<_> = totals.iter().map(|(link, totals)| (*link, totals.as_slice())).collect();
+        let totals: Vec<_> = totals.iter().map(|(link, totals)| (*link, write_totals(totals))).collect();
+        let additions: Vec<_> =
+            totals.iter().map(|(link, totals)| (id_column(*link), totals.as_slice())).collect();
         adding.add(LIFETIME, &additions, &merge_totals)?;
     }
     positions::write(connection, counted, moved)
+}
+
+/// Sorts what mostly is in order; that takes long at once only where it is not.
+fn bring_in_order<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K, breathe: &dyn Fn()) {
+    let is_in_order = (0..rows.len()).step_by(AT_ONCE).all(|from| {
+        breathe();
+        rows[from..rows.len().min(from + AT_ONCE + 1)].is_sorted_by_key(&key)
+    });
+    if !is_in_order {
+        rows.sort_unstable_by_key(key);
+    }
+}
+
+fn shelf_of_link(link: LinkId) -> i64 {
+    shelf::number_of(id_column(link))
 }
 
 impl<'c> Adding<'c> {
