@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(|loaded| {
         logging::start(&loaded.settings);
-        memory::settle();
+        memory::configure();
         match loaded.settings.server.role {
             Role::All | Role::App => roles::app::run(&loaded.settings),
             Role::Worker => roles::worker::run(&loaded.settings),

@@ -1,7 +1,7 @@
 //! Where memory comes from, and when it goes back to the system.
 //!
-//! What is touched for the first time has the kernel find and clear a page for it, on the core that touches it: redirects there
-//! wait that long. So pages are small, and memory that counting needs in every write is kept from one to the next.
+//! What is touched for the first time has the kernel find and clear a page for it, on the core that touches it: redirects
+//! there wait that long. So pages are small, and what a write of counted clicks leaves is mostly there still for the next.
 
 use libmimalloc_sys::mi_option_t;
 use std::ffi::c_long;
@@ -10,30 +10,31 @@ use std::ffi::c_long;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Memory goes back to the system so long after it became free: twice as long as clicks are held between two writes.
-const KEPT_MILLIS: c_long = 60_000;
+/// How often free memory goes back to the system: all that is free at that time. Twice the default of
+/// `clicks.write_seconds`; mimalloc's own default of a second would have it go and come with every write.
+const PURGE_DELAY_MILLIS: c_long = 60_000;
 /// `mi_option_purge_delay`, in milliseconds. Bindings do not name it; the test below sees whether it still is that.
-const PURGE_DELAY: mi_option_t = 15;
+const MI_OPTION_PURGE_DELAY: mi_option_t = 15;
 
-/// Settles that, once, when the process begins to serve.
+/// Tells the kernel and the allocator both; once, before anything is served.
 #[expect(unsafe_code, reason = "measured: a part of the tail of redirects beside counting; see the module")]
-pub(crate) fn settle() {
+pub(crate) fn configure() {
     // Huge pages take milliseconds to clear on virtual machines, and nothing that was measured gains by them. Where the
     // system refuses it, all that is lost is that.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     // SAFETY: options may be set at any time; this one is a number that any thread may read.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MILLIS) };
+    unsafe { libmimalloc_sys::mi_option_set(MI_OPTION_PURGE_DELAY, PURGE_DELAY_MILLIS) };
 }
 
 #[cfg(test)]
 mod tests {
-    use super::PURGE_DELAY;
+    use super::MI_OPTION_PURGE_DELAY;
 
     #[test]
     #[expect(unsafe_code, reason = "it asks the allocator")]
     fn the_option_that_is_set_is_the_delay_before_memory_goes_back() {
         // SAFETY: it reads a number.
-        let default = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
+        let default = unsafe { libmimalloc_sys::mi_option_get(MI_OPTION_PURGE_DELAY) };
         assert_eq!(default, 1_000, "mimalloc's default; no other option has it");
     }
 }

@@ -39,6 +39,14 @@ pub(crate) fn children_of(pid: u32) -> Result<Vec<u32>> {
     Ok(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
 }
 
+/// Bytes that a process has had written to disks: pages of files that it made dirty. What it maps counts when it is touched.
+pub(crate) fn disk_written_by(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/io");
+    let io = fs::read_to_string(&path).with_context(|| format!("no {path}: the process has ended"))?;
+    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    written.and_then(|bytes| bytes.parse().ok()).context("an odd io file")
+}
+
 /// Memory of a process that is in RAM, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {

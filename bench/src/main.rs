@@ -17,7 +17,9 @@ mod wrk;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use measure::{changes, create, kafka, memory, misses, pipeline, postgres, redirect, redis, start, stats};
+use measure::{
+    changes, clicks, create, kafka, memory, misses, pipeline, postgres, redirect, redis, start, stats,
+};
 use settings::Settings;
 use std::ffi::OsString;
 use std::process::Command;
@@ -44,6 +46,8 @@ enum Measurement {
     Create(create::Options),
     /// Clicks a second from the journal to committed rollups
     Pipeline(pipeline::Options),
+    /// CPU and disk that a counted click costs at rates of real servers, beside nginx and its log
+    Clicks(clicks::Options),
     /// Time from start to the first redirect, with millions of links on disk
     Start(start::Options),
     /// Latency of the stats of a link with 100 M clicks
@@ -80,9 +84,10 @@ fn main() -> Result<()> {
         Measurement::Redirect(options) => redirect::run(settings, options),
         Measurement::Create(options) => create::run(settings, options),
         Measurement::Pipeline(options) => pipeline::run(settings, options),
+        Measurement::Clicks(options) => clicks::run(settings, options),
         Measurement::Kafka(options) => kafka::run(settings, options),
         Measurement::Start(options) => start::run(settings, options),
-        Measurement::All => each(&["redirect", "create", "pipeline", "start", "stats", "memory"]),
+        Measurement::All => each(&["redirect", "create", "pipeline", "clicks", "start", "stats", "memory"]),
         Measurement::Postgres(options) => postgres::run(settings, options),
         Measurement::Changes(options) => changes::run(settings, options),
         Measurement::Misses(options) => misses::run(settings, options),

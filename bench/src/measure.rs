@@ -1,6 +1,7 @@
 //! One file for each subcommand: what it takes, and beside what.
 
 pub(crate) mod changes;
+pub(crate) mod clicks;
 pub(crate) mod create;
 pub(crate) mod kafka;
 pub(crate) mod memory;
@@ -9,5 +10,6 @@ pub(crate) mod pipeline;
 pub(crate) mod postgres;
 pub(crate) mod redirect;
 pub(crate) mod redis;
+mod sides;
 pub(crate) mod start;
 pub(crate) mod stats;

@@ -78,6 +78,11 @@ impl Process {
         self.pids()?.into_iter().map(accounting::cpu_of).sum()
     }
 
+    /// Bytes that the server has written to disks, with all its processes.
+    pub(crate) fn disk_written(&self) -> Result<u64> {
+        self.pids()?.into_iter().map(accounting::disk_written_by).sum()
+    }
+
     /// Memory of the server with all its processes.
     pub(crate) fn memory(&self) -> Result<Memory> {
         self.pids()?.into_iter().map(accounting::memory_of).try_fold(Memory::default(), |sum, memory| {

@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Clicks that are counted in one commit, at most; it bounds the memory of counting: about 50 bytes for each, while they are
-/// written 200, and a few hundred for each link of them.
+/// Clicks that are counted in one commit, at most; it bounds the memory of counting: about 50 bytes for each, and while
+/// they are written a few hundred for each link of them.
 const BATCH_CLICKS_MAX: usize = 100_000;
 /// The same where they are held: the more there are, the less each costs.
 const HELD_CLICKS_MAX: usize = 250_000;

@@ -6,15 +6,13 @@
 //! that it does not depend on the client. Every answer is checked, and after each round Curtail must have
 //! counted exactly the redirects it gave, and nginx logged them.
 
-mod sides;
-
+use super::sides::{self, Client, Compared, Load, Rate, Sides};
 use crate::report::Report;
 use crate::server::{curtail, nginx};
 use crate::settings::{self, Settings};
 use crate::workload::agents::{self, Headers};
 use crate::workload::{Links, Redirects};
 use anyhow::Result;
-use sides::{Client, Compared, Load, Rate, Sides};
 use std::path::{Path, PathBuf};
 
 /// What to measure.
@@ -94,7 +92,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     }
     let peer =
         settings.peer().then(|| nginx::start(&links, &folder.path().join("nginx"), core)).transpose()?;
-    let mut sides = Sides::new(settings, folder.path(), ours, peer)?;
+    let mut sides = Sides::new(settings, settings.round(), folder.path(), ours, peer)?;
     let agents = user_agents(options)?;
     let main = Load {
         client: Client::Ours,
@@ -142,7 +140,7 @@ fn run_large(settings: &Settings, options: &Options, folder: &Path) -> Result<()
     let curtail = curtail::start(&settings.binary()?, &folder.join("data"), core, &cache_bytes)?;
     let links = curtail.import(count)?.0;
     curtail.process.wait_until_at_rest()?;
-    let mut sides = Sides::new(settings, folder, Some(curtail), None)?;
+    let mut sides = Sides::new(settings, settings.round(), folder, Some(curtail), None)?;
     let agents = user_agents(options)?;
     let mut redirects = Redirects::by_popularity(&links);
     redirects.set_tails(agents::tails(options.headers, &agents, true));

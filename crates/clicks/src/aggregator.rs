@@ -7,8 +7,8 @@
 //! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its
 //! path. The hours and days of everything also say which links have the most clicks by people.
 //!
-//! All of it is done in pieces of some ten microseconds, between which others get their turn on this core: nothing is sorted,
-//! copied or grown as a whole that is as long as a batch.
+//! It is done in pieces, mostly of some ten microseconds, between which others get their turn on this core. What still is
+//! copied or added up at once are numbers: of visitors of a day, of totals, of stretches.
 
 mod counter;
 mod leaders;
@@ -19,25 +19,23 @@ use counter::Counter;
 use curtail_model::{ClickClass, LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Breathe, Grain, Merge, Positions, Row, Subject, Totals};
 use leaders::{Leaders, Named};
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Rows are kept and copied in parts of this size, between which others get their turn.
+/// So many clicks, stretches or rows are a piece of work.
 const AT_ONCE: usize = 256;
 const MINUTES_OF_HOUR: u32 = 60;
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
 /// What these clicks add to rollups and totals, with the positions up to which they were read. Sorts the
 /// clicks and changes nothing else, so it can be asked again. `breathe` is called between pieces of the work,
-/// here and in the store.
+/// here and in the store. The pipeline itself has its clicks in runs.
 pub fn fold(clicks: &mut Clicks, merge: Merge, breathe: Breathe) -> Batch {
-    clicks.clicks.sort_unstable_by_key(Click::place);
+    clicks.clicks.sort_unstable_by_key(Click::sort_key);
     fold_runs(&[&clicks.clicks], &clicks.values, clicks.positions(), merge, breathe)
 }
 
-/// The same of clicks that come in runs, each by [`Click::place`].
+/// The same of clicks that come in runs, each by [`Click::sort_key`].
 pub(crate) fn fold_runs(
     runs: &[&[Click]],
     values: &Values,
@@ -53,8 +51,8 @@ pub(crate) fn fold_runs(
     });
     let Rows { by_period: of_links, leaders, .. } = of_links;
     let leaders = leaders.named();
-    let of_no_link = of_no_link(runs, Counter::new(values, &*breathe), &leaders, &*breathe);
-    let rows = in_order(of_no_link, of_links, &*breathe);
+    let others = of_no_link(runs, Counter::new(values, &*breathe), &leaders, &*breathe);
+    let rows = joined(others, of_links, &*breathe);
     Batch { rows, totals, positions, lane: 0, claims: Vec::new(), merge, breathe }
 }
 
@@ -65,10 +63,10 @@ pub(crate) fn rows_of(subject: Subject, clicks: &[&[Click]], values: &Values) ->
     }
     let mut rows = Rows::new(Counter::new(values, &|| {}), None);
     rows.add(subject, clicks);
-    in_order(rows.by_period, ByPeriod::new(), &|| {})
+    joined(rows.by_period, ByPeriod::new(), &|| {})
 }
 
-/// The rows of everything and of orphans alone, from clicks that come in runs, each by [`Click::place`].
+/// The rows of everything and of orphans alone, from clicks that come in runs, each by [`Click::sort_key`].
 pub(crate) fn rows_of_all(runs: &[&[Click]], values: &Values, breathe: &dyn Fn()) -> Vec<Row> {
     let mut leaders = Leaders::default();
     for_each_link(runs, |link, clicks| {
@@ -77,13 +75,13 @@ pub(crate) fn rows_of_all(runs: &[&[Click]], values: &Values, breathe: &dyn Fn()
             let start = |clicks: &[Click]| start_of(grain, clicks[0].minute);
             for of_period in clicks.chunk_by(|a, b| start(a) == start(b)) {
                 let by_people = |click: &&Click| values.agent(click.agent).class == ClickClass::Human;
-                let by_people = of_period.iter().copied().flatten().filter(by_people).count() as u64;
-                leaders.note(grain, of_period[0][0].minute, link, by_people);
+                let clicks = of_period.iter().copied().flatten().filter(by_people).count() as u64;
+                leaders.note(grain, of_period[0][0].minute, link, clicks);
             }
         }
     });
     let leaders = leaders.named();
-    in_order(of_no_link(runs, Counter::new(values, breathe), &leaders, breathe), ByPeriod::new(), breathe)
+    joined(of_no_link(runs, Counter::new(values, breathe), &leaders, breathe), ByPeriod::new(), breathe)
 }
 
 /// When the period begins that a minute lies in.
@@ -94,33 +92,25 @@ pub(crate) fn start_of(grain: Grain, minute: u32) -> Timestamp {
 /// The clicks of each link, links by id: in stretches of one minute each, by minute.
 fn for_each_link<'a>(runs: &[&'a [Click]], mut each: impl FnMut(LinkId, &[&'a [Click]])) {
     let mut rest: Vec<&'a [Click]> = runs.iter().map(|run| on_links_and_orphans(run).0).collect();
-    let next =
-        |rest: &[&'a [Click]], run: usize| rest[run].first().map(|click| Reverse((click.clicked, run)));
-    let mut nexts: BinaryHeap<_> = (0..rest.len()).filter_map(|run| next(&rest, run)).collect();
-    let mut stretches = Vec::new();
-    while let Some(Reverse((clicked, _))) = nexts.peek().copied() {
-        stretches.clear();
-        let mut runs = 0;
-        while let Some(mut first) = nexts.peek_mut()
-            && first.0.0 == clicked
-        {
-            let run = first.0.1;
-            let count = rest[run].iter().take_while(|click| click.clicked == clicked).count();
-            stretches.extend(rest[run][..count].chunk_by(|a, b| a.minute == b.minute));
-            rest[run] = &rest[run][count..];
-            match next(&rest, run) {
-                Some(next) => *first = next,
-                None => _ = PeekMut::pop(first),
-            }
-            runs += 1;
+    let mut of_link = Vec::new();
+    while let Some(clicked) = rest.iter().filter_map(|run| run.first()).map(|click| click.clicked).min() {
+        of_link.clear();
+        for run in &mut rest {
+            let count = run.iter().take_while(|click| click.clicked == clicked).count();
+            let (first, others) = run.split_at(count);
+            of_link.extend(stretches(first));
+            *run = others;
         }
-        if runs > 1 {
-            stretches.sort_by_key(|clicks| clicks[0].minute);
-        }
+        of_link.sort_by_key(|clicks| clicks[0].minute);
         if let Clicked::Link(link) = clicked {
-            each(link, &stretches);
+            each(link, &of_link);
         }
     }
+}
+
+/// Clicks in stretches of one minute each, as they come.
+pub(crate) fn stretches(clicks: &[Click]) -> impl Iterator<Item = &[Click]> {
+    clicks.chunk_by(|a, b| a.minute == b.minute)
 }
 
 fn on_links_and_orphans(run: &[Click]) -> (&[Click], &[Click]) {
@@ -144,7 +134,8 @@ fn of_no_link<'a>(
 /// Clicks in stretches of one minute each, by minute.
 fn by_minute<'a>(runs: impl Iterator<Item = &'a [Click]>, breathe: &dyn Fn()) -> Vec<&'a [Click]> {
     let mut minutes: BTreeMap<u32, Vec<&[Click]>> = BTreeMap::new();
-    for (place, clicks) in runs.flat_map(|run| run.chunk_by(|a, b| a.minute == b.minute)).enumerate() {
+    for (place, clicks) in runs.flat_map(stretches).enumerate() {
+        // Not at the first: most have few.
         if place % AT_ONCE == AT_ONCE - 1 {
             breathe();
         }
@@ -179,7 +170,7 @@ struct Rows<'a> {
     bytes: Vec<u8>,
 }
 
-/// Rows in parts, in order of subjects. Parts, because one that grows is moved as a whole.
+/// Rows in parts, in order of subjects. Parts, because a vector that grows is copied as a whole.
 type ByPeriod = BTreeMap<(Grain, Timestamp), Vec<Vec<Row>>>;
 
 impl<'a> Rows<'a> {
@@ -241,8 +232,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// All rows, and those of links behind the others, by grain, start and subject.
-fn in_order(mut of_no_link: ByPeriod, of_links: ByPeriod, breathe: &dyn Fn()) -> Vec<Row> {
+/// All rows, those of links behind the others, period by period.
+fn joined(mut of_no_link: ByPeriod, of_links: ByPeriod, breathe: &dyn Fn()) -> Vec<Row> {
     for (period, parts) in of_links {
         of_no_link.entry(period).or_default().extend(parts);
     }
@@ -321,7 +312,7 @@ mod tests {
             (together.clicks, together.values) = (runs.concat(), values());
             let together = fold(&mut together, merging(), Arc::new(|| {}));
             let mut runs = runs;
-            runs.iter_mut().for_each(|run| run.sort_by_key(Click::place));
+            runs.iter_mut().for_each(|run| run.sort_by_key(Click::sort_key));
             let runs: Vec<&[Click]> = runs.iter().map(Vec::as_slice).collect();
             let in_runs = fold_runs(&runs, &values(), Vec::new(), merging(), Arc::new(|| {}));
             prop_assert!(in_runs.rows.is_sorted_by_key(|row| (row.grain, row.start)));

@@ -87,7 +87,7 @@ impl Writing {
 
     /// How many clicks they are.
     pub(crate) fn clicks(&self) -> usize {
-        self.held.runs.len()
+        self.held.runs.clicks()
     }
 }
 
@@ -111,23 +111,27 @@ impl Pending {
         if !state.read.is_empty() {
             state.since.get_or_insert_with(Instant::now);
         }
-        // Nor is the room of many clicks kept for few.
+        // Its capacity goes too, or one backlog would keep it at its largest.
         drop(std::mem::take(&mut state.read.clicks));
-        let clicks = runs.len();
+        let clicks = runs.clicks();
         state.held.add(runs, of_all);
-        self.has_begun.send_if_modified(|has_begun| !std::mem::replace(has_begun, true));
         clicks
     }
 
+    /// The log has been read to its end, or for as much as can be held: whoever waited for that may look.
+    pub(crate) fn begin(&self) {
+        self.has_begun.send_if_modified(|has_begun| !std::mem::replace(has_begun, true));
+    }
+
     /// Clicks that were read and are not visible yet.
-    pub(crate) fn fresh(&self) -> usize {
+    pub(crate) fn unshown(&self) -> usize {
         self.look_at().read.clicks.len()
     }
 
     /// Clicks that are visible and not in the store, or not known to be.
     pub(crate) fn unwritten(&self) -> usize {
         let state = self.look_at();
-        state.held.runs.len() + state.writing.as_deref().map_or(0, Writing::clicks)
+        state.held.runs.clicks() + state.writing.as_deref().map_or(0, Writing::clicks)
     }
 
     /// Clicks that wait for the next write.
@@ -263,7 +267,7 @@ impl Pending {
 
 impl State {
     fn held(&self) -> usize {
-        self.held.runs.len() + self.read.clicks.len()
+        self.held.runs.clicks() + self.read.clicks.len()
     }
 
     fn values_of<'s>(&'s self, writing: &'s Writing) -> &'s Values {
@@ -292,7 +296,7 @@ impl Held {
 
     /// Takes clicks, and what they add to rollups of no single link.
     fn add(&mut self, runs: Runs, rows_of_all: Option<Vec<Row>>) {
-        if runs.len() == 0 {
+        if runs.clicks() == 0 {
             return;
         }
         self.runs.append(runs);
@@ -323,7 +327,7 @@ impl Held {
             let start = aggregator::start_of(grain, clicks[0].minute);
             from <= start && start < until
         };
-        let stretches = self.of_link(link).flat_map(|clicks| clicks.chunk_by(|a, b| a.minute == b.minute));
+        let stretches = self.of_link(link).flat_map(aggregator::stretches);
         let mut stretches: Vec<&[Click]> = stretches.filter(is_wanted).collect();
         stretches.sort_by_key(|clicks| clicks[0].minute);
         let rows = aggregator::rows_of(Subject::Link(link), &stretches, values).into_iter();

@@ -84,7 +84,7 @@ pub type Breathe = Arc<dyn Fn() + Send + Sync>;
 
 /// What was counted since the last commit.
 pub struct Batch {
-    /// Rollups to merge, each key at most once.
+    /// Rollups to merge, each key at most once, best by grain, start and subject: so SQLite has them on its pages.
     pub rows: Vec<Row>,
     /// Lifetime totals to add, each link at most once.
     pub totals: Vec<(LinkId, Totals)>,

@@ -119,9 +119,14 @@ fn all_links(site: &Site) -> Vec<Value> {
     let (mut links, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-        let answer = site.app(0).api("GET", &format!("/api/v1/links?limit=100{after}"), None);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let page = answer.json();
+        let mut page = Value::Null;
+        // The database may have come back this moment.
+        until("links are listed", SOME_TIME, || {
+            let answer = site.app(0).api("GET", &format!("/api/v1/links?limit=100{after}"), None);
+            assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
+            page = answer.json();
+            answer.status == 200
+        });
         links.extend(page["links"].as_array().unwrap().iter().cloned());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = Some(next.to_owned()),

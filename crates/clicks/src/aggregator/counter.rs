@@ -1,16 +1,14 @@
 //! Counts the clicks of one rollup with plain arrays.
 
+use super::AT_ONCE;
 use crate::log::{Click, Clicked, ValueId, Values};
 use crate::rollup::{Counted, Counts, Section};
 use curtail_model::ClickClass;
 
 const CLASSES: usize = ClickClass::ALL.len();
 
-/// Clicks of a popular link are counted in parts of this size, between which others get their turn; and so are its visitors
-/// brought into order.
-const AT_ONCE: usize = 256;
-/// Into how many parts many visitors are sorted first, by the first bits of their hashes, which are random.
-const VISITOR_PARTS: usize = 256;
+/// One for each first byte of a visitor's hash.
+const BUCKETS: usize = 256;
 
 /// Counts one run of clicks after the other.
 pub(super) struct Counter<'a> {
@@ -23,8 +21,8 @@ pub(super) struct Counter<'a> {
     counts: Counts<'a>,
     /// Whether the visitors of the last run are in order.
     visitors_sorted: bool,
-    /// Where many visitors are brought into order.
-    room: Vec<u64>,
+    /// Where many visitors are sorted; empty between two runs.
+    buckets: Box<[Vec<u64>; BUCKETS]>,
 }
 
 impl<'a> Counter<'a> {
@@ -36,7 +34,7 @@ impl<'a> Counter<'a> {
             touched: Vec::new(),
             counts: Counts::default(),
             visitors_sorted: true,
-            room: Vec::new(),
+            buckets: Box::new([const { Vec::new() }; BUCKETS]),
         }
     }
 
@@ -89,7 +87,7 @@ impl<'a> Counter<'a> {
             return;
         }
         for visitors in &mut self.counts.visitors {
-            sort(visitors, &mut self.room, self.breathe);
+            sort_and_dedup(visitors, &mut self.buckets, self.breathe);
         }
         self.visitors_sorted = true;
     }
@@ -118,51 +116,29 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// Brings visitors into order, each once.
-fn sort(visitors: &mut Vec<u64>, room: &mut Vec<u64>, breathe: &dyn Fn()) {
+/// Sorts visitors and drops repetitions: a bucket sort by the first byte of their hashes, which are random.
+fn sort_and_dedup(visitors: &mut Vec<u64>, buckets: &mut [Vec<u64>; BUCKETS], breathe: &dyn Fn()) {
     if visitors.len() <= AT_ONCE {
         visitors.sort_unstable();
         visitors.dedup();
         return;
     }
-    let part_of = |visitor: u64| (visitor >> (u64::BITS - VISITOR_PARTS.ilog2())) as usize;
-    let mut ends = [0; VISITOR_PARTS];
     for some in visitors.chunks(AT_ONCE) {
         breathe();
-        some.iter().for_each(|visitor| ends[part_of(*visitor)] += 1);
-    }
-    let mut end = 0;
-    for part in &mut ends {
-        end += *part;
-        *part = end;
-    }
-    room.clear();
-    room.resize(visitors.len(), 0);
-    for some in visitors.chunks(AT_ONCE) {
-        breathe();
-        for visitor in some {
-            let place = &mut ends[part_of(*visitor)];
-            *place -= 1;
-            room[*place] = *visitor;
-        }
+        some.iter().for_each(|visitor| buckets[visitor.to_be_bytes()[0] as usize].push(*visitor));
     }
     visitors.clear();
-    // Each now says where its part begins.
-    for (begin, end) in ends.iter().zip(ends.iter().skip(1).chain([&room.len()])) {
+    for bucket in buckets {
         breathe();
-        let part = &mut room[*begin..*end];
-        part.sort_unstable();
-        for visitor in part {
-            if visitors.last() != Some(visitor) {
-                visitors.push(*visitor);
-            }
-        }
+        bucket.sort_unstable();
+        bucket.dedup();
+        visitors.append(bucket);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sort;
+    use super::{BUCKETS, sort_and_dedup};
     use proptest::prelude::*;
 
     proptest! {
@@ -173,7 +149,7 @@ mod tests {
             let mut expected = visitors.clone();
             expected.sort_unstable();
             expected.dedup();
-            sort(&mut visitors, &mut vec![1, 2, 3], &|| {});
+            sort_and_dedup(&mut visitors, &mut [const { Vec::new() }; BUCKETS], &|| {});
             prop_assert_eq!(visitors, expected);
         }
     }

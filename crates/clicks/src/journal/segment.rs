@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock, Weak};
 const AHEAD_BYTES: usize = 1 << 20;
 /// How much of a segment that is still waiting for its recorder is present.
 const SPARE_BYTES: usize = 1 << 18;
-/// How much is handed to the disk at once: more would keep the core from redirects for half a millisecond.
+/// How much is handed to the disk at once, which takes the core for about a quarter of a millisecond.
 const SYNC_BYTES: usize = 1 << 18;
 /// In what steps pages are made present and let go.
 const STEP_BYTES: usize = 1 << 16;
@@ -123,13 +123,13 @@ impl Segment {
         if self.is_suspect() {
             self.mapped.rewrite(from, until)?;
         }
-        for from in (from..until).step_by(SYNC_BYTES) {
-            let until = until.min(from + SYNC_BYTES);
-            if let Err(error) = self.mapped.sync(from, until) {
+        for start in (from..until).step_by(SYNC_BYTES) {
+            let end = until.min(start + SYNC_BYTES);
+            if let Err(error) = self.mapped.sync(start, end) {
                 self.is_suspect.store(true, Ordering::Relaxed);
                 return Err(error);
             }
-            self.synced.store(until, Ordering::Relaxed);
+            self.synced.store(end, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -34,8 +34,8 @@ pub enum Clicked {
 }
 
 impl Click {
-    /// Where it stands among clicks that are to be counted: what it counts for, and its minute.
-    pub(crate) fn place(&self) -> (Clicked, u32) {
+    /// What clicks are sorted by before they are counted: what each counts for, then its minute.
+    pub(crate) fn sort_key(&self) -> (Clicked, u32) {
         (self.clicked, self.minute)
     }
 

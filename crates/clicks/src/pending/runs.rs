@@ -1,7 +1,7 @@
 //! Clicks in some sorted runs, so that those on one link are found without looking at all others.
 //!
 //! What comes is a run of its own, and is merged with the one before it where that is not much longer. No run becomes so
-//! long that making it would hold others up: a batch has some tens of them.
+//! long that making it would hold others up for long: a batch has some twenty of them.
 
 use crate::log::{Click, Clicked};
 
@@ -10,7 +10,7 @@ const AT_ONCE: usize = 256;
 /// A longer run is not made: merging two takes about a tenth of a millisecond.
 const RUN_CLICKS_MAX: usize = 16_384;
 
-/// Runs by [`Click::place`].
+/// Runs by [`Click::sort_key`].
 #[derive(Default)]
 pub(super) struct Runs {
     runs: Vec<Vec<Click>>,
@@ -24,22 +24,20 @@ impl Runs {
         for part in clicks.chunks(AT_ONCE) {
             breathe();
             let mut run = part.to_vec();
-            run.sort_unstable_by_key(Click::place);
+            run.sort_unstable_by_key(Click::sort_key);
             runs.push(run);
         }
         runs
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn clicks(&self) -> usize {
         self.clicks
     }
 
-    /// Adds runs.
     pub(super) fn append(&mut self, others: Runs) {
         others.runs.into_iter().for_each(|run| self.push(run));
     }
 
-    /// The runs.
     pub(super) fn slices(&self) -> Vec<&[Click]> {
         self.runs.iter().map(Vec::as_slice).collect()
     }
@@ -71,7 +69,7 @@ impl Runs {
 fn merge(mut a: &[Click], mut b: &[Click]) -> Vec<Click> {
     let mut merged = Vec::with_capacity(a.len() + b.len());
     while let ([first, rest_of_a @ ..], [other, rest_of_b @ ..]) = (a, b) {
-        if other.place() < first.place() {
+        if other.sort_key() < first.sort_key() {
             merged.push(*other);
             b = rest_of_b;
         } else {
@@ -108,9 +106,9 @@ mod tests {
                 all.extend(part.clone());
                 runs.append(Runs::of(&part, &|| {}));
             }
-            prop_assert_eq!(runs.len(), all.len());
+            prop_assert_eq!(runs.clicks(), all.len());
             for run in runs.slices() {
-                prop_assert!(run.is_sorted_by_key(Click::place));
+                prop_assert!(run.is_sorted_by_key(Click::sort_key));
             }
             for link in 0..9 {
                 let clicked = Clicked::Link(LinkId::new(link).unwrap());
@@ -119,8 +117,8 @@ mod tests {
                 prop_assert_eq!(found, all.iter().filter(|click| click.clicked == clicked).count());
             }
             let mut found: Vec<Click> = runs.slices().concat();
-            found.sort_by_key(Click::place);
-            all.sort_by_key(Click::place);
+            found.sort_by_key(Click::sort_key);
+            all.sort_by_key(Click::sort_key);
             prop_assert_eq!(found, all);
         }
 
@@ -131,8 +129,8 @@ mod tests {
                 runs.append(Runs::of(&vec![click(1, 1); part], &|| {}));
             }
             prop_assert!(runs.slices().iter().all(|run| run.len() <= RUN_CLICKS_MAX));
-            let few = 2 * runs.len() / RUN_CLICKS_MAX + RUN_CLICKS_MAX.ilog2() as usize + 1;
-            prop_assert!(runs.slices().len() <= few, "{} runs of {}", runs.slices().len(), runs.len());
+            let few = 2 * runs.clicks() / RUN_CLICKS_MAX + RUN_CLICKS_MAX.ilog2() as usize + 1;
+            prop_assert!(runs.slices().len() <= few, "{} runs of {}", runs.slices().len(), runs.clicks());
         }
     }
 }

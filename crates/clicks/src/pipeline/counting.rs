@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
 const READ_CLICKS: usize = 256;
-/// Where others see what is pending, it is shown to them in parts of this size, however much waits.
+/// Where others see what is pending, it is shown to them in parts of this size, however much waits: as many as one run
+/// holds (`pending/runs.rs`).
 const ARRANGE_CLICKS: usize = 16_384;
 /// Many clicks are counted more seldom, because a click costs less the more are counted with it: from the
 /// begin of a turn to the next it is this many times what the turn has taken,
@@ -207,7 +208,7 @@ impl Counting {
             self.pacing.rest_if_due();
             match self.read_some(limit) {
                 Ok(read) if read == limit => {
-                    if self.hold.is_some() && self.pending.fresh() >= ARRANGE_CLICKS {
+                    if self.hold.is_some() && self.pending.unshown() >= ARRANGE_CLICKS {
                         self.arrange();
                     }
                 }
@@ -219,6 +220,7 @@ impl Counting {
         }
         if self.hold.is_some() {
             self.arrange();
+            self.pending.begin();
             self.shared.set_oldest(self.log.oldest_waiting());
         }
         self.note(outcome);

@@ -23,10 +23,19 @@ const ROUND: u64 = 200;
 const BEHIND: u64 = 2 * ROUND;
 
 fn start(folder: &Path, store: Arc<dyn Rollups>, hold: Hold) -> (Vec<Recorder>, Pipeline) {
+    start_with_room(folder, store, hold, 10_000)
+}
+
+fn start_with_room(
+    folder: &Path,
+    store: Arc<dyn Rollups>,
+    hold: Hold,
+    batch_clicks_max: usize,
+) -> (Vec<Recorder>, Pipeline) {
     let stored = wait(store.positions()).unwrap();
     let (recorders, reader, keeper) = journal::open(config(folder, 2), &stored).unwrap();
     let commit_interval = Duration::from_millis(2);
-    let settings = Config { hold: Some(hold), commit_interval, batch_clicks_max: 10_000, ..settings() };
+    let settings = Config { hold: Some(hold), commit_interval, batch_clicks_max, ..settings() };
     (recorders, pipeline::start(settings, reader, keeper, store).unwrap())
 }
 
@@ -280,6 +289,26 @@ fn a_store_that_is_away_costs_none_of_what_is_held_and_the_next_process_shows_it
     pipeline.drain(SOON);
     assert_eq!(counted(&store), 10_000);
     assert_eq!(store.state().totals[&link(3)].human, 10);
+}
+
+#[test]
+fn after_a_restart_the_first_look_sees_all_that_was_left_however_much() {
+    // More than is shown at once.
+    const LEFT: u64 = 40_000;
+    let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
+    let again = || start_with_room(folder.path(), store.clone(), hold(LONG), 2 * LEFT as usize);
+    let (mut recorders, pipeline) = again();
+    store.set_mood(Mood::Away);
+    record_clicks(&mut recorders, LEFT);
+    until(&pipeline, |status| status.counted == LEFT);
+    drop(recorders);
+    pipeline.drain(Duration::from_millis(50));
+    store.set_mood(Mood::Well);
+    let (recorders, pipeline) = again();
+    assert_eq!(total(&pipeline.rollups().unwrap(), Subject::Everything, Grain::Day), LEFT);
+    drop(recorders);
+    pipeline.drain(SOON);
+    assert_eq!(counted(&store), LEFT);
 }
 
 #[test]

@@ -190,8 +190,24 @@ fn row_key(row: &Row) -> (i64, i64, i64) {
 /// What is not a link has a negative number: ids are not negative.
 fn subject_column(subject: Subject) -> i64 {
     match subject {
-        Subject::Everything => -1,
         Subject::Orphans => -2,
+        Subject::Everything => -1,
         Subject::Link(link) => id_column(link),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject_column;
+    use crate::rollups::Subject;
+    use curtail_model::LinkId;
+
+    #[test]
+    fn subjects_are_in_the_order_of_their_columns() {
+        let links = [0, 1, 1 << 40].map(|id| Subject::Link(LinkId::new(id).unwrap()));
+        let subjects = [Subject::Orphans, Subject::Everything].into_iter().chain(links);
+        let subjects: Vec<_> = subjects.collect();
+        assert!(subjects.is_sorted());
+        assert!(subjects.is_sorted_by_key(|subject| subject_column(*subject)));
     }
 }

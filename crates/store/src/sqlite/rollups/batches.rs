@@ -5,7 +5,6 @@ use crate::StoreError;
 use crate::checksum;
 use crate::rollups::{Batch, Row};
 use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
-use curtail_model::LinkId;
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
 use tracing::error;
 
@@ -52,17 +51,18 @@ pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreErro
         rows.iter_mut().for_each(|row| row.delta = Vec::new());
     }
     bring_in_order(&mut totals, |(link, _)| *link, &*breathe);
-    for totals in totals.chunk_by(|a, b| shelf_of_link(a.0) == shelf_of_link(b.0)) {
+    let shelf_of = |(link, _): &(_, _)| shelf::number_of(id_column(*link));
+    for totals in totals.chunk_by(|a, b| shelf_of(a) == shelf_of(b)) {
         breathe();
-        let totals: Vec<_> = totals.iter().map(|(link, totals)| (*link, write_totals(totals))).collect();
-        let additions: Vec<_> =
-            totals.iter().map(|(link, totals)| (id_column(*link), totals.as_slice())).collect();
+        let totals: Vec<_> =
+            totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
+        let additions: Vec<_> = totals.iter().map(|(link, totals)| (*link, totals.as_slice())).collect();
         adding.add(LIFETIME, &additions, &merge_totals)?;
     }
     positions::write(connection, counted, moved)
 }
 
-/// Sorts what mostly is in order; that takes long at once only where it is not.
+/// Sorts, unless it is in order already, as rows of a fold are: a sort cannot pause.
 fn bring_in_order<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K, breathe: &dyn Fn()) {
     let is_in_order = (0..rows.len()).step_by(AT_ONCE).all(|from| {
         breathe();
@@ -71,10 +71,6 @@ fn bring_in_order<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K, breathe: &dy
     if !is_in_order {
         rows.sort_unstable_by_key(key);
     }
-}
-
-fn shelf_of_link(link: LinkId) -> i64 {
-    shelf::number_of(id_column(link))
 }
 
 impl<'c> Adding<'c> {

@@ -53,6 +53,8 @@ pub(super) struct Round {
     pub(super) cpu_micros: f64,
     /// The same until all clicks were counted, or logged.
     pub(super) cpu_drained_micros: f64,
+    /// What the server has written to disks by then, for each request.
+    pub(super) disk_bytes: f64,
     /// The share of the time that the server was on its core.
     pub(super) server_busy: f64,
     /// The share of the time that the client was on its core.
@@ -75,6 +77,8 @@ pub(super) struct Compared {
 /// The servers that take part.
 pub(super) struct Sides<'a> {
     settings: &'a Settings,
+    /// How long each round is.
+    round: Duration,
     folder: &'a Path,
     ours: Option<Curtail>,
     peer: Option<Nginx>,
@@ -85,12 +89,13 @@ pub(super) struct Sides<'a> {
 impl<'a> Sides<'a> {
     pub(super) fn new(
         settings: &'a Settings,
+        round: Duration,
         folder: &'a Path,
         ours: Option<Curtail>,
         peer: Option<Nginx>,
     ) -> Result<Sides<'a>> {
         ensure!(ours.is_some() || peer.is_some(), "there is nothing to measure");
-        Ok(Sides { settings, folder, ours, peer, redirected: 0 })
+        Ok(Sides { settings, round, folder, ours, peer, redirected: 0 })
     }
 
     /// Asks both for all of these once, so that what is measured is warm.
@@ -108,7 +113,7 @@ impl<'a> Sides<'a> {
         rounds: usize,
         redirects: &mut Redirects<'_>,
     ) -> Result<Compared> {
-        let until = Until::Elapsed(self.settings.round());
+        let until = Until::Elapsed(self.round);
         let mut compared = Compared { ours: Vec::new(), peer: Vec::new() };
         for _ in 0..rounds {
             compared.ours.extend(self.round_of_ours(load, until, redirects)?);
@@ -221,6 +226,7 @@ fn round(
 ) -> Result<(Round, u64)> {
     let machine_before = accounting::machine_cpu()?;
     let cpu_before = process.cpu()?;
+    let disk_before = process.disk_written()?;
     let outcome = load()?;
     let cpu = process.cpu()? - cpu_before;
     let machine = accounting::machine_cpu()? - machine_before;
@@ -233,17 +239,19 @@ fn round(
         outcome.answered
     );
     let cpu_drained = process.cpu()? - cpu_before;
+    let disk = process.disk_written()? - disk_before;
     let others = machine.saturating_sub(cpu).saturating_sub(outcome.client_cpu);
-    Ok((Round::of(&outcome, cpu, cpu_drained, others), counted))
+    Ok((Round::of(&outcome, cpu, cpu_drained, disk, others), counted))
 }
 
 impl Round {
-    fn of(outcome: &Outcome, cpu: Duration, cpu_drained: Duration, others: Duration) -> Round {
+    fn of(outcome: &Outcome, cpu: Duration, cpu_drained: Duration, disk: u64, others: Duration) -> Round {
         let for_each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / outcome.answered as f64;
         Round {
             rate: outcome.rate(),
             cpu_micros: for_each(cpu),
             cpu_drained_micros: for_each(cpu_drained),
+            disk_bytes: disk as f64 / outcome.answered as f64,
             server_busy: cpu.as_secs_f64() / outcome.elapsed.as_secs_f64(),
             client_busy: outcome.client_busy(),
             client_cpu_micros: for_each(outcome.client_cpu),
