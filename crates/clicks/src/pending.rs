@@ -12,6 +12,7 @@ mod overlay;
 mod runs;
 
 pub(crate) use overlay::Overlay;
+pub(crate) use runs::RUN_CLICKS_MAX;
 
 use crate::aggregator;
 use crate::log::{Click, Clicked, Clicks, Values};

@@ -8,7 +8,7 @@ use crate::log::{Click, Clicked};
 /// Clicks are sorted in parts of this size, between which others get their turn.
 const AT_ONCE: usize = 256;
 /// A longer run is not made: merging two takes about a tenth of a millisecond.
-const RUN_CLICKS_MAX: usize = 16_384;
+pub(crate) const RUN_CLICKS_MAX: usize = 16_384;
 
 /// Runs by [`Click::sort_key`].
 #[derive(Default)]

@@ -10,7 +10,7 @@ use super::yielding::Yielding;
 use crate::aggregator;
 use crate::journal::{Counts, Meter};
 use crate::log::{Log, Unavailable};
-use crate::pending::{Pending, Writing};
+use crate::pending::{Pending, RUN_CLICKS_MAX, Writing};
 use crate::waiter::Waiter;
 use curtail_runtime::retry::Backoff;
 use curtail_store::rollups::{Batch, Committed, Merge, Positions};
@@ -22,9 +22,6 @@ use std::time::{Duration, Instant};
 
 /// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
 const READ_CLICKS: usize = 256;
-/// Where others see what is pending, it is shown to them in parts of this size, however much waits: as many as one run
-/// holds (`pending/runs.rs`).
-const ARRANGE_CLICKS: usize = 16_384;
 /// Many clicks are counted more seldom, because a click costs less the more are counted with it: from the
 /// begin of a turn to the next it is this many times what the turn has taken,
 const INTERVAL_TURNS: u32 = 3;
@@ -208,7 +205,8 @@ impl Counting {
             self.pacing.rest_if_due();
             match self.read_some(limit) {
                 Ok(read) if read == limit => {
-                    if self.hold.is_some() && self.pending.unshown() >= ARRANGE_CLICKS {
+                    // Not all of a backlog at once.
+                    if self.hold.is_some() && self.pending.unshown() >= RUN_CLICKS_MAX {
                         self.arrange();
                     }
                 }

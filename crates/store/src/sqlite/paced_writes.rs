@@ -1,4 +1,4 @@
-//! Rests between the pages that SQLite writes, and syncs between the megabytes.
+//! Rests between the pages that SQLite writes, and syncs on the way.
 //!
 //! A commit writes every page that it changed, and a checkpoint each of them again, in one call that may take tens of milliseconds.
 //! Beside redirects on the same core that is too long: kernels take a thread that they owe time off its core at their tick
@@ -41,21 +41,12 @@ pub(super) fn set_breathe(breathe: Option<Breathe>) {
 /// Paces what a connection writes to its file and to its write-ahead log.
 #[expect(unsafe_code, reason = "measured: the tail of redirects beside counting; see the module")]
 pub(super) fn pace(connection: &Connection) {
-    for file in [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER] {
-        let mut found: *mut ffi::sqlite3_file = ptr::null_mut();
-        // SAFETY: the handle is open for as long as the borrow lasts. Both codes have SQLite store a pointer to a file that lives as
-        // long as the connection (the log of one in WAL mode does too), and no other thread uses the connection.
+    for which in [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER] {
+        let Some(file) = open_file(connection, which) else { continue };
+        // SAFETY: the file lives as long as the connection (the log of one in WAL mode does too), and no other thread uses the
+        // connection.
         unsafe {
-            let asked = ffi::sqlite3_file_control(
-                connection.handle(),
-                c"main".as_ptr(),
-                file,
-                (&raw mut found).cast(),
-            );
-            if asked != ffi::SQLITE_OK || found.is_null() || (*found).pMethods.is_null() {
-                continue;
-            }
-            let methods = *(*found).pMethods;
+            let methods = *(*file).pMethods;
             let (Some(write), Some(sync)) = (methods.xWrite, methods.xSync) else { continue };
             // One table for each of the few files of a process, which may be in use until it ends.
             let paced = Box::leak(Box::new(Paced {
@@ -64,8 +55,21 @@ pub(super) fn pace(connection: &Connection) {
                 sync,
                 unsynced_bytes: Cell::new(0),
             }));
-            (*found).pMethods = (&raw const *paced).cast();
+            (*file).pMethods = (&raw const *paced).cast();
         }
+    }
+}
+
+/// A file that SQLite has open for a connection, with its table of functions.
+#[expect(unsafe_code, reason = "measured: the tail of redirects beside counting; see the module")]
+fn open_file(connection: &Connection, which: c_int) -> Option<*mut ffi::sqlite3_file> {
+    let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+    // SAFETY: the handle is open for as long as the borrow lasts. Both codes have SQLite store a pointer to a file of it.
+    unsafe {
+        let asked =
+            ffi::sqlite3_file_control(connection.handle(), c"main".as_ptr(), which, (&raw mut file).cast());
+        let is_open = asked == ffi::SQLITE_OK && !file.is_null() && !(*file).pMethods.is_null();
+        is_open.then_some(file)
     }
 }
 
@@ -102,11 +106,10 @@ unsafe extern "C" fn write_paced(
 
 #[cfg(test)]
 mod tests {
-    use super::{SYNC_BYTES, pace, set_breathe};
+    use super::{SYNC_BYTES, open_file, pace, set_breathe};
     use rusqlite::{Connection, ffi};
     use std::cell::Cell;
     use std::ffi::c_int;
-    use std::ptr;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -159,13 +162,11 @@ mod tests {
     /// Has every sync of the write-ahead log counted instead.
     #[expect(unsafe_code, reason = "as `pace` does it")]
     fn count_syncs(connection: &Connection) {
-        let mut found: *mut ffi::sqlite3_file = ptr::null_mut();
+        let log = open_file(connection, ffi::SQLITE_FCNTL_JOURNAL_POINTER).unwrap();
         // SAFETY: as in `pace`.
         unsafe {
-            let asked = ffi::SQLITE_FCNTL_JOURNAL_POINTER;
-            ffi::sqlite3_file_control(connection.handle(), c"main".as_ptr(), asked, (&raw mut found).cast());
-            let methods = ffi::sqlite3_io_methods { xSync: Some(count_sync), ..*(*found).pMethods };
-            (*found).pMethods = Box::leak(Box::new(methods));
+            let methods = ffi::sqlite3_io_methods { xSync: Some(count_sync), ..*(*log).pMethods };
+            (*log).pMethods = Box::leak(Box::new(methods));
         }
     }
 
