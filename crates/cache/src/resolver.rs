@@ -98,7 +98,7 @@ impl Resolver {
         let is_under_way = in_time.is_none();
         let mut answer = in_time.flatten().unwrap_or(Resolution::Unavailable);
         if answer == Resolution::Unavailable && !self.shared.has_stale(code, now) {
-            answer = self.shared.last_resort(code).await;
+            answer = self.shared.last_resort(code, now).await;
             if answer == Resolution::Unavailable && is_under_way {
                 let patience = PATIENCE.saturating_sub(self.budget);
                 let late = timeout(patience, self.shared.flights.join(code, question)).await;
@@ -182,13 +182,14 @@ impl Shared {
         self.sources.cache.get(code, now, &mut Vec::new()) == Held::StaleLink
     }
 
-    /// What is known of a code while the store is away, whatever its age; it is not remembered. L2 may have been passed
-    /// over because something had just changed, or its entry because this process is deaf.
-    async fn last_resort(&self, code: &str) -> Resolution {
+    /// What is known of a code while the store is away, whatever its age; what L2 has is remembered, as something stale. L2 may
+    /// have been passed over because something had just changed, or its entry because this process is deaf.
+    async fn last_resort(&self, code: &str, now: Timestamp) -> Resolution {
         if let Some(redis) = &self.sources.redis
             && let Lookup::Link { record, .. } =
                 redis.look_up(code, Asked::Hearing, false, Duration::ZERO).await
         {
+            self.sources.cache.fill_stale(code, &record, now);
             return Resolution::Link(record.into());
         }
         match self.sources.links.unwritten(code).await {

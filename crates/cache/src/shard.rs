@@ -21,7 +21,7 @@ pub(crate) enum Reason {
     /// Another did. Matters only where something is known of the code.
     News,
     /// The store was asked. Whether it was overtaken by a change under the same hash tells only where there is nothing to
-    /// compare with.
+    /// compare with: a link is there then for when the store cannot be asked again.
     Fill {
         /// Whether it was.
         overtaken: bool,
@@ -56,7 +56,7 @@ impl Shard {
         Some((entry.known, entry.times))
     }
 
-    /// Remembers what is known of a code, unless something newer is. Answers whether it did.
+    /// Remembers what is known of a code, unless something newer is. Answers whether it may be served from here.
     pub(crate) fn put(
         &mut self,
         hash: u64,
@@ -89,10 +89,21 @@ impl Shard {
                 return true;
             }
             self.index.remove(hash, |candidate| candidate == offset);
-        } else if let Reason::News | Reason::Fill { overtaken: true } = reason {
-            self.refused += u64::from(reason != Reason::News);
+        } else if reason == Reason::News {
+            return false;
+        } else if reason == (Reason::Fill { overtaken: true }) {
+            // It may be old, so it has to be asked for again; still better than nothing while the store is away.
+            self.refused += 1;
+            if matches!(known, Known::Link(_)) {
+                self.insert(hash, code, known, Times::OVER, at);
+            }
             return false;
         }
+        self.insert(hash, code, known, times, at)
+    }
+
+    /// Puts in what nothing is known of. Answers whether it fits.
+    fn insert(&mut self, hash: u64, code: &[u8], known: &Known<'_>, times: Times, at: Timestamp) -> bool {
         if !Ring::fits(code, known) {
             return false;
         }

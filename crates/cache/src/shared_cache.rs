@@ -121,22 +121,36 @@ impl SharedCache {
     }
 
     /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that many who ask
-    /// for one link ask for it once. Not where something has just changed, for that would make two seconds of one. Answers
-    /// whether nothing newer is known of the code.
+    /// for one link ask for it once. Where something has just changed that would make two seconds of one, so there it is only
+    /// something stale. Answers whether nothing newer is known of the code.
     pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
-        if shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version()) {
+        let old = shard.get(hash, code.as_bytes()).map(|(old, _)| old.version());
+        if old.is_some_and(|old| old > known.version()) {
             return false;
         }
         // Looked at under the lock: see `learn`.
-        if now >= self.changes.last(hash).plus_millis(RECENT_MILLIS) {
+        let is_settled = now >= self.changes.last(hash).plus_millis(RECENT_MILLIS);
+        if is_settled || old.is_none() {
             let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
-            shard.put(hash, code.as_bytes(), &known, times, now, Reason::Fill { overtaken: false });
+            let reason = Reason::Fill { overtaken: !is_settled };
+            shard.put(hash, code.as_bytes(), &known, times, now, reason);
         }
         drop(shard);
         self.generations.advance(hash);
         true
+    }
+
+    /// Remembers a link that may be older than anything allows, where nothing is known of its code: to be served again when
+    /// nobody can be asked.
+    pub(crate) fn fill_stale(&self, code: &str, packed: &[u8], now: Timestamp) {
+        let hash = hash_of(code.as_bytes());
+        let mut shard = lock(self.shard(hash));
+        if shard.get(hash, code.as_bytes()).is_none() {
+            let reason = Reason::Fill { overtaken: true };
+            shard.put(hash, code.as_bytes(), &Known::Link(packed), Times::OVER, now, reason);
+        }
     }
 
     /// Whether something may have changed about a code so lately that a copy of the store need not know.
@@ -253,5 +267,28 @@ mod tests {
         assert!(!is_served(after.plus_millis(2_000)), "what was missed may have been about it");
         cache.put("code", &record, after.plus_millis(3_000));
         assert!(is_served(after.plus_millis(3_000)), "it was asked for anew");
+    }
+
+    #[test]
+    fn what_may_have_been_overtaken_is_kept_for_when_nobody_can_be_asked() {
+        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, nothing: 10 });
+        let now = Timestamp::from_seconds(1_000_000);
+        let record = packed(1, 1, "https://example.com/");
+        let held = |code| cache.get(code, now, &mut Vec::new());
+        for code in ["asked", "behind", "last resort", "gone"] {
+            cache.learn(code, 1, Some(&record), now);
+            assert_eq!(held(code), Held::Unknown, "nobody here asked for it");
+        }
+        assert!(!cache.fill("asked", Some(&record), now));
+        assert!(cache.fill_briefly("behind", &record, now));
+        cache.fill_stale("last resort", &record, now);
+        assert!(!cache.fill("gone", None, now));
+        assert_eq!(["asked", "behind", "last resort"].map(held), [Held::StaleLink; 3]);
+        assert_eq!(held("gone"), Held::Unknown);
+        // It keeps nothing away that is newer, nor makes anything stale that is not.
+        assert!(cache.fill("asked", Some(&record), now.plus_millis(1)));
+        cache.fill_stale("asked", &record, now);
+        assert!(cache.fill_briefly("asked", &record, now));
+        assert!(matches!(held("asked"), Held::Link { .. }));
     }
 }

@@ -10,6 +10,9 @@ use tempfile::tempdir;
 /// As in `store/src/sqlite/file.rs`.
 const PAGE_BYTES: usize = 8_192;
 
+/// Clicks are written at once: what a damaged page keeps from being counted is said when it is written.
+const FLAGS: &[&str] = &["--set", "threads=1", "--set", "clicks.write_seconds=0"];
+
 /// Waits until all that is in the journal has been counted, or the server has said why it cannot be.
 fn settled(server: &Server) {
     let last = server.link(&json!({ "url": "https://example.com/last" }));
@@ -53,7 +56,7 @@ fn a_flipped_byte_anywhere_in_the_counts_makes_no_click_and_counts_none_twice() 
         let place =
             |page: usize| page * PAGE_BYTES + PAGE_BYTES - 1 - (page * 997 + round * 331) % PAGE_BYTES;
         pages_hit.for_each(|page| flip(&path, place(page) as u64));
-        let server = match Server::try_start(data.path(), &["--set", "threads=1"]) {
+        let server = match Server::try_start(data.path(), FLAGS) {
             Ok(server) => server,
             Err(said) => {
                 assert!(said.contains("damaged") && !said.contains("panicked"), "{said}");
@@ -78,13 +81,13 @@ fn without_knowing_what_has_been_counted_it_does_not_start_and_says_what_to_do()
     let is_leaf = |page: usize| whole[page * PAGE_BYTES] == 0x0d && whole[page * PAGE_BYTES + 4] == 1;
     let page = (1..whole.len() / PAGE_BYTES).find(|&page| is_leaf(page)).unwrap();
     flip(&path, ((page + 1) * PAGE_BYTES - 1) as u64);
-    let said = Server::try_start(data.path(), &["--set", "threads=1"]).err().expect("started");
+    let said = Server::try_start(data.path(), FLAGS).err().expect("started");
     assert!(["clicks.db", "damaged", "twice", "backup"].iter().all(|word| said.contains(word)), "{said}");
     // Restored, it goes on; so it does without, from what is in the journal.
     fs::write(&path, &whole).unwrap();
-    let server = Server::start(data.path(), &["--set", "threads=1"]);
+    let server = Server::start(data.path(), FLAGS);
     assert!(server.terminate().success());
     fs::remove_file(&path).unwrap();
-    let server = Server::start(data.path(), &["--set", "threads=1"]);
+    let server = Server::start(data.path(), FLAGS);
     settled(&server);
 }

@@ -43,6 +43,23 @@ async fn redirects_go_on_while_redis_is_dead_and_it_is_used_again_when_it_is_bac
     .await;
 }
 
+#[tokio::test]
+async fn what_only_redis_could_tell_is_served_again_when_redis_is_away_too() {
+    let mut server = RedisServer::start();
+    let mut site = site(&server);
+    site.config.strategy = Strategy::WriteThrough;
+    let (writer, reader) = (site.node().await, site.node().await);
+    writer.hears(2).await;
+    reader.hears(2).await;
+    writer.make("told").await;
+    // Of what has just changed the reader asks the store, and Redis only when that is away.
+    until("the reader has heard", async || reader.bus.as_ref().unwrap().statistics().heard == 1).await;
+    site.store.gate.close();
+    assert!(reader.visit("told").await.is_some());
+    server.kill();
+    assert!(reader.visit("told").await.is_some());
+}
+
 /// How long it takes to look up a thousand codes that nobody knows. `looked_up` is told after each how long it was so far.
 async fn time_of_a_thousand(node: &Node, name: &str, mut looked_up: impl FnMut(Duration)) -> Duration {
     let begun = Instant::now();
