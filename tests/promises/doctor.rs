@@ -4,19 +4,17 @@ use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::{database, topic};
 use curtail_cache::redis::Config;
 use curtail_model::{Alphabet, CodeScheme};
-use curtail_servers::service;
+use curtail_servers::{PATIENCE, service};
 use curtail_store::postgres;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::tempdir;
 
 const PASSWORD: &str = "Very-secret-1";
-/// Replicas know a new database when they have replayed that it was made.
-const REPLAYED_WITHIN: Duration = Duration::from_secs(20);
 
 type Environment = Vec<(&'static str, String)>;
 
@@ -74,7 +72,7 @@ fn everything(name: &str) -> Environment {
 
 /// How it is when replicas have caught up.
 fn settled(environment: &Environment, flags: &[&str]) -> Value {
-    let end = Instant::now() + REPLAYED_WITHIN;
+    let end = Instant::now() + PATIENCE;
     loop {
         let (code, found) = doctor(environment, flags);
         if code == 0 && of(&found, "replica").iter().all(|(verdict, _)| *verdict == "ok") {

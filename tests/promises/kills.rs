@@ -6,7 +6,6 @@ use crate::support::server::{KEY, Server, random_seed};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use tempfile::tempdir;
 
 /// The short form. `KILLS=20 cargo test --test main killed_under_load` is the long one.
@@ -50,9 +49,8 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
     }
     for (id, link) in links.iter().zip(&clicked) {
         let (sent, answered) = (link.sent.load(Ordering::Relaxed), link.answered.load(Ordering::Relaxed));
-        let counted = server.eventually(Duration::from_secs(20), |server| {
-            server.clicks(id)["total"].as_u64().filter(|counted| *counted >= answered)
-        });
+        let counted = server
+            .eventually(|server| server.clicks(id)["total"].as_u64().filter(|counted| *counted >= answered));
         assert!(counted <= sent, "{counted} counted of {sent} sent and {answered} answered");
         assert!(sent - answered <= kills, "only what was under way at a kill is without an answer");
     }
@@ -63,7 +61,7 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
     let before = totals(&server);
     let server = server.kill_and_restart();
     server.client().get("/own0");
-    server.eventually(Duration::from_secs(20), |server| (totals(server)[0] != before[0]).then_some(()));
+    server.eventually(|server| (totals(server)[0] != before[0]).then_some(()));
     let after = totals(&server);
     assert_eq!(after[1..], before[1..]);
     assert_eq!(after[0].as_u64(), before[0].as_u64().map(|clicks| clicks + 1));
@@ -85,7 +83,7 @@ fn one_life(server: Server, clicked: &[Clicked], life: u64, seed: &mut u64) -> (
         }
         let makers: Vec<_> =
             (0..MAKERS).map(|maker| scope.spawn(move || make(address, life, maker, stop))).collect();
-        until("enough clicks are answered", Duration::from_secs(60), || answered() >= goal);
+        until("enough clicks are answered", || answered() >= goal);
         let next = server.kill_and_restart();
         stop.store(true, Ordering::Relaxed);
         (next, makers.into_iter().flat_map(|maker| maker.join().unwrap()).collect())
@@ -147,9 +145,7 @@ fn no_click_is_dropped_after_a_restart_though_the_journal_has_no_more_room_than_
         }
         if life == LIVES {
             let id = link["id"].as_str().unwrap();
-            server.eventually(Duration::from_secs(20), |server| {
-                (server.clicks(id)["total"] == LIVES * CLICKS).then_some(())
-            });
+            server.eventually(|server| (server.clicks(id)["total"] == LIVES * CLICKS).then_some(()));
         }
         if life % 2 == 0 { server.kill() } else { assert!(server.terminate().success()) }
     }

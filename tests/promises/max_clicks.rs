@@ -5,7 +5,6 @@ use crate::support::run::{Ending, until};
 use crate::support::server::Server;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use tempfile::tempdir;
 
 #[test]
@@ -68,7 +67,7 @@ fn who_looks_ahead_of_a_limited_link_spends_nothing_and_is_not_told_where_it_lea
     let preview = client.get("/once+");
     assert!(preview.status == 410 && !preview.text().contains("example.com"), "it says that it is used up");
     let id = link["id"].as_str().unwrap();
-    let counted = server.eventually(Duration::from_secs(5), |server| {
+    let counted = server.eventually(|server| {
         let clicks = server.clicks(id);
         (clicks["total"].as_u64()? == 5).then_some(clicks)
     });
@@ -118,7 +117,7 @@ fn kills_do_not_give_a_limited_link_more_clicks_than_it_has() {
                     scope.spawn(move || ask_until_killed(address, given, stop))
                 })
                 .collect();
-            until("enough is given", Duration::from_secs(60), || given.load(Ordering::Relaxed) >= 300);
+            until("enough is given", || given.load(Ordering::Relaxed) >= 300);
             let next = server.kill_and_restart();
             stop.store(true, Ordering::Relaxed);
             askers.into_iter().for_each(|asker| asker.join().unwrap());

@@ -12,15 +12,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 use tempfile::tempdir;
 
 /// Enough for several pieces, so that there is a middle to be killed in.
 const LINKS: usize = 20_000;
 const LIMIT: u64 = 10;
-const SOON: Duration = Duration::from_secs(10);
-/// How long many clicks may take to be counted by an unoptimised server.
-const COUNTED_WITHIN: Duration = Duration::from_secs(60);
 
 fn migrate(data: &Path, url: &str) -> Command {
     let mut command = curtail();
@@ -164,14 +160,14 @@ impl Held {
         let clicks = AtomicU64::new(50);
         let held =
             Held { codes, clicked, clicks, custom, limited, spent, removed, given_anew, reader, revoked };
-        held.is_counted(server, SOON);
+        held.is_counted(server);
         held
     }
 
     /// Waits until all clicks are counted.
-    fn is_counted(&self, server: &Server, limit: Duration) {
+    fn is_counted(&self, server: &Server) {
         let (id, clicks) = (self.clicked["id"].as_str().unwrap(), self.clicks.load(Ordering::Relaxed));
-        server.eventually(limit, |server| (server.clicks(id)["total"] == clicks).then_some(()));
+        server.eventually(|server| (server.clicks(id)["total"] == clicks).then_some(()));
     }
 
     fn click(&self, server: &Server) {
@@ -260,13 +256,13 @@ fn a_store_moves_while_it_serves_though_the_move_is_killed_and_is_the_same_store
     held.goes_on(&server);
     // Clicks that were counted before the move, and those that were not, are counted once.
     held.click(&server);
-    held.is_counted(&server, COUNTED_WITHIN);
+    held.is_counted(&server);
     server.terminate();
     let (code, _, said) = run(migrate(data, &url));
     assert!(code == 1 && said.contains("has been used here since"), "{said}");
     let server = on_postgres(data, &url);
     held.click(&server);
-    held.is_counted(&server, COUNTED_WITHIN);
+    held.is_counted(&server);
 }
 
 /// A last pass that ends when the database has been told that it has all, and before the folder has.

@@ -9,13 +9,10 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 use tempfile::tempdir;
 
 const LOCATION: &str = "https://example.com/canary";
 const METRICS: [&str; 2] = ["--admin-listen", "127.0.0.1:0"];
-/// Longer than any of this may take, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Bulks that may be under way, and requests about one link.
 const BULKS: usize = 64;
 const SINGLES: usize = 1_024;
@@ -62,7 +59,7 @@ fn a_thousand_bulks_that_hang_take_nothing_from_redirects_and_creates() {
     let before = server.resident_bytes();
     let under_way = "curtail_api_under_way{class=\"bulk\"}";
     let clients: Vec<Client> = (0..CLIENTS).map(|_| hanging_bulk(&server)).collect();
-    server.eventually(PATIENCE, |server| {
+    server.eventually(|server| {
         (refused(server, "bulk") as usize == CLIENTS - BULKS && server.metric(under_way) as usize == BULKS)
             .then_some(())
     });
@@ -79,7 +76,7 @@ fn a_thousand_bulks_that_hang_take_nothing_from_redirects_and_creates() {
     assert!(is_turned_away(&refusal), "{}", refusal.text());
     assert!(server.resident_bytes() < before + GROWTH_MAX);
     drop(clients);
-    server.eventually(PATIENCE, |server| (server.metric(under_way) == 0).then_some(()));
+    server.eventually(|server| (server.metric(under_way) == 0).then_some(()));
     let authorization = format!("Bearer {KEY}");
     let line = b"{\"url\":\"https://example.com/after\"}\n";
     let headers = [("authorization", authorization.as_str())];
@@ -102,7 +99,7 @@ fn two_thousand_who_send_a_create_slowly_take_no_place_from_those_who_do_not() {
         stream
     };
     let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| slow()).collect();
-    server.eventually(PATIENCE, |server| {
+    server.eventually(|server| {
         (server.metric("curtail_connections_handed_over_total") as usize >= CLIENTS).then_some(())
     });
     // So many at once may make a core late for a moment; of the rest there are still more than there are places.
@@ -137,14 +134,14 @@ fn on_a_core_that_is_late_lists_are_turned_away_and_redirects_go_on() {
                 }
             });
         }
-        server.eventually(PATIENCE, |server| {
+        server.eventually(|server| {
             redirects_go_on(server);
             (server.metric("curtail_api_refused_total{class=\"query\",reason=\"late\"}") > 0).then_some(())
         });
         over.store(true, Ordering::Relaxed);
     });
     assert!(answered.into_inner() > 0, "some are served all the same");
-    server.eventually(PATIENCE, |server| {
+    server.eventually(|server| {
         (server.api("GET", "/api/v1/links?limit=100", None).status == 200).then_some(())
     });
 }
@@ -178,7 +175,7 @@ fn while_postgresql_hangs_redirects_go_on_and_creates_and_stats_are_refused_at_o
             });
         }
         let open = "curtail_breaker{dependency=\"postgresql_primary\",state=\"open\"}";
-        server.eventually(PATIENCE, |server| {
+        server.eventually(|server| {
             redirects_go_on(server);
             (server.metric(open) == 1).then_some(())
         });
@@ -191,8 +188,6 @@ fn while_postgresql_hangs_redirects_go_on_and_creates_and_stats_are_refused_at_o
         over.store(true, Ordering::Relaxed);
     });
     cluster.primary.go_on();
-    server.eventually(PATIENCE, |server| (create(server) == 201).then_some(()));
-    server.eventually(PATIENCE, |server| {
-        (server.api("GET", "/api/v1/stats", None).status == 200).then_some(())
-    });
+    server.eventually(|server| (create(server) == 201).then_some(()));
+    server.eventually(|server| (server.api("GET", "/api/v1/stats", None).status == 200).then_some(()));
 }

@@ -4,7 +4,6 @@ use crate::support::mmdb::database;
 use crate::support::server::Server;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
 use tempfile::tempdir;
 
 const FULDA: &str = "Fulda, Hesse, DE";
@@ -32,7 +31,7 @@ fn visit(server: &Server, forwarded: &[&str]) -> (Value, Value) {
         assert_eq!(answer.status, 302);
     }
     let total = forwarded.len();
-    server.eventually(Duration::from_secs(10), |server| (server.clicks(id)["total"] == total).then_some(()));
+    server.eventually(|server| (server.clicks(id)["total"] == total).then_some(()));
     let groups = |group_by: &str| {
         let path = format!("/api/v1/links/{id}/stats?class=all&group_by={group_by}");
         server.api("GET", &path, None).json()["groups"].clone()

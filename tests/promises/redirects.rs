@@ -335,7 +335,7 @@ fn who_asks_for_a_link_that_is_over_is_an_orphan_and_who_sends_something_is_nobo
         assert_eq!(client.request("POST", path, &[], b"").status, 405, "{path}");
     }
     client.get("/nothing");
-    let orphans = server.eventually(std::time::Duration::from_secs(10), |server| {
+    let orphans = server.eventually(|server| {
         let orphans = server.api("GET", "/api/v1/orphans", None).json();
         (orphans["total"] == 2).then_some(orphans)
     });

@@ -10,9 +10,6 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::tempdir;
 
-/// How long a backlog may take to drain, and servers to find out that the database answers again.
-const DRAINED_WITHIN: Duration = Duration::from_secs(60);
-
 /// How long a link may be unknown on a server that did not make it.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
 
@@ -35,7 +32,7 @@ fn location(server: &Server, link: &Value) -> Option<String> {
 
 /// A server that did not make a link finds it: Redis has a few milliseconds to answer, and may miss them.
 fn found(server: &Server, link: &Value) {
-    server.eventually(FOUND_WITHIN, |server| {
+    server.within(FOUND_WITHIN, |server| {
         (location(server, link).as_deref() == link["url"].as_str()).then_some(())
     });
 }
@@ -90,11 +87,11 @@ fn links_acknowledged_while_the_database_hangs_are_answered_everywhere_and_writt
     }
     cluster.primary.go_on();
     let server = start(&cluster, data.path(), "64MiB");
-    server.eventually(DRAINED_WITHIN, |server| (metric(server, "new_links_waiting") == 0).then_some(()));
+    server.eventually(|server| (metric(server, "new_links_waiting") == 0).then_some(()));
     assert_eq!(metric(&server, "new_links_refused_total"), 0);
     let wanted: HashSet<&str> = made.iter().map(|link| link["code"].as_str().unwrap()).collect();
     for server in [&server, &other] {
-        let listed = server.eventually(DRAINED_WITHIN, |server| {
+        let listed = server.eventually(|server| {
             let listed = listed(server);
             (listed.len() >= made.len()).then_some(listed)
         });
@@ -129,9 +126,9 @@ fn without_room_for_more_new_links_creates_are_refused_with_the_reason_and_go_on
     assert!(made > 200, "only {made} were made in a mebibyte");
     assert_eq!(server.client().get("/readyz").status, 200, "redirects go on");
     cluster.primary.go_on();
-    server.eventually(DRAINED_WITHIN, |server| (metric(server, "new_links_waiting") == 0).then_some(()));
+    server.eventually(|server| (metric(server, "new_links_waiting") == 0).then_some(()));
     server.link(&link);
-    server.eventually(DRAINED_WITHIN, |server| (listed(server).len() == made + 1).then_some(()));
+    server.eventually(|server| (listed(server).len() == made + 1).then_some(()));
     assert_eq!(server.terminate().code(), Some(0));
     let left = std::fs::read_dir(data.path().join("new-links")).unwrap().count();
     assert_eq!(left, 0, "a server that is stopped leaves nothing to bring");

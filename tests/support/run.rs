@@ -3,6 +3,7 @@
 
 use super::server::random_seed;
 use curtail_runtime::chance::Chance;
+use curtail_servers::PATIENCE;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -54,11 +55,11 @@ impl Drop for Ending<'_> {
 }
 
 /// Looks again and again until it is so; fails loudly when that takes too long.
-pub(crate) fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-    until_there_is(what, limit, || is_so().then_some(()));
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    until_there_is(what, PATIENCE, || is_so().then_some(()));
 }
 
-/// Looks again and again until there is something; fails loudly when that takes too long.
+/// Looks again and again until there is something; fails loudly when that takes longer than `limit`.
 pub(crate) fn until_there_is<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
     loop {

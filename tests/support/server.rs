@@ -2,6 +2,7 @@
 
 use super::http::{Client, Response};
 use super::run::until_there_is;
+use curtail_servers::PATIENCE;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -190,8 +191,13 @@ impl Server {
         kilobytes * 1024
     }
 
-    /// Waits until `done` says so; fails loudly when it takes longer than `limit`.
-    pub(crate) fn eventually<T>(&self, limit: Duration, mut done: impl FnMut(&Server) -> Option<T>) -> T {
+    /// Waits until `done` says so; fails loudly when that takes too long.
+    pub(crate) fn eventually<T>(&self, done: impl FnMut(&Server) -> Option<T>) -> T {
+        self.within(PATIENCE, done)
+    }
+
+    /// The same where it is a promise how soon it comes.
+    pub(crate) fn within<T>(&self, limit: Duration, mut done: impl FnMut(&Server) -> Option<T>) -> T {
         until_there_is("what is waited for has come", limit, || done(self))
     }
 
@@ -222,7 +228,7 @@ fn wait_until_serving(stderr: ChildStderr) -> Result<(SocketAddr, Option<SocketA
     });
     let mut seen: Vec<String> = Vec::new();
     loop {
-        match lines.recv_timeout(Duration::from_secs(60)) {
+        match lines.recv_timeout(PATIENCE) {
             Ok(line) => {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
                 if said["message"] == "serving" {

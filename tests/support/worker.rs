@@ -5,9 +5,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-const START_MAX: Duration = Duration::from_secs(60);
 
 /// It ends with this.
 pub(crate) struct Worker {
@@ -24,7 +21,7 @@ impl Worker {
         let begun = printed.metadata().unwrap().len() as usize;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(printed);
         let mut worker = Worker { child: command.spawn().expect("the binary starts"), log };
-        until("a worker counts", START_MAX, || {
+        until("a worker counts", || {
             assert!(worker.child.try_wait().unwrap().is_none(), "it has ended: {}", worker.printed());
             worker.printed()[begun..].contains(" counting ")
         });

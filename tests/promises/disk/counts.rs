@@ -4,7 +4,6 @@ use super::damage::{filled, flip};
 use crate::support::server::Server;
 use serde_json::{Value, json};
 use std::fs;
-use std::time::Duration;
 use tempfile::tempdir;
 
 /// As in `store/src/sqlite/file.rs`.
@@ -18,7 +17,7 @@ fn settled(server: &Server) {
     let last = server.link(&json!({ "url": "https://example.com/last" }));
     assert_eq!(server.client().get(&format!("/{}", last["code"].as_str().unwrap())).status, 302);
     let path = format!("/api/v1/links/{}", last["id"].as_str().unwrap());
-    server.eventually(Duration::from_secs(20), |server| {
+    server.eventually(|server| {
         let answer = server.api("GET", &path, None);
         let is_counted = answer.status == 200 && answer.json()["clicks"]["total"] == 1;
         let is_said = || server.logged().iter().any(|line| line.contains("cannot be counted"));

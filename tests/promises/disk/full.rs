@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use tempfile::tempdir;
 
 const SMALL_JOURNAL: &[&str] = &[
@@ -131,13 +130,13 @@ fn a_full_disk_refuses_new_links_and_nothing_else_and_recovers_by_itself() {
     clicked += click_all(&server, &links[..20], 200);
 
     disk.make_room();
-    let after = server.eventually(Duration::from_secs(10), |server| {
+    let after = server.eventually(|server| {
         let made = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/after" })));
         (made.status == 201).then(|| made.json())
     });
     links.push(after);
     clicked += click_all(&server, &links, 1);
-    let counted = server.eventually(Duration::from_secs(15), |server| {
+    let counted = server.eventually(|server| {
         let [produced, counted, dropped, waiting] =
             ["clicks_produced", "clicks_counted", "clicks_dropped", "clicks_waiting"]
                 .map(|name| metric(server, name));
@@ -151,7 +150,7 @@ fn a_full_disk_refuses_new_links_and_nothing_else_and_recovers_by_itself() {
     server.kill();
     let server = disk.start();
     all_lead_where_they_should(&server, &links);
-    server.eventually(Duration::from_secs(5), |server| {
+    server.eventually(|server| {
         let now: Vec<u64> = links.iter().map(|link| total(server, link)).collect();
         now.iter().zip(&before).all(|(now, before)| *now == before + 1).then_some(())
     });
@@ -173,11 +172,11 @@ fn a_server_that_starts_on_a_full_disk_says_so_or_serves_what_there_is() {
     let clicked = click_all(&server, &links, 10);
     all_lead_where_they_should(&server, &links);
     disk.make_room();
-    server.eventually(Duration::from_secs(10), |server| {
+    server.eventually(|server| {
         let made = server.api("POST", "/api/v1/links", Some(&json!({ "url": "https://example.com/after" })));
         (made.status == 201).then_some(())
     });
-    server.eventually(Duration::from_secs(10), |server| {
+    server.eventually(|server| {
         let [produced, counted, dropped] =
             ["clicks_produced", "clicks_counted", "clicks_dropped"].map(|name| metric(server, name));
         assert_eq!(produced, clicked + links.len() as u64);

@@ -3,14 +3,12 @@
 use super::FIRST;
 use crate::support::server::Server;
 use crate::support::site::{Part, Shape, Site};
+use curtail_servers::PATIENCE;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 const SECOND: &str = "https://example.com/second";
 const HITS: &str = "curtail_redis_lookups_total{outcome=\"hit\"}";
-/// A server that starts while another one is silent waits for that one for ten seconds.
-const HEARS_WITHIN: Duration = Duration::from_secs(30);
-const IN_REDIS_WITHIN: Duration = Duration::from_secs(60);
 /// How long a change may be unseen elsewhere.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -25,9 +23,8 @@ fn servers_that_share_a_store_serve_each_others_links_and_see_each_others_change
     let path = format!("/api/v1/links/{}", made["id"].as_str().unwrap());
     let seen_by_all = |url: Option<&str>| {
         for server in site.apps() {
-            server.eventually(SEEN_WITHIN, |server| {
-                (location(server, "/shared").as_deref() == url).then_some(())
-            });
+            server
+                .within(SEEN_WITHIN, |server| (location(server, "/shared").as_deref() == url).then_some(()));
         }
     };
     seen_by_all(Some(FIRST));
@@ -49,8 +46,7 @@ fn changes_that_redis_did_not_take_before_servers_ended_are_not_undone_by_what_i
         // A server that does not hear yet believes nothing old in any case.
         let visit = |site: &Site, number: usize| {
             let server = site.app(number);
-            server
-                .eventually(HEARS_WITHIN, |server| (server.metric("curtail_bus_hearing") == 1).then_some(()));
+            server.eventually(|server| (server.metric("curtail_bus_hearing") == 1).then_some(()));
             codes.each_ref().map(|code| location(server, &format!("/{code}")))
         };
         // Who has not made a link asks Redis for it, and leaves it there: its next process finds it.
@@ -59,14 +55,13 @@ fn changes_that_redis_did_not_take_before_servers_ended_are_not_undone_by_what_i
         while visit(&site, 1) != [Some(FIRST.to_owned()), Some(FIRST.to_owned())]
             || site.app(1).metric(HITS) < 2
         {
-            assert!(begun.elapsed() < IN_REDIS_WITHIN, "the links are not in Redis");
+            assert!(begun.elapsed() < PATIENCE, "the links are not in Redis");
             site.stop_app(1);
             site.start_again(Part::App(1));
         }
         site.hang(Part::Redis);
         // What is sent before that shows waits in the sockets of Redis, and arrives.
-        site.app(0)
-            .eventually(HEARS_WITHIN, |server| (server.metric("curtail_redis_connected") == 0).then_some(()));
+        site.app(0).eventually(|server| (server.metric("curtail_redis_connected") == 0).then_some(()));
         let changed = site.app(0).api("PATCH", &changing, Some(&json!({ "url": SECOND })));
         assert_eq!(changed.status, 200, "{}", changed.text());
         assert_eq!(site.app(0).api("DELETE", &going, None).status, 204);

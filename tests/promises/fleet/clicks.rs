@@ -16,8 +16,6 @@ const CLICKERS: usize = 4;
 /// Between two requests of one clicker: together they ask about two thousand times a second.
 const PAUSE: Duration = Duration::from_millis(2);
 const VICTIMS: &[Part] = &[Part::App(0), Part::App(1), Part::Worker, Part::Kafka, Part::Primary];
-/// Everything is there again, and what has waited meanwhile is counted.
-const IN_THE_END: Duration = Duration::from_secs(300);
 const PERSON: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1)";
 
@@ -46,7 +44,7 @@ fn one_that_hands_clicks_on_and_counts_them_says_of_both_how_far_it_is() {
     server.link(&json!({ "url": FIRST, "code": "own" }));
     let mut client = server.client();
     (0..CLICKS).for_each(|_| assert_eq!(client.get("/own").status, 302));
-    let told = server.eventually(IN_THE_END, |server| {
+    let told = server.eventually(|server| {
         let told = server.api("GET", "/api/v1/pipeline", None).json();
         (told["counted"] == CLICKS && told["lag"]["clicks"] == 0).then_some(told)
     });
@@ -92,7 +90,7 @@ fn kill_again_and_again(site: &mut Site, dice: &mut Dice, clicked: &[Clicked]) {
     let answered = || clicked.iter().map(|link| link.answered.load(Ordering::Relaxed)).sum::<u64>();
     for _ in rounds(4) {
         let goal = answered() + 200 + dice.below(work_max);
-        until("clicks are answered", IN_THE_END, || answered() >= goal);
+        until("clicks are answered", || answered() >= goal);
         let (mut victims, outage) = (dice.one_or_two(VICTIMS), Duration::from_millis(dice.below(outage_max)));
         victims.sort();
         println!("{:6.1} s  kill -9 for {outage:?}: {victims:?}", begun.elapsed().as_secs_f64());
@@ -123,7 +121,7 @@ fn click(doors: &Doors, number: usize, link: &Clicked, ends: &AtomicBool) {
 
 fn all_are_counted_once(site: &Site, ids: &[String], clicked: &[Clicked]) {
     for app in site.apps() {
-        app.eventually(IN_THE_END, |app| {
+        app.eventually(|app| {
             let lag = &app.api("GET", "/api/v1/pipeline", None).json()["lag"];
             (lag["clicks"] == 0 && lag["backlog_bytes"] == 0).then_some(())
         });
@@ -131,11 +129,11 @@ fn all_are_counted_once(site: &Site, ids: &[String], clicked: &[Clicked]) {
     // All is in Kafka, and a link has one partition: once a last click by somebody else is counted, so is
     // everything before it.
     for (number, (id, link)) in ids.iter().zip(clicked).enumerate() {
-        site.app(0).eventually(IN_THE_END, |app| {
+        site.app(0).eventually(|app| {
             let answer = app.client().request("GET", &format!("/own{number}"), &[("user-agent", BOT)], b"");
             (answer.status == 302).then_some(())
         });
-        let counted = site.app(0).eventually(IN_THE_END, |app| {
+        let counted = site.app(0).eventually(|app| {
             let clicks = app.clicks(id);
             (clicks["bot"] == 1).then(|| clicks["total"].as_u64().unwrap() - 1)
         });

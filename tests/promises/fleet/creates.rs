@@ -4,6 +4,7 @@ use crate::support::roamer::{Doors, Roamer};
 use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
 use crate::support::server::KEY;
 use crate::support::site::{Part, Shape, Site};
+use curtail_servers::PATIENCE;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +12,6 @@ use std::time::{Duration, Instant};
 
 const MAKERS: usize = 6;
 const VICTIMS: &[Part] = &[Part::App(0), Part::App(1), Part::Primary];
-const SOME_TIME: Duration = Duration::from_secs(120);
 /// Before a request is repeated.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -50,7 +50,7 @@ fn acknowledged_links_are_there_once_though_database_and_servers_are_killed() {
     let mut client = site.app(0).client();
     for link in &made {
         let path = format!("/{}", link["code"].as_str().unwrap());
-        until("it leads there", SOME_TIME, || {
+        until("it leads there", || {
             let answer = client.get(&path);
             assert!(matches!(answer.status, 302 | 503), "{path}: {}", answer.status);
             answer.header("location") == link["url"].as_str()
@@ -63,7 +63,7 @@ fn kill_again_and_again(site: &mut Site, dice: &mut Dice, count: &AtomicU64) {
     let (outage_max, work_max) = if length().is_some() { (3_000, 2_000) } else { (300, 200) };
     for _ in rounds(6) {
         let goal = count.load(Ordering::Relaxed) + 50 + dice.below(work_max);
-        until("links are made", SOME_TIME, || count.load(Ordering::Relaxed) >= goal);
+        until("links are made", || count.load(Ordering::Relaxed) >= goal);
         let (mut victims, outage) = (dice.one_or_two(VICTIMS), Duration::from_millis(dice.below(outage_max)));
         victims.sort();
         println!("{:6.1} s  kill -9 for {outage:?}: {victims:?}", begun.elapsed().as_secs_f64());
@@ -95,7 +95,7 @@ fn make(
         ];
         let begun = Instant::now();
         let link = loop {
-            assert!(begun.elapsed() < SOME_TIME, "{body} is not made by anybody");
+            assert!(begun.elapsed() < PATIENCE, "{body} is not made by anybody");
             match client.request("POST", "/api/v1/links", &headers, body.as_bytes()) {
                 Ok(answer) if answer.status == 201 => break answer.json(),
                 Ok(answer) => {
@@ -121,7 +121,7 @@ fn all_links(site: &Site) -> Vec<Value> {
         let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let mut page = Value::Null;
         // The database may have come back this moment.
-        until("links are listed", SOME_TIME, || {
+        until("links are listed", || {
             let answer = site.app(0).api("GET", &format!("/api/v1/links?limit=100{after}"), None);
             assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
             page = answer.json();

@@ -13,8 +13,6 @@ const EVERYTHING: &[Part] = &[Part::Primary, Part::Replicas, Part::Redis, Part::
 /// Each fault of a long run: as long as the calm before it.
 const PHASES: u32 = 2;
 const SHORT: Duration = Duration::from_millis(1500);
-/// How long servers may take to find each other again.
-const BACK_WITHIN: Duration = Duration::from_secs(120);
 /// What the long run allows.
 const ADDED_MAX: Duration = Duration::from_millis(25);
 /// Beside all other tests a process may have to wait for a core; who waits for what hangs waits longer.
@@ -131,7 +129,7 @@ fn warm_links(site: &Site) -> Vec<Asked> {
     for app in site.apps() {
         let mut client = app.client();
         for link in &links {
-            until("a link is there", BACK_WITHIN, || {
+            until("a link is there", || {
                 client.get(&link.path).header("location") == Some(link.location.as_str())
             });
         }
@@ -143,10 +141,10 @@ fn warm_links(site: &Site) -> Vec<Asked> {
 fn until_all_is_well(site: &Site, number: usize) {
     for (app, server) in site.apps().enumerate() {
         let body = json!({ "url": "https://example.com/", "code": format!("well{app}-{number}") });
-        until("links are made", BACK_WITHIN, || {
+        until("links are made", || {
             matches!(server.api("POST", "/api/v1/links", Some(&body)).status, 201 | 409)
         });
-        until("clicks are handed on", BACK_WITHIN, || {
+        until("clicks are handed on", || {
             let pipeline = server.api("GET", "/api/v1/pipeline", None).json();
             pipeline["healthy"] == true && pipeline["lag"]["milliseconds"].as_u64().unwrap() < 1_000
         });

@@ -145,7 +145,7 @@ fn more_connections_than_files_allow_are_turned_away_and_the_others_are_served()
     assert_eq!(served.get("/canary").status, 302, "who is in stays in");
     assert!(server.client().try_request("GET", "/canary", &[], b"").is_err(), "there is no room");
     drop(crowd);
-    server.eventually(Duration::from_secs(5), |server| {
+    server.eventually(|server| {
         server
             .client()
             .try_request("GET", "/canary", &[], b"")

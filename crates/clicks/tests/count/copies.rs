@@ -7,10 +7,10 @@ use crate::pipeline::{counted, record_all, settings, until};
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Pipeline};
 use curtail_clicks::recorder::Recorder;
+use curtail_servers::PATIENCE;
 use curtail_store::Rollups;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Starts a node, which finds so many clicks recorded.
 fn start(folder: &Path, store: &Arc<Memory>, recorded: u64) -> (Vec<Recorder>, Pipeline) {
@@ -34,7 +34,7 @@ fn a_copied_journal_is_counted_once_though_both_nodes_count() {
     record_all(&mut recorders, 20_000..25_000);
     record_all(&mut recorders_of_copy, 25_000..30_000);
     until(&original, |_| counted(&store) >= 30_000);
-    let [original, of_copy] = [original, of_copy].map(|pipeline| pipeline.drain(Duration::from_secs(30)));
+    let [original, of_copy] = [original, of_copy].map(|pipeline| pipeline.drain(PATIENCE));
     assert_eq!(counted(&store), 30_000);
     let state = store.state();
     assert!((0..30_000).all(|number| state.totals[&crate::sample::link(number)].human == 1));
@@ -54,6 +54,6 @@ fn what_a_copy_has_counted_is_not_in_the_count_of_the_original() {
     store.set_mood(Mood::Well);
     let (_recorders_of_copy, of_copy) = start(other.path(), &store, 0);
     until(&original, |status| status.lag_clicks == 0);
-    let [original, of_copy] = [original, of_copy].map(|pipeline| pipeline.drain(Duration::from_secs(30)));
+    let [original, of_copy] = [original, of_copy].map(|pipeline| pipeline.drain(PATIENCE));
     assert_eq!((counted(&store), original.counted + of_copy.counted), (500, 500));
 }

@@ -2,7 +2,7 @@
 
 use crate::log::{config, now, record_orphan};
 use crate::memory::{Memory, Mood};
-use crate::pipeline::{SOON, counted, record_all, settings, until};
+use crate::pipeline::{counted, record_all, settings, until};
 use crate::sample::link;
 use crate::stats::wait;
 use curtail_clicks::journal;
@@ -10,6 +10,7 @@ use curtail_clicks::pipeline::{self, Config, Hold, Pipeline};
 use curtail_clicks::recorder::{Recorded, Recorder};
 use curtail_clicks::stats::{Query, Stats};
 use curtail_model::{LinkId, Timestamp};
+use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Batch, Committed, Grain, Positions, Subject, Totals};
 use curtail_store::{Answer, Leaders, Rollups};
 use std::path::Path;
@@ -96,7 +97,7 @@ fn what_is_held_shows_in_all_stats_and_is_written_at_the_end() {
     assert_eq!(counted(&store), 0, "nothing was written");
 
     drop(recorders);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert_eq!((status.counted, status.unwritten, status.lag_clicks), (3_003, 0, 0));
     assert_eq!(counted(&store), 3_000);
     assert!(totals(&*store, 0..100).iter().all(|totals| totals.human == 30));
@@ -115,7 +116,7 @@ fn a_stop_leaves_nothing_though_it_comes_when_much_is_held_and_more_waits() {
     until(&pipeline, |status| status.counted == 700);
     record_all(&mut recorders, 700..1_100);
     drop(recorders);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert_eq!((status.counted, status.unwritten, status.lag_clicks), (1_100, 0, 0));
     assert_eq!(counted(&store), 1_100);
 }
@@ -130,7 +131,7 @@ fn what_has_been_held_for_its_time_or_needs_much_of_the_journal_is_written() {
         until(&pipeline, |status| status.counted == 1_000 && status.unwritten == 0);
         assert_eq!(counted(&store), 1_000);
         drop(recorders);
-        pipeline.drain(SOON);
+        pipeline.drain(PATIENCE);
     }
 }
 
@@ -244,7 +245,7 @@ fn whoever_looks_sees_each_click_once_whatever_is_being_written() {
     assert_eq!(total(&rollups, Subject::Everything, Grain::Minute), recorded);
     assert_eq!(counted(&store), recorded);
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn what_is_held_of_a_link_goes_with_it_though_it_is_just_being_written() {
         wait(rollups.forget_link(link(5))).unwrap();
         assert_eq!(total(&rollups, Subject::Link(link(5)), Grain::Day), 0);
         drop(recorders);
-        pipeline.drain(SOON);
+        pipeline.drain(PATIENCE);
         let is_of_it = |subject: &Subject| *subject == Subject::Link(link(5));
         assert!(!store.state().rows.keys().any(|(subject, ..)| is_of_it(subject)), "{at_most:?}");
         assert_eq!(total(&rollups, Subject::Link(link(6)), Grain::Day), 10);
@@ -286,7 +287,7 @@ fn a_store_that_is_away_costs_none_of_what_is_held_and_the_next_process_shows_it
     let status = until(&pipeline, |status| status.counted == 10_000);
     assert_eq!((status.recovered, status.unwritten), (10_000, 10_000));
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
     assert_eq!(counted(&store), 10_000);
     assert_eq!(store.state().totals[&link(3)].human, 10);
 }
@@ -307,7 +308,7 @@ fn after_a_restart_the_first_look_sees_all_that_was_left_however_much() {
     let (recorders, pipeline) = again();
     assert_eq!(total(&pipeline.rollups().unwrap(), Subject::Everything, Grain::Day), LEFT);
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
     assert_eq!(counted(&store), LEFT);
 }
 
@@ -325,7 +326,7 @@ fn while_the_store_is_away_clicks_show_as_soon_as_ever() {
     record_clicks(&mut recorders, 1_000);
     drop(recorders);
     store.set_mood(Mood::Well);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert_eq!((status.counted, status.unwritten, status.lag_clicks), (3_000, 0, 0));
     assert_eq!(counted(&store), 3_000);
 }

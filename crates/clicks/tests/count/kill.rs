@@ -7,6 +7,7 @@ use curtail_clicks::recorder::Recorded;
 use curtail_clicks::rollup::Rollup;
 use curtail_clicks::{journal, pipeline};
 use curtail_model::{Alphabet, CodeScheme, LinkId, Timestamp};
+use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Grain, Subject};
 use curtail_store::sqlite::{self, Settings};
 use std::io::{BufRead, BufReader, Write};
@@ -95,7 +96,7 @@ fn every_kept_click_is_counted_once_though_the_process_is_killed_again_and_again
         journal::open(config(&folder.path().join("journal"), 1), &stored).unwrap();
     drop(recorders);
     let pipeline = pipeline::start(settings(), reader, keeper, store.rollups.clone()).unwrap();
-    let status = pipeline.drain(Duration::from_secs(60));
+    let status = pipeline.drain(PATIENCE);
     assert_eq!((status.damaged, status.lag_clicks), (0, 0));
 
     let ever = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX / 2));

@@ -8,6 +8,7 @@ use curtail_clicks::recorder::{Recorded, Recorder};
 use curtail_clicks::rollup::Rollup;
 use curtail_clicks::stats::Stats;
 use curtail_model::Timestamp;
+use curtail_servers::PATIENCE;
 use curtail_store::Rollups;
 use curtail_store::rollups::{Grain, Subject};
 use std::path::Path;
@@ -39,11 +40,11 @@ fn start(folder: &Path, store: &Arc<Memory>, settings: Config) -> (Vec<Recorder>
 
 /// Records these clicks, waiting for room in the journal where there is none.
 pub(crate) fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u64>) {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + PATIENCE;
     for number in numbers {
         let stream = number as usize % recorders.len();
         while record(&mut recorders[stream], number) != Recorded::Kept {
-            assert!(Instant::now() < deadline, "within {SOON:?} there was no room for click {number}");
+            assert!(Instant::now() < deadline, "within {PATIENCE:?} there was no room for click {number}");
             std::thread::yield_now();
         }
     }
@@ -51,7 +52,7 @@ pub(crate) fn record_all(recorders: &mut [Recorder], numbers: std::ops::Range<u6
 
 /// Looks until it is so; a pipeline that never gets there fails the test.
 pub(crate) fn until(pipeline: &Pipeline, is_so: impl Fn(&Status) -> bool) -> Status {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let status = pipeline.status();
         if is_so(&status) {
@@ -71,8 +72,6 @@ pub(crate) fn counted(store: &Memory) -> u64 {
     of_days.map(|(_, bytes)| Rollup::parse(bytes).unwrap().clicks(None)).sum()
 }
 
-pub(crate) const SOON: Duration = Duration::from_secs(30);
-
 #[test]
 fn what_was_recorded_is_counted_while_it_runs() {
     let (folder, store) = (tempfile::tempdir().unwrap(), Arc::new(Memory::default()));
@@ -87,7 +86,7 @@ fn what_was_recorded_is_counted_while_it_runs() {
     assert_eq!(counted(&store), totals);
     assert_eq!(store.state().totals.values().map(|totals| totals.human).sum::<u64>(), totals);
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn draining_counts_everything() {
     let (mut recorders, pipeline) = start(folder.path(), &store, slow);
     record_all(&mut recorders, 0..4_321);
     drop(recorders);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert_eq!((counted(&store), status.counted, status.lag_clicks), (4_321, 4_321, 0));
 }
 
@@ -123,7 +122,7 @@ fn a_store_that_is_away_loses_no_click_and_counts_none_twice() {
         assert_eq!((status.last_error, counted(&store)), (None, status.counted));
     }
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
 }
 
 #[test]
@@ -142,7 +141,7 @@ fn draining_ends_by_its_deadline_though_the_store_is_away() {
     store.set_mood(Mood::Well);
     let (recorders, pipeline) = start(folder.path(), &store, settings());
     drop(recorders);
-    assert_eq!((pipeline.drain(SOON).counted, counted(&store)), (100, 100));
+    assert_eq!((pipeline.drain(PATIENCE).counted, counted(&store)), (100, 100));
 }
 
 /// What the process was given and what it found, against what became of it.
@@ -201,7 +200,7 @@ fn balances_at_any_moment(settings: &Config) {
     assert_eq!((status.recovered, status.counted + status.damaged), (3_000, 23_000), "{status:?}");
     assert!((1..100).contains(&status.damaged), "{status:?}");
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
 }
 
 #[test]
@@ -225,7 +224,7 @@ fn damage_in_the_journal_is_counted_and_holds_nothing_up() {
     let (mut recorders, pipeline) = start(folder.path(), &store, settings());
     record_all(&mut recorders, 2_000..2_500);
     drop(recorders);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert!((1..100).contains(&status.damaged), "{status:?}");
     assert_eq!(status.counted + status.damaged, 2_500);
     assert_eq!(counted(&store), status.counted);
@@ -257,7 +256,7 @@ fn old_rollups_are_forgotten_by_their_grain() {
     let of = |grain| store.state().rows.keys().filter(|(_, of, _)| *of == grain).count() / 2;
     assert_eq!([of(Grain::Minute), of(Grain::Hour), of(Grain::Day)], [1, 2, 3]);
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
 }
 
 #[test]
@@ -268,7 +267,7 @@ fn requests_for_what_is_not_a_link_are_counted_by_path() {
         assert_eq!(record_orphan(&mut recorders[0], path), Recorded::Kept);
     }
     drop(recorders);
-    pipeline.drain(SOON);
+    pipeline.drain(PATIENCE);
     let day = now().plus_millis(Timestamp::DAY);
     let stats = Stats::new(store);
     let report = crate::stats::wait(stats.orphans(day.plus_millis(-2 * Timestamp::DAY), day, 10)).unwrap();

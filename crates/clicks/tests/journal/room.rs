@@ -4,12 +4,13 @@ use crate::support::{Click, click, config, contents, open, record_all, record_on
 use curtail_clicks::journal::Config;
 use curtail_clicks::recorder::{DropReason, Recorded, Recorder};
 use curtail_model::Timestamp;
+use curtail_servers::PATIENCE;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Records until a click is dropped; answers how many were kept.
 fn fill(recorder: &mut Recorder, mut tick: impl FnMut()) -> (u64, DropReason) {
@@ -246,7 +247,7 @@ fn the_keeper_serves_a_recorder_that_never_waits_and_stops_when_told() {
             }
         });
         let (mut last, mut read) = (-1, 0);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while !recorder.is_finished() || meter.counts().waiting > 0 {
             assert!(Instant::now() < deadline, "the reader never catches up: {:?}", meter.counts());
             let progress = reader.read(1000, &mut |_, entry| {

@@ -2,11 +2,11 @@
 
 use crate::engine::{Engine, on_each_engine};
 use crate::support::{
-    Ground, SOON, assert_each_once, record_all, start_node, start_worker, until_counted, until_status,
+    Ground, assert_each_once, record_all, start_node, start_worker, until_counted, until_status,
 };
 use crate::topic::{Topic, wait};
 use curtail_clicks::kafka;
-use curtail_servers::Broker;
+use curtail_servers::{Broker, PATIENCE};
 
 on_each_engine!(
     while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains,
@@ -42,10 +42,10 @@ fn while_the_broker_is_away_the_journal_grows_and_afterwards_it_drains(engine: E
 
     broker.start_again();
     drop(recorders);
-    let status = node.drain(SOON);
+    let status = node.drain(PATIENCE);
     assert_eq!((status.lag_clicks, status.backlog_bytes), (0, 0), "{status:?}");
     until_counted(&topic, &found, rollups);
-    assert_eq!(worker.drain(SOON).damaged, 0);
+    assert_eq!(worker.drain(PATIENCE).damaged, 0);
     assert_each_once(rollups, 1..61_001);
 }
 
@@ -65,9 +65,9 @@ fn what_a_broker_refuses_is_sent_again_until_it_is_taken(engine: Engine) {
     topic.set("max.message.bytes", "1048588");
     record_all(&mut recorders, 12_001..13_001);
     drop(recorders);
-    let status = node.drain(SOON);
+    let status = node.drain(PATIENCE);
     assert_eq!((status.lag_clicks, status.last_error), (0, None));
     until_counted(&topic, &found, rollups);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
     assert_each_once(rollups, 1..13_001);
 }

@@ -2,11 +2,12 @@
 
 use crate::engine::{Engine, Place, Store, on_each_engine};
 use crate::support::{
-    SOON, clicks_of_days, clicks_on, find, find_in, record, ship, start_node, start_worker, until_counted,
+    clicks_of_days, clicks_on, find, find_in, record, ship, start_node, start_worker, until_counted,
 };
 use crate::topic::Topic;
 use curtail_clicks::kafka;
 use curtail_clicks::recorder::Recorded;
+use curtail_servers::PATIENCE;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -140,7 +141,7 @@ fn every_kept_click_is_counted_once_though_nodes_and_workers_are_killed_again_an
     ship(&place.journal(), &topic.config, &found, 0..0);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     until_counted(&topic, &found, rollups);
-    let status = worker.drain(SOON);
+    let status = worker.drain(PATIENCE);
     assert_eq!((status.damaged, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (0, 0));
     let mut sum = 0;
     for said in kept {

@@ -2,8 +2,9 @@
 //! nobody else.
 
 use crate::engine::{Engine, on_each_engine};
-use crate::support::{Ground, SOON, find, ship, start_worker, until, until_counted};
+use crate::support::{Ground, find, ship, start_worker, until, until_counted};
 use curtail_clicks::kafka::Backlog;
+use curtail_servers::PATIENCE;
 use curtail_store::rollups::Positions;
 use curtail_store::{Answer, Rollups, StoreError};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ fn who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_positions(engin
     ship(&place.journal(), &topic.config, &found, 1..501);
     let worker = start_worker(place.folder(), &topic.config, &found, &store.rollups);
     until_counted(&topic, &found, &store.rollups);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
     ship(&place.journal(), &topic.config, &found, 501..601);
     let backlog = Backlog::watch(&topic.config, found, never_all).unwrap();
     until(|| format!("{:?}", backlog.waiting()), || backlog.waiting() == Some(100));

@@ -1,9 +1,10 @@
 //! What keeps a process from starting is said with the setting and the remedy.
 
 use crate::engine::{Engine, Place, on_each_engine};
-use crate::support::{Ground, SOON, assert_each_once, find, ship, start_worker, until_counted, until_status};
+use crate::support::{Ground, assert_each_once, find, ship, start_worker, until_counted, until_status};
 use crate::topic::{Topic, brokers, wait};
 use curtail_clicks::kafka::{self, Config, TopicError};
+use curtail_servers::PATIENCE;
 use curtail_store::Rollups;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ fn partitions_that_are_added_later_stay_empty_and_all_goes_on(engine: Engine) {
     ship(another.path(), &topic.config, &found, 1_001..2_001);
     until_counted(&topic, &found, rollups);
     assert_eq!(topic.ends()[2..], [0, 0, 0]);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
     assert_each_once(rollups, 1..2_001);
 }
 

@@ -8,6 +8,7 @@ use curtail_clicks::pipeline::{self, Pipeline, Retention, ShipConfig, Status, Wo
 use curtail_clicks::recorder::{Clicked, RawClick, Recorded, Recorder};
 use curtail_clicks::rollup::Rollup;
 use curtail_model::{LinkId, Timestamp};
+use curtail_servers::PATIENCE;
 use curtail_store::Rollups;
 use curtail_store::rollups::{Grain, Subject};
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,8 +16,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) fn journal_config(dir: &Path) -> Config {
     Config {
@@ -137,14 +136,14 @@ pub(crate) fn ship(dir: &Path, kafka: &kafka::Config, topic: &kafka::Topic, numb
     let (mut recorders, pipeline) = start_node(dir, kafka, topic);
     record_all(&mut recorders, numbers);
     drop(recorders);
-    let status = pipeline.drain(SOON);
+    let status = pipeline.drain(PATIENCE);
     assert_eq!(status.lag_clicks, 0, "{status:?}");
     status
 }
 
 /// Looks until it is so; what never gets there fails the test.
 pub(crate) fn until(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "{}", what());
         std::thread::yield_now();

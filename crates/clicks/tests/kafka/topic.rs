@@ -1,7 +1,7 @@
 //! Topics of a test's own, on the broker that `dev/services` starts.
 
 use curtail_clicks::kafka::Config;
-use curtail_servers::service;
+use curtail_servers::{PATIENCE, service};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
@@ -9,9 +9,6 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use std::time::Duration;
-
-const SOON: Duration = Duration::from_secs(30);
 
 /// The brokers that are there.
 pub(crate) fn brokers() -> String {
@@ -69,7 +66,7 @@ impl Topic {
     /// Where each partition ends.
     pub(crate) fn ends(&self) -> Vec<u64> {
         let consumer: BaseConsumer = self.client().create().unwrap();
-        let end = |partition| consumer.fetch_watermarks(&self.config.topic, partition, SOON).unwrap().1;
+        let end = |partition| consumer.fetch_watermarks(&self.config.topic, partition, PATIENCE).unwrap().1;
         (0..self.partitions).map(|partition| end(partition).cast_unsigned()).collect()
     }
 
@@ -78,7 +75,7 @@ impl Topic {
         let producer: BaseProducer = self.client().create().unwrap();
         let record = BaseRecord::<(), [u8]>::to(&self.config.topic).partition(partition).payload(bytes);
         producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(SOON).unwrap();
+        producer.flush(PATIENCE).unwrap();
     }
 
     fn client(&self) -> ClientConfig {
@@ -100,7 +97,7 @@ impl Drop for Topic {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().operation_timeout(Some(SOON)).request_timeout(Some(SOON))
+    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
 }
 
 /// Waits for a future; it may use blocking threads.

@@ -3,12 +3,13 @@
 use crate::engine::{Engine, on_each_engine};
 use crate::folder::copy;
 use crate::support::{
-    Ground, SOON, assert_each_once, clicks_of_days, clicks_on, record_all, record_only, ship, start_node,
+    Ground, assert_each_once, clicks_of_days, clicks_on, record_all, record_only, ship, start_node,
     start_worker, until, until_counted, until_status,
 };
 use curtail_clicks::kafka::{self, Backlog};
 use curtail_clicks::log::record::Poison;
 use curtail_clicks::pipeline::Part;
+use curtail_servers::PATIENCE;
 use std::fs;
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     assert_eq!((shipped.part, shipped.produced - dropped, shipped.last_error), (Part::Node, 5_000, None));
     assert_each_once(rollups, 1..5_001);
     drop(recorders);
-    assert_eq!(node.drain(SOON).lag_clicks, 0);
-    worker.drain(SOON);
+    assert_eq!(node.drain(PATIENCE).lag_clicks, 0);
+    worker.drain(PATIENCE);
 
     // Everything is released: a node that starts over has nothing to say.
     let again = ship(&journal, &topic.config, &found, 0..0);
@@ -56,7 +57,7 @@ fn everybody_can_tell_what_waits_between_nodes_and_workers(engine: Engine) {
     until(|| format!("{:?}", waits(&backlogs)), || waits(&backlogs) == [Some(500); 2]);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     until(|| format!("{:?}", waits(&backlogs)), || waits(&backlogs) == [Some(0); 2]);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
 }
 
 fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
@@ -78,7 +79,7 @@ fn a_delivery_that_is_repeated_changes_nothing(engine: Engine) {
     let status = until_status(&worker, |status| status.repeated == 8_000);
     assert_eq!(status.counted, 4_000);
     until_counted(&topic, &found, rollups);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
     assert_each_once(rollups, 1..4_001);
 }
 
@@ -105,17 +106,17 @@ fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine
     });
     until_status(&first, |status| status.partitions == 2);
     more(&mut recorders);
-    second.drain(SOON);
+    second.drain(PATIENCE);
     until_status(&first, |status| status.partitions == 4);
     // The first one ends while the third takes over.
     let third = worker();
     more(&mut recorders);
-    first.drain(SOON);
+    first.drain(PATIENCE);
     let end = more(&mut recorders);
     drop(recorders);
-    assert_eq!(node.drain(SOON).lag_clicks, 0);
+    assert_eq!(node.drain(PATIENCE).lag_clicks, 0);
     until_counted(&topic, &found, rollups);
-    third.drain(SOON);
+    third.drain(PATIENCE);
     assert_each_once(rollups, 1..end);
 }
 
@@ -132,7 +133,7 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
 
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     until_counted(&topic, &found, rollups);
-    let status = worker.drain(SOON);
+    let status = worker.drain(PATIENCE);
     assert_eq!(status.counted, 2_000);
     let poison: u64 = status.poison.iter().map(|(_, count)| count).sum();
     assert_eq!((poison, status.poison[0], status.poison[1].1), (4, (Poison::Malformed, 2), 2));
@@ -149,7 +150,7 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
     until_status(&worker, |status| status.partitions == 2);
     ship(&journal, &topic.config, &found, 2_001..2_101);
     until_counted(&topic, &found, rollups);
-    let status = worker.drain(SOON);
+    let status = worker.drain(PATIENCE);
     assert_eq!((status.counted, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (100, 0));
 }
 
@@ -160,7 +161,7 @@ fn a_topic_that_was_made_anew_is_counted_from_its_front(engine: Engine) {
     let work = || {
         let worker = start_worker(place.folder(), &topic.config, &found, rollups);
         until_counted(&topic, &found, rollups);
-        worker.drain(SOON)
+        worker.drain(PATIENCE)
     };
     ship(&journal, &topic.config, &found, 1..1_001);
     work();

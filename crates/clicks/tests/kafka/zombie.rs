@@ -2,9 +2,8 @@
 
 use crate::engine::{Engine, Store, on_each_engine};
 use crate::kills::{Told, child};
-use crate::support::{
-    Ground, SOON, assert_each_once, find_in, ship, start_worker, until_counted, until_status,
-};
+use crate::support::{Ground, assert_each_once, find_in, ship, start_worker, until_counted, until_status};
+use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Batch, Committed};
 use curtail_store::{Answer, Rollups};
 use std::io::{BufRead, BufReader, Write};
@@ -43,7 +42,7 @@ fn helper_process_worker_waits_with_each_commit() {
     // It has learned that it is one of two, or of none: what it does now is right again.
     until_status(&worker, |status| status.partitions == 1);
     println!("back {:?}", worker.status().commits_fenced);
-    worker.drain(SOON);
+    worker.drain(PATIENCE);
 }
 
 fn signal(process: &std::process::Child, name: &str) {
@@ -83,6 +82,6 @@ fn a_worker_that_wakes_after_its_partitions_were_given_away_counts_nothing(engin
     zombie.wait().unwrap();
     ship(&journal, &topic.config, &found, 2_001..3_001);
     until_counted(&topic, &found, rollups);
-    assert_eq!(worker.drain(SOON).commits_fenced, 0, "whoever counts rightly is never fenced");
+    assert_eq!(worker.drain(PATIENCE).commits_fenced, 0, "whoever counts rightly is never fenced");
     assert_each_once(rollups, 1..3_001);
 }

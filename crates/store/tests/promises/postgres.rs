@@ -12,12 +12,13 @@ mod tampering;
 mod transfer;
 mod transfer_of_few;
 
+use curtail_servers::PATIENCE;
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Asks again and again until the answer is yes; the test fails when that takes too long.
 async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(Instant::now() < deadline, "it took too long until {what}");
         tokio::task::yield_now().await;

@@ -3,13 +3,14 @@
 use crate::engine::{SETTINGS, at, create, destination, make, new_link, open, with_code};
 use crate::rollups::{batch, row};
 use curtail_model::{Alphabet, Change, CodeScheme, Field, Timestamp};
+use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Grain, Subject};
 use curtail_store::sqlite::{self, OpenError, Settings, Sqlite};
 use curtail_store::{ListQuery, NewApiKey, Page, Seen, Sort, StoreError};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn query(words: &str) -> ListQuery {
     ListQuery {
@@ -36,7 +37,7 @@ async fn store_with_links(directory: &Path) {
 
 /// Asks until the index has it.
 async fn found_in_the_end(store: &Sqlite, words: &str) -> Page {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match store.links.list(query(words), Seen::ANYTHING).await {
             Ok(page) if !page.links.is_empty() => return page,
