@@ -4,8 +4,8 @@
 //! one table of all settings is in [`settings`], a file a concern; reading, `curtail config` and the
 //! reference in `docs/operations.md` all come from it.
 //!
-//! Nothing is read from a file that was not named: a `curtail.toml` that happens to lie in the working folder would
-//! otherwise change a server without anybody having asked for it.
+//! Nothing is read from a file that was not named: a `curtail.toml` that happens to lie in the working folder
+//! would otherwise change a server without anybody having asked for it.
 
 mod environment;
 mod file;

@@ -61,7 +61,8 @@ impl DataFolder {
     }
 }
 
-/// Which process has the folder, if one does. Takes the lock for a moment, as one of many, and leaves nothing.
+/// Which process has the folder, if one does. Takes the
+/// lock for a moment, as one of many, and leaves nothing.
 pub(crate) fn owner(path: &Path) -> Option<String> {
     let mut lock = File::open(path.join(LOCK)).ok()?;
     if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() {

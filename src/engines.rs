@@ -1,4 +1,5 @@
-//! Which engines stand behind the seams of the crates: the one place that chooses. What is not set is embedded.
+//! Which engines stand behind the seams of the crates: the
+//! one place that chooses. What is not set is embedded.
 //!
 //! | seam | embedded | with |
 //! |---|---|---|

@@ -5,7 +5,8 @@ use std::io::stderr;
 
 /// Starts logging as the settings say.
 pub(crate) fn start(settings: &Settings) {
-    // A line that cannot be written (a full disk, a reader who has gone) is lost; to say so in its place would panic.
+    // A line that cannot be written (a full disk, a reader who
+    // has gone) is lost; to say so in its place would panic.
     let log = tracing_subscriber::fmt()
         .with_max_level(settings.log.level)
         .with_target(false)

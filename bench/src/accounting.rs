@@ -21,7 +21,8 @@ pub(crate) fn own_cpu() -> Result<Duration> {
     cpu_of(std::process::id())
 }
 
-/// CPU time that everything on the machine has used, stolen time included: what nobody measured would have had.
+/// CPU time that everything on the machine has used, stolen
+/// time included: what nobody measured would have had.
 pub(crate) fn machine_cpu() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat").context("no /proc/stat")?;
     let cores =
@@ -39,7 +40,8 @@ pub(crate) fn children_of(pid: u32) -> Result<Vec<u32>> {
     Ok(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
 }
 
-/// Bytes that a process has had written to disks: pages of files that it made dirty. What it maps counts when it is touched.
+/// Bytes that a process has had written to disks: pages of files
+/// that it made dirty. What it maps counts when it is touched.
 pub(crate) fn disk_written_by(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/io");
     let io = fs::read_to_string(&path).with_context(|| format!("no {path}: the process has ended"))?;

@@ -60,7 +60,8 @@ impl Process {
         }
     }
 
-    /// Waits until the server has done what its work so far has left behind, such as the search index of new links.
+    /// Waits until the server has done what its work so far
+    /// has left behind, such as the search index of new links.
     pub(crate) fn wait_until_at_rest(&self) -> Result<()> {
         let begun = Instant::now();
         loop {

@@ -87,7 +87,8 @@ impl Settings {
     }
 }
 
-/// A folder for one run, on the disk that holds the tree: what is durable on a memory file system proves nothing.
+/// A folder for one run, on the disk that holds the tree:
+/// what is durable on a memory file system proves nothing.
 pub(crate) fn scratch() -> Result<tempfile::TempDir> {
     let parent = kept_data();
     std::fs::create_dir_all(&parent)?;

@@ -49,7 +49,8 @@ impl Database {
         Ok(begun.elapsed())
     }
 
-    /// Takes the rows of a CSV file into a table by `.import`, in one transaction, and answers how long it took.
+    /// Takes the rows of a CSV file into a table by `.import`,
+    /// in one transaction, and answers how long it took.
     pub(crate) fn import(&self, rows: &Path, table: &str) -> Result<Duration> {
         self.run(|input| writeln!(input, "BEGIN;\n.import --csv '{}' {table}\nCOMMIT;", rows.display()))
     }

@@ -1,4 +1,5 @@
-//! What the servers are asked: links with destinations of 90 bytes, keys by Zipf's law, and visitors' headers.
+//! What the servers are asked: links with destinations of
+//! 90 bytes, keys by Zipf's law, and visitors' headers.
 
 pub(crate) mod agents;
 pub(crate) mod clicks;

@@ -1,4 +1,5 @@
-//! Reads any bytes as a segment of the journal of new links: no panic, no endless work, no more records than fit.
+//! Reads any bytes as a segment of the journal of new links:
+//! no panic, no endless work, no more records than fit.
 //!
 //! Random bytes never pass a checksum, so the input is also read with all its checksums put right. That as
 //! many records are read as were put right says that the format is still the right one.

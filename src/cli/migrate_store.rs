@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     /// The data folder of the store; `sqlite:` alone is the one of the settings
     #[arg(long, value_name = "sqlite:FOLDER")]
     from: String,
-    /// An empty database, or one where moving this store began; `postgres:` alone is database.url of the settings
+    /// An empty database, or one where moving this store began;
+    /// `postgres:` alone is database.url of the settings
     #[arg(long, value_name = "postgres://USER@HOST:PORT/DATABASE")]
     to: String,
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! How much memory this process may use: that of the machine, or less where a cgroup says so (containers, systemd).
+//! How much memory this process may use: that of the machine,
+//! or less where a cgroup says so (containers, systemd).
 
 use super::number::{GIB, MIB};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ fn limit_of_group(line: &str, read: &dyn Fn(&Path) -> Option<String>) -> Option<
         _ => return None,
     };
     let group = PathBuf::from(root).join(group.trim_start_matches('/'));
-    // Inside a container the group's own path may not be mounted: then the root of what is mounted is the group.
+    // Inside a container the group's own path may not be
+    // mounted: then the root of what is mounted is the group.
     let folders = group.ancestors().take_while(|folder| folder.starts_with(root));
     folders.filter_map(|folder| read(&folder.join(file))?.trim().parse().ok()).min()
 }

@@ -1,4 +1,5 @@
-//! Settings that are numbers: plain ones, sizes and lengths of time, each with the least and the most it may be.
+//! Settings that are numbers: plain ones, sizes and lengths
+//! of time, each with the least and the most it may be.
 
 use super::parser::Parser;
 use std::fmt::Display;

@@ -10,8 +10,8 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
     (distance <= 1 + name.len() / 4).then_some(name)
 }
 
-/// How many letters must be added, removed, changed or swapped with their neighbour to make one word of the other
-/// (the optimal string alignment distance).
+/// How many letters must be added, removed, changed or swapped with their neighbour to make one word of the
+/// other (the optimal string alignment distance).
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before: Vec<usize> = Vec::new();

@@ -84,7 +84,8 @@ impl Fleet {
             Some(bus) => bus.leave().await,
             None => true,
         };
-        // Where Redis does not answer, others may owe it something too, who do not start again as soon as this one.
+        // Where Redis does not answer, others may owe it something
+        // too, who do not start again as soon as this one.
         if let Some(redis) = &self.redis
             && settled
             && redis.has_everything().await

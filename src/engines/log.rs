@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Clicks that are counted in one commit, at most; it bounds the memory of counting: about 50 bytes for each, and while
-/// they are written a few hundred for each link of them.
+/// Clicks that are counted in one commit, at most; it bounds the memory of counting: about 50 bytes for each,
+/// and while they are written a few hundred for each link of them.
 const BATCH_CLICKS_MAX: usize = 100_000;
 /// The same where they are held: the more there are, the less each costs.
 const HELD_CLICKS_MAX: usize = 250_000;
@@ -109,8 +109,9 @@ fn journal_config(settings: &Settings, folder: &Path) -> journal::Config {
     }
 }
 
-/// An embedded store is read through this process alone, which knows what is not written yet. A quarter of the journal may
-/// be used for that: two segments of each thread and what an earlier process left always fit beside it.
+/// An embedded store is read through this process alone, which knows what is
+/// not written yet. A quarter of the journal may be used for that: two segments
+/// of each thread and what an earlier process left always fit beside it.
 fn hold(settings: &Settings) -> Option<Hold> {
     let embedded = settings.database.url.is_none() && !settings.clicks.write_interval.is_zero();
     let journal_bytes_max = settings.clicks.journal_bytes / 4;

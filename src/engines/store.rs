@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Memory for pages of the databases. Links that are asked for are in the cache, so this is for misses and lists.
+/// Memory for pages of the databases. Links that are asked
+/// for are in the cache, so this is for misses and lists.
 const PAGE_CACHE_BYTES: usize = 64 << 20;
 
 /// An open store, whatever its engine.
@@ -22,8 +23,8 @@ pub(crate) struct Store {
     pub(crate) rollups: Arc<dyn Rollups>,
     /// How processes that share it tell each other of changes; one that has it alone need not.
     pub(crate) notifications: Option<Arc<dyn Notifications>>,
-    /// How links come there that were acknowledged before, and the codes that they have; nothing where a link is
-    /// acknowledged by being there.
+    /// How links come there that were acknowledged before, and the codes that they have; nothing where a link
+    /// is acknowledged by being there.
     pub(crate) deferred: Option<(Arc<dyn Deferred>, Codes)>,
     /// What only this store knows.
     pub(crate) secret: [u8; 16],

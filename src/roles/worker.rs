@@ -1,4 +1,5 @@
-//! The role that counts: it reads what nodes have shipped to Kafka and commits rollups to the store they share.
+//! The role that counts: it reads what nodes have shipped
+//! to Kafka and commits rollups to the store they share.
 //!
 //! It serves no visitor: `/metrics` and `/livez` on the admin port are all there is to reach. Any number of
 //! workers share the partitions; each may die at any moment.

@@ -1,5 +1,5 @@
-//! ARCHITECTURE.md says which crate may use which, which library belongs to which crate, and which test holds which
-//! promise; the manifests and the tests agree.
+//! ARCHITECTURE.md says which crate may use which, which library belongs to which crate, and which test holds
+//! which promise; the manifests and the tests agree.
 
 use super::workspace::{files, packages, read, short};
 use std::collections::{BTreeMap, BTreeSet};

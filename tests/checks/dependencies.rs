@@ -1,4 +1,5 @@
-//! What the lock file may hold: libraries under licences that allow handing the binary on, from the registry alone.
+//! What the lock file may hold: libraries under licences that
+//! allow handing the binary on, from the registry alone.
 //!
 //! What is allowed stands in `deny.toml`, where `cargo deny` reads it too; here no tool is needed.
 

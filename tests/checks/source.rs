@@ -19,7 +19,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
 ];
 
 const SLEEPS: &[(&str, &str)] = &[("thread::", "sleep"), ("time::", "sleep"), ("park_", "timeout")];
-/// Where tests look again and again for what they wait for, let time pass, and pretend that a server is far away.
+/// Where tests look again and again for what they wait for,
+/// let time pass, and pretend that a server is far away.
 const MAY_SLEEP: &[&str] = &[
     "tests/support/run.rs",
     "tests/servers/src/lib.rs",

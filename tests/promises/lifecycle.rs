@@ -21,7 +21,8 @@ fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
         .unwrap();
     let mut idle = server.client();
     assert_eq!(idle.get("/last").status, 302);
-    // The half request has reached the server once a later one on another connection was answered by each core.
+    // The half request has reached the server once a later
+    // one on another connection was answered by each core.
     (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
     server.signal(rustix::process::Signal::TERM);
     assert!(idle.is_closed(), "an idle connection is closed");

@@ -102,7 +102,8 @@ fn two_thousand_who_send_a_create_slowly_take_no_place_from_those_who_do_not() {
     server.eventually(|server| {
         (server.metric("curtail_connections_handed_over_total") as usize >= CLIENTS).then_some(())
     });
-    // So many at once may make a core late for a moment; of the rest there are still more than there are places.
+    // So many at once may make a core late for a moment; of
+    // the rest there are still more than there are places.
     assert!(server.metric("curtail_connections_open") as usize > SINGLES);
     for number in 0..50 {
         server.link(&json!({ "url": "https://example.com/", "code": format!("single{number}") }));

@@ -1,4 +1,5 @@
-//! Places of visitors: from a geo file that the operator provides, by the address that a trusted proxy hands on.
+//! Places of visitors: from a geo file that the operator
+//! provides, by the address that a trusted proxy hands on.
 
 use crate::support::mmdb::database;
 use crate::support::server::Server;

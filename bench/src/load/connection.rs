@@ -85,8 +85,8 @@ impl Connection {
         self.awaiting = false;
     }
 
-    /// Sends a request, or what the kernel takes of it now. Over loopback a new connection is established before
-    /// `connect` has returned, so that sending at once nearly always works.
+    /// Sends a request, or what the kernel takes of it now. Over loopback a new connection is established
+    /// before `connect` has returned, so that sending at once nearly always works.
     pub(crate) fn send(&mut self, request: &[u8], epoll: &OwnedFd, token: u64) -> Result<()> {
         self.awaiting = true;
         let socket = self.socket.as_ref().context("the slot has no socket")?;

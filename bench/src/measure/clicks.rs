@@ -1,7 +1,8 @@
 //! What a click costs a small server: CPU and disk of a redirect that is counted, at rates of real servers.
 //!
-//! The other measurements ask as fast as possible, where a click shares its pages of SQLite with many others. Here it comes
-//! alone, and most of its cost is the writing. The peer is nginx, which appends a line to its log for each click and counts none.
+//! The other measurements ask as fast as possible, where a click shares its pages of SQLite with many others.
+//! Here it comes alone, and most of its cost is the writing. The peer is nginx, which appends a line to its
+//! log for each click and counts none.
 
 use super::sides::{Client, Load, Rate, Sides};
 use crate::report::Report;

@@ -1,4 +1,5 @@
-//! Clicks from a node's journal through Kafka into the store, with the broker and the database on the same machine.
+//! Clicks from a node's journal through Kafka into the store,
+//! with the broker and the database on the same machine.
 //!
 //! A journal is filled through the recorder. Then a node ships it while a worker counts, until every click is
 //! in a committed rollup. Both are threads of this process; broker and database are those that `dev/services`

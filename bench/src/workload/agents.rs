@@ -76,7 +76,8 @@ pub(crate) fn from_file(path: &Path) -> Result<Vec<String>> {
     Ok(agents)
 }
 
-/// Some 200 user agents, by the patterns that browsers, apps and crawlers follow; the first is the most common one.
+/// Some 200 user agents, by the patterns that browsers, apps
+/// and crawlers follow; the first is the most common one.
 pub(crate) fn built_in() -> Vec<String> {
     let mut agents = Vec::new();
     desktops(&mut agents);

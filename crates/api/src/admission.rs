@@ -151,7 +151,8 @@ fn holding(place: Place) -> impl FnMut(Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// A body of which more may have to come: while it has to, the place is for others. Who sends slowly takes none.
+/// A body of which more may have to come: while it has to,
+/// the place is for others. Who sends slowly takes none.
 struct Arriving {
     body: Body,
     place: Arc<Place>,

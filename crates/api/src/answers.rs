@@ -15,8 +15,8 @@ pub(crate) async fn nothing_here() -> Problem {
     )
 }
 
-/// Answers OPTIONS, gives refusals of the router itself the form of all others, and keeps answers out of caches and
-/// content sniffers.
+/// Answers OPTIONS, gives refusals of the router itself the form of
+/// all others, and keeps answers out of caches and content sniffers.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let mut response = next.run(request).await;

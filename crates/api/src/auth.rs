@@ -37,8 +37,8 @@ const STORE_PATIENCE: Duration = Duration::from_millis(250);
 /// Keys, good and bad, that are remembered at once.
 const REMEMBERED_MAX: usize = 4_096;
 
-/// The address that a request came from. The server puts it into the extensions of a request; without it, attempts
-/// with bad keys are not limited by address.
+/// The address that a request came from. The server puts it into the extensions of a request; without it,
+/// attempts with bad keys are not limited by address.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

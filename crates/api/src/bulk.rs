@@ -104,7 +104,8 @@ impl Bulk {
         }
     }
 
-    /// Moves lines that have arrived into the batch, until it is full, which is the answer, or there are no more.
+    /// Moves lines that have arrived into the batch, until it
+    /// is full, which is the answer, or there are no more.
     fn parse(&mut self) -> bool {
         let now = time::now();
         let rules = self.service.rules(&self.origin);

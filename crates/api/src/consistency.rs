@@ -7,8 +7,8 @@
 //!
 //! # Format
 //!
-//! base64url without padding of: position and time of issue in seconds, 8 bytes each, little-endian; then the first
-//! 16 bytes of HMAC-SHA-256 over them.
+//! base64url without padding of: position and time of issue in seconds, 8 bytes each, little-endian; then the
+//! first 16 bytes of HMAC-SHA-256 over them.
 
 use crate::service::Service;
 use crate::time;
@@ -31,7 +31,8 @@ use std::sync::Arc;
 const HEADER: HeaderName = HeaderName::from_static("x-consistency-token");
 const COOKIE_NAME: &str = "curtail_seen";
 
-/// How long a token is heeded. Replicas that are used are a second behind at most; this is for clocks that differ.
+/// How long a token is heeded. Replicas that are used are a
+/// second behind at most; this is for clocks that differ.
 const LIFETIME_SECONDS: i64 = 60;
 
 const SIGNED_BYTES: usize = 16;

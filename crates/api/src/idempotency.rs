@@ -1,4 +1,5 @@
-//! `Idempotency-Key`: repeating the same request makes nothing twice (draft-ietf-httpapi-idempotency-key-header).
+//! `Idempotency-Key`: repeating the same request makes nothing twice
+//! (draft-ietf-httpapi-idempotency-key-header).
 
 use crate::problem::{Invalid, Problem};
 use curtail_store::Idempotency;

@@ -109,7 +109,8 @@ impl<'a> Object<'a> {
 /// Reads an object that may have the fields `names`.
 pub(crate) fn read<'a>(body: &'a [u8], names: &'static [&'static str]) -> Result<Object<'a>, Problem> {
     debug_assert!(names.len() <= FIELDS_MAX);
-    // A number that no type holds ends the reading. Read with more care, it is a number of a field like any other.
+    // A number that no type holds ends the reading. Read with
+    // more care, it is a number of a field like any other.
     read_as(body, names, false).or_else(|error| read_as(body, names, true).map_err(|_| explain(&error)))
 }
 
@@ -127,7 +128,8 @@ fn read_as<'a>(
 
 fn explain(error: &serde_json::Error) -> Problem {
     match error.classify() {
-        // A well-formed value of another type: the only thing that is asked of the whole is that it is an object.
+        // A well-formed value of another type: the only thing
+        // that is asked of the whole is that it is an object.
         Category::Data => Problem::new(Kind::InvalidFields, "The body must be a JSON object."),
         _ => Problem::new(Kind::MalformedJson, format!("The body is not valid JSON: {error}.")),
     }

@@ -55,7 +55,8 @@ pub fn generate_key() -> Result<(String, [u8; 32]), NoRandomness> {
     Ok((key, hash))
 }
 
-/// What is remembered of a key. It is looked up by this, so that no comparison of secrets takes a time that tells.
+/// What is remembered of a key. It is looked up by this, so
+/// that no comparison of secrets takes a time that tells.
 pub fn hash_key(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }

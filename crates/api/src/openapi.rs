@@ -162,7 +162,8 @@ fn complete(response: &mut RefOr<Response>) {
     }
 }
 
-/// Says of bodies of lines what each line is. OpenAPI 3.1 has no word for it; this is that of 3.2, as an extension.
+/// Says of bodies of lines what each line is. OpenAPI 3.1
+/// has no word for it; this is that of 3.2, as an extension.
 fn say_what_lines_are(operation: &mut Operation) {
     let asked = operation.request_body.as_mut().and_then(|body| match body {
         RefOr::T(body) => body.content.get_mut(LINES),

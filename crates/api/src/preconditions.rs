@@ -85,7 +85,8 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<
     }
 }
 
-/// What follows the empty elements at the start of a list, which mean nothing (RFC 9110, 5.6.1.2); nothing at its end.
+/// What follows the empty elements at the start of a list,
+/// which mean nothing (RFC 9110, 5.6.1.2); nothing at its end.
 fn next_of(list: &str) -> Option<&str> {
     Some(list.trim_start_matches([',', ' ', '\t'])).filter(|rest| !rest.is_empty())
 }

@@ -1,4 +1,5 @@
-//! A strict reading of the query of a request: unknown, repeated and undecodable parameters are named, all at once.
+//! A strict reading of the query of a request: unknown,
+//! repeated and undecodable parameters are named, all at once.
 
 use crate::json::shown;
 use crate::number;

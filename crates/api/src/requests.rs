@@ -1,7 +1,7 @@
 //! How many requests each route has answered, by the class of their status, and how many are let in.
 //!
-//! The routes are those of the description and one for everything else, so that nobody can make more by asking for
-//! what is not there.
+//! The routes are those of the description and one for everything
+//! else, so that nobody can make more by asking for what is not there.
 
 use crate::admission::{Admission, Admitted};
 use axum::extract::{MatchedPath, Request, State};

@@ -4,7 +4,8 @@ use curtail_clicks::pipeline::Retention;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The settings of the API. The composition root fills them from the configuration; all of them are checked there.
+/// The settings of the API. The composition root fills them
+/// from the configuration; all of them are checked there.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Scheme and host that short links begin with, such as `https://sho.rt`. Without it they begin with
@@ -12,8 +13,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// Schemes that destinations may have beside http and https.
     pub app_schemes: Vec<String>,
-    /// Hosts that lead back to this shortener, with their port where it is not the scheme's usual one. The host of
-    /// `base_url`, or else of the request, counts as one without being named.
+    /// Hosts that lead back to this shortener, with their port where it is not the scheme's usual one. The
+    /// host of `base_url`, or else of the request, counts as one without being named.
     pub own_hosts: Vec<String>,
     /// The largest body of a request other than a bulk, in bytes.
     pub body_bytes_max: usize,

@@ -25,7 +25,8 @@ const LENGTH_MAX: usize = 64;
 /// A time as RFC 3339 writes it, in UTC.
 pub(crate) fn format(time: Timestamp) -> String {
     static PRINTER: DateTimePrinter = DateTimePrinter::new();
-    // What does not fit into four digits of a year cannot be stored through the API, only be reached by arithmetic.
+    // What does not fit into four digits of a year cannot be
+    // stored through the API, only be reached by arithmetic.
     let time = jiff::Timestamp::from_millisecond(time.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let mut text = String::with_capacity(24);
     PRINTER.print_timestamp(&time, &mut text).expect("a string takes all that is written to it");
@@ -63,7 +64,8 @@ pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     (time >= jiff::Timestamp::UNIX_EPOCH).then(|| Timestamp::from_millis(time.as_millisecond()))
 }
 
-/// A time of the form of RFC 3339 with nine decimals at most, which is what jiff reads; RFC 3339 knows no limit.
+/// A time of the form of RFC 3339 with nine decimals at
+/// most, which is what jiff reads; RFC 3339 knows no limit.
 fn without_finest(text: &str) -> Cow<'_, str> {
     let Some((moment, rest)) = text.split_once('.') else { return text.into() };
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

@@ -121,7 +121,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Text for people: bounded, without control characters other than `allowed`, and otherwise as it was given.
+    /// Text for people: bounded, without control characters
+    /// other than `allowed`, and otherwise as it was given.
     pub(crate) fn prose(
         &mut self,
         name: &'static str,

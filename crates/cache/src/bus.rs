@@ -1,8 +1,9 @@
 //! The bus: every node tells all others what it changed, and knows when it does not hear them any more.
 //!
-//! What travels is in `bus/message.rs`, what it proves in `bus/hearing.rs`. One task hears, applies, answers and sends
-//! (`bus/member.rs`); each way of sending has a task and a queue of its own, so that one which hangs holds up nothing. What
-//! a queue has no room for is lost, leaves a hole, and is noticed by those who would have heard it.
+//! What travels is in `bus/message.rs`, what it proves in `bus/hearing.rs`. One task
+//! hears, applies, answers and sends (`bus/member.rs`); each way of sending has a task
+//! and a queue of its own, so that one which hangs holds up nothing. What a queue has
+//! no room for is lost, leaves a hole, and is noticed by those who would have heard it.
 
 pub(crate) mod hearing;
 mod member;
@@ -49,8 +50,8 @@ struct Counts {
 /// How the bus fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusStatistics {
-    /// Whether this node hears all that it knows of, as of a quarter of a second ago: if not, it is deaf, and asks the
-    /// store for all but the youngest of what it remembers.
+    /// Whether this node hears all that it knows of, as of a quarter of a second ago: if not, it is deaf, and
+    /// asks the store for all but the youngest of what it remembers.
     pub hearing: bool,
     /// Nodes that it knows of, itself included.
     pub nodes: usize,
@@ -69,8 +70,9 @@ pub struct BusStatistics {
 }
 
 impl Bus {
-    /// Joins the bus over all `ways` at once: what one loses, another may carry. From now on `cache` serves unchecked only
-    /// what others cannot have changed. Must be called in a tokio runtime, where it works from then on.
+    /// Joins the bus over all `ways` at once: what one loses, another may
+    /// carry. From now on `cache` serves unchecked only what others cannot have
+    /// changed. Must be called in a tokio runtime, where it works from then on.
     pub fn start(
         ways: Vec<Arc<dyn Notifications>>,
         cache: Arc<SharedCache>,
@@ -122,8 +124,9 @@ impl Bus {
         }
     }
 
-    /// Leaves the bus, after what was changed has arrived, so that nobody waits for this node. A node that cannot settle
-    /// within two seconds leaves without a word, and is given up in time. Answers whether all had arrived.
+    /// Leaves the bus, after what was changed has arrived, so that nobody waits
+    /// for this node. A node that cannot settle within two seconds leaves
+    /// without a word, and is given up in time. Answers whether all had arrived.
     pub async fn leave(&self) -> bool {
         let (caller, left) = oneshot::channel();
         self.stop.send(caller).await.is_ok() && left.await.unwrap_or(false)

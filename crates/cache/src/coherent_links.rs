@@ -1,11 +1,13 @@
-//! The store as writers in this process see it: every change is in every layer of the cache before it is acknowledged,
-//! and on its way to all other processes.
+//! The store as writers in this process see it: every change is in every layer of the cache before it is
+//! acknowledged, and on its way to all other processes.
 //!
-//! New links are put into the cache, because they are about to be clicked; so are changes. A removal leaves the knowledge
-//! that there is nothing, with the version of the removal, so that a fill that read the row before it is refused.
+//! New links are put into the cache, because they are about to be clicked; so are
+//! changes. A removal leaves the knowledge that there is nothing, with the
+//! version of the removal, so that a fill that read the row before it is refused.
 //!
-//! A change whose commit was not answered may have happened, and may happen yet. Until it is known which, all layers are told again
-//! and again to ask the store; then they are told what became of it. Whoever asked for it is told at once that nobody knows.
+//! A change whose commit was not answered may have happened, and may happen yet. Until it is known which, all
+//! layers are told again and again to ask the store; then they are told what became of it. Whoever asked for
+//! it is told at once that nobody knows.
 
 use crate::bus::Bus;
 use crate::redis::Redis;
@@ -23,8 +25,8 @@ use tokio::time::sleep;
 
 /// More new links than this in one call are an import: they would push out what visitors ask for.
 const CACHED_AT_ONCE_MAX: usize = 64;
-/// Pauses between attempts to learn what became of a change: at most this at first, and at most that. So long may pass until a
-/// commit that comes late is told.
+/// Pauses between attempts to learn what became of a change: at most this at first, and at most that. So long
+/// may pass until a commit that comes late is told.
 const SETTLING: Duration = Duration::from_millis(50);
 const SETTLING_MAX: Duration = Duration::from_millis(500);
 
@@ -63,8 +65,8 @@ impl CoherentLinks {
         packed
     }
 
-    /// Puts a few new links into the cache. Of an import only those whose code somebody asked for before: its absence must
-    /// not be remembered, but the rest would push out what visitors ask for.
+    /// Puts a few new links into the cache. Of an import only those whose code somebody asked for before: its
+    /// absence must not be remembered, but the rest would push out what visitors ask for.
     async fn remember_new(&self, made: &[Result<Created, Refused>]) {
         let few = made.len() <= CACHED_AT_ONCE_MAX;
         let mut record = Vec::new();
@@ -93,7 +95,8 @@ impl CoherentLinks {
         self.peers.change(code, version, None).await;
     }
 
-    /// Passes on what became of a change. One that is in doubt has been called so everywhere by then, and is seen to from then on.
+    /// Passes on what became of a change. One that is in doubt has
+    /// been called so everywhere by then, and is seen to from then on.
     async fn known<T>(&self, id: LinkId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::InDoubt(doubt)) = &outcome {
             if let Some(bus) = &self.peers.bus {
@@ -107,15 +110,17 @@ impl CoherentLinks {
 
     /// Has the store asked about a link, by all nodes.
     async fn doubt(&self, InDoubt { code, before, after, .. }: &InDoubt) {
-        // Caches of processes take the version from before: it may stay the newest, and has to be remembered again then.
+        // Caches of processes take the version from before: it may
+        // stay the newest, and has to be remembered again then.
         self.cache.learn(code.as_str(), *before, None, (self.clock)());
         self.peers.announce(code.as_str(), *before, None);
-        // What was there before must not get into L2 any more; that all have to ask the store a while longer does no harm.
+        // What was there before must not get into L2 any more; that
+        // all have to ask the store a while longer does no harm.
         self.peers.mark(code.as_str(), *after).await;
     }
 
-    /// Learns what became of a change, and tells it. To change nothing takes the lock of the row, which the change in doubt holds
-    /// until it is committed or undone.
+    /// Learns what became of a change, and tells it. To change nothing takes the lock of the row, which the
+    /// change in doubt holds until it is committed or undone.
     async fn settle(self, id: LinkId, doubt: Box<InDoubt>) {
         let mut pauses = Backoff::new(SETTLING, SETTLING_MAX);
         loop {
@@ -144,7 +149,8 @@ impl Peers {
         }
     }
 
-    /// Tells of a change: `record` is what it led to, unless the link is gone. The bus first, because that only queues.
+    /// Tells of a change: `record` is what it led to, unless the
+    /// link is gone. The bus first, because that only queues.
     async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
         self.announce(code, version, record);
         if let Some(redis) = self.told_redis() {
@@ -172,8 +178,8 @@ impl Peers {
     }
 }
 
-/// Runs a change to its end even when the one who asked for it goes away: the store would commit it all the same, and the
-/// caches must hear of it.
+/// Runs a change to its end even when the one who asked for it goes away: the store would commit it all the
+/// same, and the caches must hear of it.
 fn to_the_end<'a, T, F>(change: F) -> Answer<'a, T>
 where
     T: Send + 'static,

@@ -1,7 +1,7 @@
 //! L0: a small cache of one core, in front of the one that all share. No lock, no sharing, direct-mapped.
 //!
-//! It exists for the few codes that most requests ask for: they cost one look at memory that this core has at hand,
-//! instead of a lock and three misses.
+//! It exists for the few codes that most requests ask for: they cost one look at memory that this core has at
+//! hand, instead of a lock and three misses.
 
 use crate::entry::{Seconds, seconds};
 use crate::shared_cache::{Held, SharedCache, hash_of};
@@ -9,7 +9,8 @@ use curtail_model::Timestamp;
 use std::sync::Arc;
 
 const SLOTS: usize = 4096;
-/// Bytes of code and record together; longer ones are left to L1. With the rest of a slot it makes four cache lines.
+/// Bytes of code and record together; longer ones are left
+/// to L1. With the rest of a slot it makes four cache lines.
 const INLINE: usize = 228;
 
 struct Slot {

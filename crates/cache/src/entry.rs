@@ -32,8 +32,8 @@ impl Known<'_> {
     }
 }
 
-/// When an entry was asked for and when it expires. The first follows from the second, because lives differ by kind and
-/// by hash alone; only the part of a second is kept beside it.
+/// When an entry was asked for and when it expires. The first follows from the second, because lives differ
+/// by kind and by hash alone; only the part of a second is kept beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) expires: Seconds,

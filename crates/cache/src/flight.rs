@@ -1,7 +1,7 @@
 //! One question at a time per code: those who ask while it is under way wait for the same answer.
 //!
-//! The question runs as a task of its own, so it goes on, and the others get their answer, when the one who asked first
-//! hangs up.
+//! The question runs as a task of its own, so it goes on, and the
+//! others get their answer, when the one who asked first hangs up.
 
 use foldhash::HashMap;
 use std::future::Future;
@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Codes that are asked about at once. A store that answers in a millisecond answers four million questions a second
-/// before this is too little; one that hangs must not collect them.
+/// Codes that are asked about at once. A store that answers in a millisecond answers four million questions a
+/// second before this is too little; one that hangs must not collect them.
 const IN_FLIGHT_MAX: usize = 4_096;
 
 /// Where the answer to a question will be found.
@@ -28,8 +28,9 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         Flights { in_flight: Arc::default() }
     }
 
-    /// The answer to the question about `code`: `ask` is only called when nobody else is asking. Nothing when too many
-    /// are asking about other codes, or the question was dropped unanswered (the process is shutting down).
+    /// The answer to the question about `code`: `ask` is only called when nobody
+    /// else is asking. Nothing when too many are asking about other codes, or
+    /// the question was dropped unanswered (the process is shutting down).
     pub(crate) async fn join<F>(&self, code: &str, ask: impl FnOnce() -> F) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,

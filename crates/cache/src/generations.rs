@@ -1,7 +1,9 @@
-//! How those who do not hold a lock learn of changes: tables of counters and times by hash, which cost one look.
+//! How those who do not hold a lock learn of changes: tables
+//! of counters and times by hash, which cost one look.
 //!
-//! What is put into L1 moves the counter that its hash names. An L0 entry remembers the counter from before it was read,
-//! and is good for nothing once that moved. Codes that share a counter only cost each other a look into L1.
+//! What is put into L1 moves the counter that its hash names. An L0 entry
+//! remembers the counter from before it was read, and is good for nothing once
+//! that moved. Codes that share a counter only cost each other a look into L1.
 
 use curtail_model::Timestamp;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -35,8 +37,8 @@ impl Generations {
     }
 }
 
-/// When something last changed, by hash, in milliseconds. It tells a fill that it was overtaken although nothing is left
-/// in L1 that it could be compared with.
+/// When something last changed, by hash, in milliseconds. It tells a fill that it was overtaken although
+/// nothing is left in L1 that it could be compared with.
 pub(crate) struct Changes(Box<[AtomicI64]>);
 
 impl Changes {

@@ -1,8 +1,8 @@
 //! The index of a shard: from the hash of a code to the offset of its entry in the ring.
 //!
-//! One bucket is one cache line: twelve one-byte tags, twelve offsets. A look-up reads the bucket that the hash names and
-//! compares tags before it touches an entry; a bucket that was ever full sends it on to the next one. At a load of 0.6 to
-//! 0.8 a link costs seven to nine bytes here.
+//! One bucket is one cache line: twelve one-byte tags, twelve offsets. A look-up reads the bucket that the
+//! hash names and compares tags before it touches an entry; a bucket that was ever full sends it on to the
+//! next one. At a load of 0.6 to 0.8 a link costs seven to nine bytes here.
 
 const SLOTS: usize = 12;
 const EMPTY: u8 = 0;
@@ -117,8 +117,9 @@ impl Index {
         None
     }
 
-    /// Maps a hash to a bucket without division (Lemire, "Fast Random Integer Generation in an Interval", 2019). Shards
-    /// are chosen by the low bits and tags come from the lowest byte above them, so the high bits are free for this.
+    /// Maps a hash to a bucket without division (Lemire, "Fast Random Integer
+    /// Generation in an Interval", 2019). Shards are chosen by the low bits and tags
+    /// come from the lowest byte above them, so the high bits are free for this.
     #[inline]
     fn home(&self, hash: u64) -> usize {
         ((u128::from(hash) * self.buckets.len() as u128) >> 64) as usize

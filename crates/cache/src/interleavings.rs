@@ -1,10 +1,11 @@
-//! Orders in which reading, filling, changing, telling, losing and being late can come, on the real parts: two real
-//! caches, a real Redis and the real state of the bus. Only the store is numbers: the version that is
-//! newest, and the one that a replica has.
+//! Orders in which reading, filling, changing, telling, losing and being late can come, on the real parts:
+//! two real caches, a real Redis and the real state of the bus. Only the store is numbers: the version that
+//! is newest, and the one that a replica has.
 //!
-//! A reader captures the time, looks into Redis, asks the store, fills Redis and fills its cache; a writer commits, changes its
-//! own cache, tells Redis and sends; the message arrives, or is lost and the next beat shows the hole. Each interleaving
-//! of these steps is played on a code of its own. At its end nothing old may be left that anybody would believe.
+//! A reader captures the time, looks into Redis, asks the store, fills Redis and fills its cache; a writer
+//! commits, changes its own cache, tells Redis and sends; the message arrives, or is lost and the next beat
+//! shows the hole. Each interleaving of these steps is played on a code of its own. At its end nothing old
+//! may be left that anybody would believe.
 
 mod write_behind;
 
@@ -26,7 +27,8 @@ const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
 const WRITER: u64 = 1;
 const OTHER: u64 = 2;
 
-/// How many steps the actors have: two readers, the writer, and the replica that takes a change over from the primary.
+/// How many steps the actors have: two readers, the writer,
+/// and the replica that takes a change over from the primary.
 const STEPS: [usize; 4] = [5, 5, 4, 1];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +217,8 @@ async fn explore(strategy: Strategy, rules: Rules, orders: u64) -> Vec<String> {
     let mut wrong = Vec::new();
     for number in 0..orders {
         let order = shuffled(&STEPS, number);
-        // What differs beside the order is taken from the number, so that all of it is played with orders of all kinds.
+        // What differs beside the order is taken from the number,
+        // so that all of it is played with orders of all kinds.
         let (known, lost, ticks) = (number % 2 == 0, number / 2 % 3 == 0, number / 6 % 2 == 0);
         let fate = if lost { Fate::Lost } else { Fate::Arrives };
         let code = format!("m{number}");

@@ -1,7 +1,7 @@
 //! Until when what is remembered may be served without asking again.
 //!
-//! Who hears of all changes renews it; where there is nobody to hear of, it never ends. See "Why nothing is older than
-//! 2 s" in ARCHITECTURE.md for the figures.
+//! Who hears of all changes renews it; where there is nobody to hear of, it never ends. See "Why nothing is
+//! older than 2 s" in ARCHITECTURE.md for the figures.
 
 use curtail_model::Timestamp;
 use curtail_store::AGE_MAX_MILLIS;
@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Without a lease, an entry is served for this long after the store was asked, in milliseconds.
 pub(crate) const UNCHECKED_MILLIS: i64 = 750;
 
-/// After a change, the codes under its hash are asked of the primary for this long, in milliseconds: until all replicas
-/// have it, and no "nothing" that was read before it is left in L2.
+/// After a change, the codes under its hash are asked of the primary for this long, in milliseconds: until
+/// all replicas have it, and no "nothing" that was read before it is left in L2.
 pub(crate) const RECENT_MILLIS: i64 = 3_000;
 const _: () = assert!(RECENT_MILLIS > AGE_MAX_MILLIS);
 
-/// The newest time at which anything was asked. When the clock goes back, entries from before that seem to be of the future: what is
-/// to cover all entries that there are has to cover them too. Written by fills and changes, so it has a cache line of its own.
+/// The newest time at which anything was asked. When the clock goes back, entries from before that seem to be
+/// of the future: what is to cover all entries that there are has to cover them too. Written by fills and
+/// changes, so it has a cache line of its own.
 #[repr(align(128))]
 pub(crate) struct NewestAsked(AtomicI64);
 
@@ -69,8 +70,8 @@ impl Lease {
         asked.millis() > self.suspect_before.load(Ordering::Acquire)
     }
 
-    /// Whether what was asked then may be served now. What was asked in the future was asked before the clock went back, nobody
-    /// knows how long ago.
+    /// Whether what was asked then may be served now. What was asked in the future was asked before the clock
+    /// went back, nobody knows how long ago.
     pub(crate) fn may_serve(&self, asked: Timestamp, now: Timestamp) -> bool {
         (0..=UNCHECKED_MILLIS).contains(&(now.millis() - asked.millis()))
             || (self.holds(now) && self.is_settled(asked))

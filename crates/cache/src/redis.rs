@@ -1,10 +1,12 @@
 //! L2: what all processes remember together, in Redis.
 //!
-//! Redis has [`Config::budget`] to answer, and is not asked at all while its breaker is open: it makes redirects faster and
-//! is never needed for one. What it holds and when it is believed stands in ARCHITECTURE.md, "Caching and invalidation
-//! across nodes"; the keys in `layout.rs`, the bytes in `value.rs`.
+//! Redis has [`Config::budget`] to answer, and is not asked at all while its
+//! breaker is open: it makes redirects faster and is never needed for one. What
+//! it holds and when it is believed stands in ARCHITECTURE.md, "Caching and
+//! invalidation across nodes"; the keys in `layout.rs`, the bytes in `value.rs`.
 //!
-//! What a change leaves here must arrive, for others believe what they find: it is a debt until it does (`debts.rs`).
+//! What a change leaves here must arrive, for others believe
+//! what they find: it is a debt until it does (`debts.rs`).
 
 mod address;
 mod debts;
@@ -46,10 +48,11 @@ use xxhash_rust::xxh3::xxh3_64;
 /// How Redis is used.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster; with TLS `rediss://`, where
-    /// `?sslrootcert=FILE` names the certificates to trust in place of the system's.
+    /// `redis://[user:password@]host:port[/database]`, one or several nodes of a cluster; with TLS
+    /// `rediss://`, where `?sslrootcert=FILE` names the certificates to trust in place of the system's.
     pub nodes: Vec<String>,
-    /// What all keys begin with, and the bus too, which does not know the numbers of databases. Each byte is paid for by each link.
+    /// What all keys begin with, and the bus too, which does not know
+    /// the numbers of databases. Each byte is paid for by each link.
     pub prefix: String,
     /// How long a link is kept.
     pub link_life: Duration,
@@ -60,8 +63,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The [`Config::prefix`] of an installation: whatever else is on a server, nobody is given the links of another one. Two have
-    /// the same with a chance of 1 in 2^36.
+    /// The [`Config::prefix`] of an installation: whatever else is on a server, nobody is given the links of
+    /// another one. Two have the same with a chance of 1 in 2^36.
     pub fn prefix_of(secret: &[u8; 16]) -> String {
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let hash = xxh3_64(secret);
@@ -217,9 +220,9 @@ pub struct RedisStatistics {
 }
 
 impl Redis {
-    /// Connects and checks what is there. A server that does not answer is no error: redirects do without, and it is
-    /// tried again until it is there. One that answers what no waiting mends is an error. Must be called in a tokio
-    /// runtime, which keeps the connection up from then on.
+    /// Connects and checks what is there. A server that does not answer is no error: redirects do without,
+    /// and it is tried again until it is there. One that answers what no waiting mends is an error. Must be
+    /// called in a tokio runtime, which keeps the connection up from then on.
     pub async fn open(config: Config) -> Result<Arc<Redis>, OpenError> {
         let now = Instant::now();
         let seed = getrandom::u64().unwrap_or_else(|_| now.elapsed().as_nanos() as u64);

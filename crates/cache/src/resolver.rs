@@ -1,5 +1,5 @@
-//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time, and every layer
-//! remembers the answer.
+//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time,
+//! and every layer remembers the answer.
 
 use crate::flight::Flights;
 use crate::redis::{Asked, Lookup, Redis};
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
 const LATE_MAX: Duration = Duration::from_secs(10);
 
-/// What a code leads to, as Redis, the store or, with write-behind, the memory of what waits for the store has it.
+/// What a code leads to, as Redis, the store or, with
+/// write-behind, the memory of what waits for the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// The packed record of the link.
@@ -51,8 +52,9 @@ impl Sources {
     /// A good budget of an embedded store: it answers in microseconds, so this is for a disk that hangs.
     pub const EMBEDDED_BUDGET: Duration = Duration::from_millis(250);
 
-    /// A good policy for an embedded store. Where this machine has no time for it, questions of all who wait are late together,
-    /// and leaving it alone would only make refusals of them: only a disk that hangs for everybody opens this.
+    /// A good policy for an embedded store. Where this machine has no time for it,
+    /// questions of all who wait are late together, and leaving it alone would only
+    /// make refusals of them: only a disk that hangs for everybody opens this.
     pub const EMBEDDED_POLICY: Policy =
         Policy { consecutive_max: 1_000, outcomes_min: 1_000, failures_percent_max: 90, ..Policy::NEAR };
 }
@@ -111,8 +113,9 @@ impl Resolver {
         answer
     }
 
-    /// How long a request waits that may have something older to give. A store that fails is asked all the same, by leave of its
-    /// breaker, and nobody waits for that; nor does anybody wait for a question that hangs, but those who came while it was young.
+    /// How long a request waits that may have something older to give. A store that fails is asked all the
+    /// same, by leave of its breaker, and nobody waits for that; nor does anybody wait for a question that
+    /// hangs, but those who came while it was young.
     fn wait(&self, code: &str) -> Duration {
         let redis = &self.shared.sources.redis;
         let budget = match self.shared.breaker.state() {
@@ -182,8 +185,9 @@ impl Shared {
         self.sources.cache.get(code, now, &mut Vec::new()) == Held::StaleLink
     }
 
-    /// What is known of a code while the store is away, whatever its age; what L2 has is remembered, as something stale. L2 may
-    /// have been passed over because something had just changed, or its entry because this process is deaf.
+    /// What is known of a code while the store is away, whatever its age; what L2
+    /// has is remembered, as something stale. L2 may have been passed over because
+    /// something had just changed, or its entry because this process is deaf.
     async fn last_resort(&self, code: &str, now: Timestamp) -> Resolution {
         if let Some(redis) = &self.sources.redis
             && let Lookup::Link { record, .. } =
@@ -265,7 +269,8 @@ impl Shared {
         }
     }
 
-    /// What a copy of the store has that may be behind: it counts where nothing newer is known here, and nobody else is told.
+    /// What a copy of the store has that may be behind: it counts
+    /// where nothing newer is known here, and nobody else is told.
     fn provisional(&self, code: &str, record: Option<Vec<u8>>, now: Timestamp) -> Resolution {
         match record {
             Some(packed) if self.sources.cache.fill_briefly(code, &packed, now) => {

@@ -1,7 +1,8 @@
 //! The bytes of a shard: entries one behind the other in a ring of segments, the oldest given up first.
 //!
-//! Segments are allocated as the ring fills, so an empty cache costs next to nothing, and given up whole. An entry never
-//! crosses from one segment into the next. An offset is the number of the segment times its length, and the place in it.
+//! Segments are allocated as the ring fills, so an empty cache costs next to nothing,
+//! and given up whole. An entry never crosses from one segment into the next. An
+//! offset is the number of the segment times its length, and the place in it.
 //!
 //! # Entry
 //!
@@ -22,7 +23,8 @@ const NOTHING: u16 = (1 << RECORD_BITS) - 1;
 /// The longest code whose length fits beside that of a record.
 const CODE_BYTES_MAX: usize = 0x3ff;
 const WAS_READ: u8 = 1;
-/// Room for the longest destination. Giving up one segment is what an insertion may have to wait for: microseconds.
+/// Room for the longest destination. Giving up one segment
+/// is what an insertion may have to wait for: microseconds.
 const SEGMENT: usize = 16 * 1024;
 
 pub(crate) struct Ring {
@@ -65,8 +67,8 @@ impl Ring {
         code.len() <= CODE_BYTES_MAX && entry_length(code, known) <= SEGMENT
     }
 
-    /// Whether an entry can be appended without giving up the oldest segment. One segment is always kept free, so that
-    /// entries of the oldest can be appended anew.
+    /// Whether an entry can be appended without giving up the oldest segment. One segment is always kept
+    /// free, so that entries of the oldest can be appended anew.
     pub(crate) fn has_room(&self, code: &[u8], known: &Known<'_>) -> bool {
         self.in_use + 1 < self.segments_max || self.fits_newest(entry_length(code, known))
     }
@@ -100,8 +102,8 @@ impl Ring {
         (number * SEGMENT + at) as u32
     }
 
-    /// Takes the bytes of the oldest segment out of the ring, with the offset of its first entry. They come back with
-    /// [`Ring::give_back`].
+    /// Takes the bytes of the oldest segment out of the ring, with the offset of its first entry. They come
+    /// back with [`Ring::give_back`].
     pub(crate) fn take_oldest(&mut self) -> Option<(u32, Box<[u8]>, usize)> {
         if self.in_use == 0 {
             return None;

@@ -1,8 +1,8 @@
 //! One of the parts of the shared cache: an index and a ring, used under one lock.
 //!
-//! Eviction is CLOCK, a segment of the ring at a time: of the oldest segment the entries go that nobody read since they
-//! came round last; the others are given another round. Walks over unknown codes leave entries that nobody reads again,
-//! so they push out little else.
+//! Eviction is CLOCK, a segment of the ring at a time: of the oldest segment the entries go that nobody read
+//! since they came round last; the others are given another round. Walks over unknown codes leave entries
+//! that nobody reads again, so they push out little else.
 
 use crate::entry::{Known, Lifetimes, Times, seconds};
 use crate::index::Index;
@@ -20,8 +20,8 @@ pub(crate) enum Reason {
     Change,
     /// Another did. Matters only where something is known of the code.
     News,
-    /// The store was asked. Whether it was overtaken by a change under the same hash tells only where there is nothing to
-    /// compare with: a link is there then for when the store cannot be asked again.
+    /// The store was asked. Whether it was overtaken by a change under the same hash tells only where there
+    /// is nothing to compare with: a link is there then for when the store cannot be asked again.
     Fill {
         /// Whether it was.
         overtaken: bool,
@@ -56,7 +56,8 @@ impl Shard {
         Some((entry.known, entry.times))
     }
 
-    /// Remembers what is known of a code, unless something newer is. Answers whether it may be served from here.
+    /// Remembers what is known of a code, unless something
+    /// newer is. Answers whether it may be served from here.
     pub(crate) fn put(
         &mut self,
         hash: u64,
@@ -69,13 +70,15 @@ impl Shard {
         let ring = &self.ring;
         if let Some(offset) = self.index.find(hash, |offset| ring.entry(offset).code == code) {
             let old = self.ring.entry(offset);
-            // A lower version never replaces a higher one, whenever it comes. "There is nothing" as the store says it has no
-            // version (0), so it is not known which is newer: it replaces an entry that has expired, or that is older than a
+            // A lower version never replaces a higher one, whenever it comes. "There is
+            // nothing" as the store says it has no version (0), so it is not known which
+            // is newer: it replaces an entry that has expired, or that is older than a
             // replica may be behind, because the store would know of that link by now.
             let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
             let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
             let is_past = old.times.expires <= seconds(at) || age > AGE_MAX_MILLIS;
-            // Of what was called in doubt the store has to have been asked since, though the version may be the same after all.
+            // Of what was called in doubt the store has to have been
+            // asked since, though the version may be the same after all.
             let is_same = old.known.version() == known.version();
             let is_doubtful =
                 is_same && old.times == Times::OVER && reason == Reason::Fill { overtaken: true };
@@ -92,7 +95,8 @@ impl Shard {
         } else if reason == Reason::News {
             return false;
         } else if reason == (Reason::Fill { overtaken: true }) {
-            // It may be old, so it has to be asked for again; still better than nothing while the store is away.
+            // It may be old, so it has to be asked for again;
+            // still better than nothing while the store is away.
             self.refused += 1;
             if matches!(known, Known::Link(_)) {
                 self.insert(hash, code, known, Times::OVER, at);

@@ -1,7 +1,8 @@
 //! L1: the cache that all cores of a process share. Bounded in bytes, index included.
 //!
-//! Up to 64 shards, each under a lock that is held for one look-up or one insertion; what is found is copied out, so no
-//! reference outlives the lock. The locks are seldom contended, because the per-core caches answer for the hot codes.
+//! Up to 64 shards, each under a lock that is held for one look-up or one insertion;
+//! what is found is copied out, so no reference outlives the lock. The locks are
+//! seldom contended, because the per-core caches answer for the hot codes.
 
 use crate::entry::{Known, Lifetimes, Seconds, Times, seconds};
 use crate::generations::{Changes, Generations};
@@ -98,14 +99,16 @@ impl SharedCache {
         self.keep(code, &Known::Link(packed), now)
     }
 
-    /// Remembers that a code has no link: as of the change `version` that removed it, or 0 when only the absence itself
-    /// is known, which is believed where no link is known that is younger than a replica may be behind.
+    /// Remembers that a code has no link: as of the change `version` that
+    /// removed it, or 0 when only the absence itself is known, which is believed
+    /// where no link is known that is younger than a replica may be behind.
     pub fn put_nothing(&self, code: &str, version: u64, now: Timestamp) -> bool {
         self.keep(code, &Known::Nothing { version }, now)
     }
 
-    /// Remembers what the store said when it was asked at `asked`: the packed record of a code, or that there is none.
-    /// Refused as by [`SharedCache::put`], and when a change may have come in between that nothing here tells of any more.
+    /// Remembers what the store said when it was asked at `asked`: the packed record
+    /// of a code, or that there is none. Refused as by [`SharedCache::put`], and
+    /// when a change may have come in between that nothing here tells of any more.
     pub(crate) fn fill(&self, code: &str, found: Option<&[u8]>, asked: Timestamp) -> bool {
         let hash = hash_of(code.as_bytes());
         let known = found.map_or(Known::Nothing { version: 0 }, Known::Link);
@@ -120,9 +123,10 @@ impl SharedCache {
         kept
     }
 
-    /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that many who ask
-    /// for one link ask for it once. Where something has just changed that would make two seconds of one, so there it is only
-    /// something stale. Answers whether nothing newer is known of the code.
+    /// Remembers a link as a copy of the store has it that may be behind, until the
+    /// end of this second: so that many who ask for one link ask for it once. Where
+    /// something has just changed that would make two seconds of one, so there it
+    /// is only something stale. Answers whether nothing newer is known of the code.
     pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
@@ -142,8 +146,8 @@ impl SharedCache {
         true
     }
 
-    /// Remembers a link that may be older than anything allows, where nothing is known of its code: to be served again when
-    /// nobody can be asked.
+    /// Remembers a link that may be older than anything allows, where nothing is known of its code: to be
+    /// served again when nobody can be asked.
     pub(crate) fn fill_stale(&self, code: &str, packed: &[u8], now: Timestamp) {
         let hash = hash_of(code.as_bytes());
         let mut shard = lock(self.shard(hash));
@@ -193,8 +197,8 @@ impl SharedCache {
         kept
     }
 
-    /// Learns that another node changed a link: what it is now where that is told, else only that nothing older is right.
-    /// Of this very version the store has to be asked then: it may have got another one.
+    /// Learns that another node changed a link: what it is now where that is told, else only that nothing
+    /// older is right. Of this very version the store has to be asked then: it may have got another one.
     pub(crate) fn learn(&self, code: &str, version: u64, record: Option<&[u8]>, now: Timestamp) {
         let hash = hash_of(code.as_bytes());
         let (known, times) = match record {
@@ -211,13 +215,14 @@ impl SharedCache {
         self.generations.advance(hash);
     }
 
-    /// Until `until`, what is remembered may be served unchecked. In a process that hears of nobody's changes but its own
-    /// that is for ever.
+    /// Until `until`, what is remembered may be served unchecked. In a
+    /// process that hears of nobody's changes but its own that is for ever.
     pub(crate) fn renew_lease(&self, until: Timestamp) {
         self.lease.renew(until);
     }
 
-    /// Believes nothing from before `now`, nor what is there already and seems to be younger: something was missed.
+    /// Believes nothing from before `now`, nor what is there
+    /// already and seems to be younger: something was missed.
     pub(crate) fn suspect(&self, now: Timestamp) {
         self.lease.suspect(self.newest_asked.or(now));
         self.generations.advance_all();

@@ -1,13 +1,16 @@
-//! New links that are acknowledged when the journal of this process has them, and are written to the store behind.
+//! New links that are acknowledged when the journal of this
+//! process has them, and are written to the store behind.
 //!
-//! It stands in front of the store as [`crate::CoherentLinks`] stands in front of it. Only a link that needs no check goes
-//! this way: with a generated code, without limit, `reuse` and idempotency key, of a call that makes few. Its id is from
-//! a block that this process alone has leased, so nobody else can have given it or chosen its code. Everything else
-//! goes straight to the store; so does all when there are no ids, or the disk of the journal is full or fails.
+//! It stands in front of the store as [`crate::CoherentLinks`] stands in front of it. Only a link that needs
+//! no check goes this way: with a generated code, without limit, `reuse` and idempotency key, of a call that
+//! makes few. Its id is from a block that this process alone has leased, so nobody else can have given it or
+//! chosen its code. Everything else goes straight to the store; so does all when there are no ids, or the
+//! disk of the journal is full or fails.
 //!
-//! While a link waits, this memory is behind the store's back, and others may have brought the link there and changed it. So
-//! whoever asks about one that waits has it brought first, and then asks the store; memory answers only while the store is
-//! away. Other processes find it in Redis, as a record of the journal, and do the same.
+//! While a link waits, this memory is behind the store's back, and others may have
+//! brought the link there and changed it. So whoever asks about one that waits has it
+//! brought first, and then asks the store; memory answers only while the store is away.
+//! Other processes find it in Redis, as a record of the journal, and do the same.
 
 mod creates;
 mod journal;
@@ -101,8 +104,8 @@ struct Background {
 }
 
 impl WriteBehind {
-    /// Opens the journal of a folder and goes on with what waits there. Ids are leased before this returns, so the store
-    /// has to be there. Must be called in a tokio runtime, where it works from then on.
+    /// Opens the journal of a folder and goes on with what waits there. Ids are leased before this returns,
+    /// so the store has to be there. Must be called in a tokio runtime, where it works from then on.
     pub async fn open(
         config: Config,
         links: Arc<dyn Links>,
@@ -119,7 +122,8 @@ impl WriteBehind {
         Ok(this)
     }
 
-    /// Brings what an earlier process left in a folder to the store, without taking any new links. Answers how many.
+    /// Brings what an earlier process left in a folder to the
+    /// store, without taking any new links. Answers how many.
     pub async fn finish(
         config: Config,
         links: Arc<dyn Links>,
@@ -180,8 +184,8 @@ impl WriteBehind {
         Ok(this)
     }
 
-    /// Ends: what waits is brought, within `patience`; what still waits then is for the next start. From now on new links go
-    /// straight to the store.
+    /// Ends: what waits is brought, within `patience`; what still waits then is for the next start. From now
+    /// on new links go straight to the store.
     pub async fn close(&self, patience: Duration) {
         let this = &self.inner;
         this.closed.store(true, Ordering::Release);

@@ -1,14 +1,15 @@
 //! The aggregator: a pure fold of clicks into the rows of one commit.
 //!
-//! Clicks come in runs, sorted by what they count for and by minute, so every rollup is a few stretches of neighbours: it is
-//! counted with plain arrays, and no map of rollups is needed. Most links have one click in a batch; theirs is counted once
-//! and written for minute, hour and day. Rows come by grain, start and subject: new rollups lie together in a store, by time.
+//! Clicks come in runs, sorted by what they count for and by minute, so every rollup is a few stretches of
+//! neighbours: it is counted with plain arrays, and no map of rollups is needed. Most links have one click in
+//! a batch; theirs is counted once and written for minute, hour and day. Rows come by grain, start and
+//! subject: new rollups lie together in a store, by time.
 //!
 //! A click on a link counts for the link and for everything; an orphan click counts for the orphans, with its
 //! path. The hours and days of everything also say which links have the most clicks by people.
 //!
-//! It is done in pieces, mostly of some ten microseconds, between which others get their turn on this core. What still is
-//! copied or added up at once are numbers: of visitors of a day, of totals, of stretches.
+//! It is done in pieces, mostly of some ten microseconds, between which others get their turn on this core.
+//! What still is copied or added up at once are numbers: of visitors of a day, of totals, of stretches.
 
 mod counter;
 mod leaders;
@@ -178,7 +179,8 @@ impl<'a> Rows<'a> {
         Rows { by_period: ByPeriod::new(), counter, leaders: Leaders::default(), named, bytes: Vec::new() }
     }
 
-    /// Adds the rows of a subject whose clicks come in stretches of one minute each, by minute. Answers its totals.
+    /// Adds the rows of a subject whose clicks come in stretches
+    /// of one minute each, by minute. Answers its totals.
     fn add(&mut self, subject: Subject, clicks: &[&[Click]]) -> Totals {
         let mut totals = Totals::default();
         let same =

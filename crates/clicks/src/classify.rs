@@ -21,8 +21,8 @@ use curtail_model::ClickClass;
 
 /// The class of a click and why it has it.
 ///
-/// How a request was made is certain and what it says about itself is not, so `HEAD` and prefetches come first:
-/// neither follows the link, whoever sends it.
+/// How a request was made is certain and what it says about itself is not, so `HEAD` and prefetches come
+/// first: neither follows the link, whoever sends it.
 pub fn class(head: bool, prefetch: bool, agent: &Agent) -> (ClickClass, &'static str) {
     if head {
         return (ClickClass::Head, "HEAD request");

@@ -46,7 +46,8 @@ impl Enricher {
         }
     }
 
-    /// To be called before each batch: forgets ids that have lost their meaning, and takes up a new geo database.
+    /// To be called before each batch: forgets ids that have
+    /// lost their meaning, and takes up a new geo database.
     pub fn prepare(&mut self, values: &Values) {
         if self.generation != Some(values.generation()) {
             self.generation = Some(values.generation());

@@ -7,18 +7,19 @@
 //!
 //! # What it promises
 //!
-//! - A click that was answered with [`Recorded::Kept`](crate::recorder::Recorded::Kept) is in the kernel's hands: `kill -9`
-//!   does not lose it, and a power cut loses at most what was recorded since the last group sync that succeeded. After one
-//!   that failed, what it was to sync is written again before the next: the kernel may take it for written. Until that
-//!   succeeds it is counted as not safe ([`Counts::unsynced_bytes`]); should memory run short meanwhile, the kernel may
-//!   even forget it, and then it is [`Damage`].
-//! - A record is read whole and unchanged or not at all (see `journal/record.rs`). What cannot be read is reported as
-//!   [`Damage`], with the number of clicks that went with it; only the record that a dying process had not finished is
-//!   silent, because nobody was promised it.
-//! - A full disk or budget drops clicks, counts them, and ends by itself. Blocks are allocated before they are mapped,
-//!   so it is an error of the allocation and never a signal.
-//! - No address reaches the disk: of it there remain the network (/24 or /48) and a hash that is keyed with a salt
-//!   of the day (see [`crate::salt`]).
+//! - A click that was answered with [`Recorded::Kept`](crate::recorder::Recorded::Kept) is
+//!   in the kernel's hands: `kill -9` does not lose it, and a power cut loses at most what
+//!   was recorded since the last group sync that succeeded. After one that failed, what it
+//!   was to sync is written again before the next: the kernel may take it for written.
+//!   Until that succeeds it is counted as not safe ([`Counts::unsynced_bytes`]); should
+//!   memory run short meanwhile, the kernel may even forget it, and then it is [`Damage`].
+//! - A record is read whole and unchanged or not at all (see `journal/record.rs`). What cannot be read is
+//!   reported as [`Damage`], with the number of clicks that went with it; only the record that a dying
+//!   process had not finished is silent, because nobody was promised it.
+//! - A full disk or budget drops clicks, counts them, and ends by itself. Blocks are allocated before they
+//!   are mapped, so it is an error of the allocation and never a signal.
+//! - No address reaches the disk: of it there remain the network (/24 or /48) and a hash that is keyed with a
+//!   salt of the day (see [`crate::salt`]).
 //!
 //! # Segments
 //!

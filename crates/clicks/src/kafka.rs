@@ -28,7 +28,8 @@ pub(crate) use producer::{Producer, Sent};
 /// Settings of Kafka.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `host:port` of one broker or several, separated by commas. Others of the cluster are found through them.
+    /// `host:port` of one broker or several, separated by
+    /// commas. Others of the cluster are found through them.
     pub brokers: String,
     /// The topic that carries clicks.
     pub topic: String,

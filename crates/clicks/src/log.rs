@@ -5,8 +5,8 @@
 //! promises (one suite, `tests/count/log.rs`):
 //!
 //! - what is read comes with the positions to store together with what was counted;
-//! - a log opened at stored positions goes on there: nothing before them comes again, nothing after them is missing,
-//!   whenever the consumer died;
+//! - a log opened at stored positions goes on there: nothing before them comes again, nothing after them is
+//!   missing, whenever the consumer died;
 //! - it keeps what was read until [`Log::committed`] says that it has been counted for good;
 //! - what cannot be read is reported once, and never stands in the way of what follows;
 //! - a consumer that others have taken over from counts nothing: it commits in the name of [`Log::claims`].
@@ -94,7 +94,8 @@ impl Clicks {
         self.clicks.is_empty() && self.positions.is_empty()
     }
 
-    /// Forgets the clicks, which have been counted; values are kept for the next ones unless they have become many.
+    /// Forgets the clicks, which have been counted; values are
+    /// kept for the next ones unless they have become many.
     pub fn clear(&mut self) {
         self.clicks.clear();
         self.positions.clear();

@@ -1,12 +1,12 @@
 //! Clicks that have been read from the log and are not in the store yet.
 //!
-//! Where the process that counts is also the one that answers, they need not be written at once to be seen: the journal
-//! has them, stats are made of what the store has and of what is here ([`Overlay`]), and the store is written seldom. That
-//! saves most of the work: rollups of an hour or a day are the same rows again and again, and each write of one costs the
-//! disk a page, however little was added.
+//! Where the process that counts is also the one that answers, they need not be written at once to be seen:
+//! the journal has them, stats are made of what the store has and of what is here ([`Overlay`]), and the
+//! store is written seldom. That saves most of the work: rollups of an hour or a day are the same rows again
+//! and again, and each write of one costs the disk a page, however little was added.
 //!
-//! A *write* takes what is held here by then into the store. While it lasts, whoever reads asks the store whether it has
-//! happened; all else that is held belongs to the next one.
+//! A *write* takes what is held here by then into the store. While it lasts, whoever reads asks the store
+//! whether it has happened; all else that is held belongs to the next one.
 
 mod overlay;
 mod runs;
@@ -29,9 +29,11 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub(crate) struct Pending {
     state: RwLock<State>,
-    /// Links that were removed while clicks on them were here, and the number of writes that had begun by then.
+    /// Links that were removed while clicks on them were
+    /// here, and the number of writes that had begun by then.
     gone: Mutex<HashMap<LinkId, u64>>,
-    /// Whether anything has been read: what an earlier process left in the journal was shown by it, and comes first.
+    /// Whether anything has been read: what an earlier process
+    /// left in the journal was shown by it, and comes first.
     has_begun: watch::Sender<bool>,
 }
 
@@ -59,7 +61,8 @@ struct Held {
 #[derive(Default)]
 pub(crate) struct Writing {
     held: Held,
-    /// Their texts, where they are not with those of the next clicks: there were so many that those begin anew.
+    /// Their texts, where they are not with those of the next
+    /// clicks: there were so many that those begin anew.
     values: Option<Values>,
     positions: Positions,
 }
@@ -99,7 +102,8 @@ impl Pending {
         read(&mut self.change().read)
     }
 
-    /// Makes what was read last visible. `breathe` is called between pieces of the work. Answers how many clicks that were.
+    /// Makes what was read last visible. `breathe` is called between
+    /// pieces of the work. Answers how many clicks that were.
     pub(crate) fn arrange(&self, breathe: &dyn Fn()) -> usize {
         // Whoever looks may do so meanwhile; nobody else changes anything.
         let (runs, of_all) = {
@@ -179,16 +183,16 @@ impl Pending {
         aggregator::fold_runs(&runs, state.values_of(writing), positions, merge, breathe)
     }
 
-    /// What was being written is in the store. Answers the links of it that were removed meanwhile: what was counted for
-    /// them has to be forgotten once more.
+    /// What was being written is in the store. Answers the links of it that were removed meanwhile: what was
+    /// counted for them has to be forgotten once more.
     pub(crate) fn end_write(&self) -> Vec<LinkId> {
         let Some(writing) = self.change().writing.take() else { return Vec::new() };
         let written = |link: &LinkId| writing.held.has(*link);
         self.gone().keys().copied().filter(written).collect()
     }
 
-    /// What was written of removed links has been forgotten. Of those that went while it was written, some clicks may be
-    /// held still.
+    /// What was written of removed links has been forgotten. Of those
+    /// that went while it was written, some clicks may be held still.
     pub(crate) fn end_removals(&self) {
         let writes = self.writes();
         self.gone().retain(|_, removed| *removed >= writes);
@@ -209,7 +213,8 @@ impl Pending {
 
 /// What others see.
 impl Pending {
-    /// Waits for the first look into the log: whoever reads after a restart is to see what was seen before it.
+    /// Waits for the first look into the log: whoever reads
+    /// after a restart is to see what was seen before it.
     async fn begun(&self) {
         // That never fails: the sender is here.
         let _ = self.has_begun.subscribe().wait_for(|has_begun| *has_begun).await;
@@ -235,8 +240,8 @@ impl Pending {
         self.look_at().look(|held, values| links.iter().map(|link| held.totals_of(*link, values)).collect())
     }
 
-    /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten afterwards. What is not
-    /// even read yet is written, to rows that nobody can ask for.
+    /// A link was removed: what is here of it is not shown any more; where it is written, it is forgotten
+    /// afterwards. What is not even read yet is written, to rows that nobody can ask for.
     fn remove(&self, link: LinkId) {
         let state = self.look_at();
         let is_here = state.look(|held, _| held.has(link));

@@ -1,14 +1,15 @@
 //! The pipeline: the threads that count what recorders put into the journal.
 //!
-//! The counting thread wakes a few times a second and reads what has come. When that is to be written ([`Hold`]), it
-//! folds it and commits rollups, totals and positions as one. While the store is away it keeps what it was to write and
-//! tries again ever more slowly; what there is no room to keep stays in the log. A commit whose answer was lost is not
-//! repeated blindly: the stored positions say whether it happened.
+//! The counting thread wakes a few times a second and reads what has come. When that is to be written
+//! ([`Hold`]), it folds it and commits rollups, totals and positions as one. While the store is away it keeps
+//! what it was to write and tries again ever more slowly; what there is no room to keep stays in the log. A
+//! commit whose answer was lost is not repeated blindly: the stored positions say whether it happened.
 //!
 //! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are
 //! too old.
 //!
-//! With Kafka between them, a node has the keeper and ships ([`ship`]), and a worker counts and forgets ([`work`]).
+//! With Kafka between them, a node has the keeper and ships
+//! ([`ship`]), and a worker counts and forgets ([`work`]).
 
 mod counting;
 #[cfg(feature = "kafka")]
@@ -59,13 +60,14 @@ pub struct Config {
     pub retention: Retention,
     /// How often what was clicked is counted: the time until a click shows in the stats.
     pub commit_interval: Duration,
-    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then, and four times that
-    /// while it is committed. Where they are held, as many again may be held meanwhile.
+    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then, and four
+    /// times that while it is committed. Where they are held, as many again may be held meanwhile.
     pub batch_clicks_max: usize,
     /// How many clicks may wait in the journal while redirects use up all cores.
     pub waiting_clicks_max: u64,
-    /// How long the store may lack what was counted; nothing where it has to have it at once, because others read it
-    /// too. Who reads stats in this process reads them from [`Pipeline::rollups`] and sees it all the same.
+    /// How long the store may lack what was counted; nothing where it has to
+    /// have it at once, because others read it too. Who reads stats in this
+    /// process reads them from [`Pipeline::rollups`] and sees it all the same.
     pub hold: Option<Hold>,
 }
 
@@ -261,8 +263,8 @@ impl Pipeline {
         self.watch.status()
     }
 
-    /// The store with all that is counted here and not written yet, for whoever reads stats; nothing where the store has
-    /// all of it.
+    /// The store with all that is counted here and not written yet,
+    /// for whoever reads stats; nothing where the store has all of it.
     pub fn rollups(&self) -> Option<Arc<dyn Rollups>> {
         self.overlay.clone().map(|overlay| overlay as Arc<dyn Rollups>)
     }

@@ -53,7 +53,8 @@ pub(crate) fn day_of(at: Timestamp) -> i64 {
 }
 
 impl Salt {
-    /// Who the visitor is on this day. `user_agent` stands for the user agent, the same number for the same one.
+    /// Who the visitor is on this day. `user_agent` stands
+    /// for the user agent, the same number for the same one.
     #[inline]
     pub(crate) fn visitor(&self, address: IpAddr, user_agent: u64) -> u64 {
         let mut bytes = [0; 24];

@@ -3,13 +3,13 @@
 //!
 //! # What the figures mean
 //!
-//! - A range counts from its first minute to its last, both whole. Where it cuts an interval in two, the part is counted
-//!   from finer rollups; where those have been forgotten, the whole interval is counted instead.
+//! - A range counts from its first minute to its last, both whole. Where it cuts an interval in two, the part
+//!   is counted from finer rollups; where those have been forgotten, the whole interval is counted instead.
 //! - `total` is the sum of `series`, and of `groups`.
-//! - `unique` is *daily visitors, summed*: the different visitors of each whole UTC day that the range touches, added up.
-//!   A visitor cannot be recognised the next day, so someone who comes on two days counts twice. With a class it is
-//!   the visitors of that class; without, a visitor of several classes counts once a day. It is exact up to 32 visitors a
-//!   day and class, and has a standard error of about 1.6 % beyond.
+//! - `unique` is *daily visitors, summed*: the different visitors of each whole UTC day that the range
+//!   touches, added up. A visitor cannot be recognised the next day, so someone who comes on two days counts
+//!   twice. With a class it is the visitors of that class; without, a visitor of several classes counts once
+//!   a day. It is exact up to 32 visitors a day and class, and has a standard error of about 1.6 % beyond.
 
 mod groups;
 mod leaders;

@@ -1,4 +1,5 @@
-//! What user agents say: one real example of each family that matters, and of each reason to call something a bot.
+//! What user agents say: one real example of each family
+//! that matters, and of each reason to call something a bot.
 
 use curtail_clicks::classify::{Agent, agent};
 use proptest::prelude::*;

@@ -5,7 +5,8 @@
 pub enum Alphabet {
     /// All 62 digits and letters.
     Base62,
-    /// 54 of them: without `0 O o 1 l I i L`, which people confuse when they read a code from paper or a screen.
+    /// 54 of them: without `0 O o 1 l I i L`, which people
+    /// confuse when they read a code from paper or a screen.
     Unambiguous,
 }
 

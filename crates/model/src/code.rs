@@ -197,7 +197,8 @@ const fn is_filler(c: char) -> bool {
     matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
-/// Pictographs and what joins and colours them: the blocks that hold emoji (Unicode 16, Emoji property), as ranges.
+/// Pictographs and what joins and colours them: the blocks
+/// that hold emoji (Unicode 16, Emoji property), as ranges.
 const fn is_emoji(c: char) -> bool {
     matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}'
         | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')

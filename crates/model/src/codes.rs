@@ -101,8 +101,9 @@ impl Codes {
         LinkId::new(id)
     }
 
-    /// The bucket where a code of `domain` is looked for: that of its id when it has the shape of a generated code,
-    /// else one chosen by hash. Hash: xxh3-64 of the code, seeded with the domain; fixed for ever, like the ids.
+    /// The bucket where a code of `domain` is looked for: that of its id when it
+    /// has the shape of a generated code, else one chosen by hash. Hash: xxh3-64
+    /// of the code, seeded with the domain; fixed for ever, like the ids.
     pub fn bucket_of(&self, domain: u32, code: &[u8]) -> Bucket {
         match self.decode(code) {
             Some(id) => id.bucket(),

@@ -93,7 +93,8 @@ impl Destination {
             }
             return Ok(Destination::of(given.into(), None));
         }
-        // The WHATWG parser silently drops tabs and line breaks and trims spaces: what it would repair is refused.
+        // The WHATWG parser silently drops tabs and line breaks
+        // and trims spaces: what it would repair is refused.
         if given.chars().any(char::is_control) {
             return Err(DestinationError::Control);
         }
@@ -161,8 +162,8 @@ impl Destination {
         self.given.into()
     }
 
-    /// What equal destinations have in common: xxh3-64 of the normal form. Different ones may share it, so compare
-    /// [`Destination::normal`] before trusting it.
+    /// What equal destinations have in common: xxh3-64 of the normal form. Different ones may share it, so
+    /// compare [`Destination::normal`] before trusting it.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -175,8 +176,8 @@ impl Destination {
     }
 }
 
-/// The form of a stored destination that may stand in a `Location` header: as it was given when that is all visible
-/// ASCII, else its WHATWG form, which always is.
+/// The form of a stored destination that may stand in a `Location` header: as it was given when that is all
+/// visible ASCII, else its WHATWG form, which always is.
 pub fn location(given: &str) -> Cow<'_, str> {
     let visible = |byte: u8| byte.is_ascii_graphic();
     if given.bytes().all(visible) {

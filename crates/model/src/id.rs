@@ -4,8 +4,8 @@ use crate::bucket::Bucket;
 use std::fmt;
 use std::str::FromStr;
 
-/// A link's identity, unique over all domains and shards. Written as a decimal string, because JSON numbers lose
-/// precision beyond 2^53.
+/// A link's identity, unique over all domains and shards. Written as
+/// a decimal string, because JSON numbers lose precision beyond 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(u64);
 

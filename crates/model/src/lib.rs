@@ -1,7 +1,7 @@
 //! The words of the domain: links, codes, buckets, destinations, decisions, scopes.
 //!
-//! Nothing here does IO, is async or reads a clock: what depends on the time is given it. Everything else in the
-//! workspace may name these types; they name nothing of it.
+//! Nothing here does IO, is async or reads a clock: what depends on the time is given it. Everything else in
+//! the workspace may name these types; they name nothing of it.
 
 pub mod alphabet;
 pub mod bucket;

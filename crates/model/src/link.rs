@@ -72,7 +72,8 @@ pub struct NewLink {
     pub password_hash: Option<String>,
     /// See [`Link::expired_url`].
     pub expired_url: Option<String>,
-    /// Give an existing link with the same destination instead of a new one, if there is one that is not archived.
+    /// Give an existing link with the same destination instead
+    /// of a new one, if there is one that is not archived.
     pub reuse: bool,
 }
 

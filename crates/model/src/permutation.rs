@@ -11,8 +11,8 @@
 /// rounds; twice as many make up for a mixer that is not ideal.
 const ROUNDS: usize = 8;
 
-/// A permutation of the numbers below its size. Equal keys and sizes give equal permutations for ever: codes that
-/// people have printed depend on it.
+/// A permutation of the numbers below its size. Equal keys and sizes give equal permutations for ever: codes
+/// that people have printed depend on it.
 #[derive(Clone)]
 pub struct Permutation {
     size: u64,
@@ -80,7 +80,8 @@ impl Permutation {
     }
 }
 
-/// The finaliser of splitmix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+/// The finaliser of splitmix64 (Steele, Lea and Flood,
+/// "Fast Splittable Pseudorandom Number Generators", 2014).
 const fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a key may do. Each scope stands alone, except that [`Scope::KeysAdmin`] holds all: who can make keys could
-/// make one with any scope.
+/// What a key may do. Each scope stands alone, except that [`Scope::KeysAdmin`] holds all: who can make keys
+/// could make one with any scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Read links and tags.
@@ -59,7 +59,8 @@ impl fmt::Display for Scope {
 }
 
 impl Scopes {
-    /// The scopes with these names, as the store keeps them. A name that is not known (any more) grants nothing.
+    /// The scopes with these names, as the store keeps them.
+    /// A name that is not known (any more) grants nothing.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Scopes {
         names.into_iter().filter_map(Scope::from_name).collect()
     }

@@ -1,4 +1,5 @@
-//! What the redirect path knows of a link: a packed record that caches hold and that is read without allocation.
+//! What the redirect path knows of a link: a packed record
+//! that caches hold and that is read without allocation.
 //!
 //! # Format
 //!

@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 /// Bytes of an input buffer. A plain request fits; a longer one goes to hyper.
 pub(crate) const INPUT: usize = 8 * 1024;
-/// Buffers that are kept for later; more than are ever in use at once on a core that is not waiting for its store.
+/// Buffers that are kept for later; more than are ever in
+/// use at once on a core that is not waiting for its store.
 const KEPT_MAX: usize = 64;
 /// An output buffer that grew beyond this is not kept.
 const OUTPUT_KEPT: usize = 32 * 1024;

@@ -1,5 +1,5 @@
-//! The life of a connection: plain requests for links are read, answered and written here, one after the other or
-//! pipelined; at the first request that is not one, the connection goes to hyper and stays there.
+//! The life of a connection: plain requests for links are read, answered and written here, one after the
+//! other or pipelined; at the first request that is not one, the connection goes to hyper and stays there.
 //!
 //! Answers are gathered and leave in one write before the next read, and always before the connection is
 //! handed over, so they keep the order of their requests.
@@ -68,12 +68,14 @@ pub(crate) fn greet(mut stream: &net::TcpStream, peer: SocketAddr, core: &Core) 
         return Greeting::GoesOn(Some((input, length)));
     };
     core.buffers.give_back(input);
-    // What is sent with more to follow waits for that; what follows is the end, and both travel in one packet.
+    // What is sent with more to follow waits for that; what
+    // follows is the end, and both travel in one packet.
     let flags = if close { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
     // The buffer of a new socket holds many such answers: one that does not fit has nobody to go to.
     let sent = send(stream, &output, flags).is_ok_and(|written| written == output.len());
     if close {
-        // Before the socket is let go: were anything unread in it by then, the kernel would throw the answer away.
+        // Before the socket is let go: were anything unread in
+        // it by then, the kernel would throw the answer away.
         let _ = stream.shutdown(Shutdown::Write);
     }
     if close || !sent { Greeting::Over } else { Greeting::GoesOn(None) }
@@ -117,7 +119,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Answers the plain requests for links that `input` holds. Says how many bytes they took and what comes next.
+/// Answers the plain requests for links that `input` holds.
+/// Says how many bytes they took and what comes next.
 async fn answer_all(input: &[u8], peer: SocketAddr, core: &Core, output: &mut Vec<u8>) -> (usize, Next) {
     let mut used = 0;
     while used < input.len() {
@@ -151,7 +154,8 @@ fn answer_warm(head: &Head<'_>, core: &Core, output: &mut Vec<u8>) -> Option<boo
     core.redirector.serve_warm(&head.request, ending, output).then_some(close)
 }
 
-/// Waits for bytes; nothing when the connection is over. A buffer is taken only once there is something to read.
+/// Waits for bytes; nothing when the connection is over. A
+/// buffer is taken only once there is something to read.
 async fn receive(stream: &mut TcpStream, buffers: &Buffers) -> Option<Arrived> {
     poll_fn(|context| {
         let mut input = buffers.input();
@@ -178,8 +182,8 @@ async fn receive(stream: &mut TcpStream, buffers: &Buffers) -> Option<Arrived> {
     .await
 }
 
-/// Ends a connection so that its last answer arrives, whatever the client has sent behind its last request: to close a socket with
-/// something unread in it would undo what is on its way (RFC 9112, 9.6).
+/// Ends a connection so that its last answer arrives, whatever the client has sent behind its last request:
+/// to close a socket with something unread in it would undo what is on its way (RFC 9112, 9.6).
 pub(crate) async fn linger(mut stream: TcpStream) {
     let drained = async {
         stream.shutdown().await?;

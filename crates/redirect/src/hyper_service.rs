@@ -72,9 +72,9 @@ fn names_one_host(request: &Request<Incoming>) -> bool {
     }
 }
 
-/// Codings other than `chunked` alone are read differently by different servers: what follows such a request may be
-/// somebody else's. That there is no length beside it is seen to by
-/// [`crate::conflicting_lengths`], before hyper takes it away.
+/// Codings other than `chunked` alone are read differently by different servers: what
+/// follows such a request may be somebody else's. That there is no length beside it
+/// is seen to by [`crate::conflicting_lengths`], before hyper takes it away.
 fn has_one_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

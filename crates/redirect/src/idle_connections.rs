@@ -1,4 +1,5 @@
-//! The connections of a core, so that those that are idle for too long can be closed, and all of them at the end.
+//! The connections of a core, so that those that are idle
+//! for too long can be closed, and all of them at the end.
 //!
 //! A timer for each request would cost more than the request. Instead a connection notes the second in which
 //! it began to wait, and once a second the core looks through its connections.

@@ -1,8 +1,8 @@
 //! How long hyper waits for the head of a request: as long as a connection may rest until the first byte of
 //! it has come, and from then on as long as a head may take to arrive.
 //!
-//! hyper knows only the second limit, and starts it when the request before is answered. It takes its timers from
-//! whoever runs it, though, and arms this one each time that it begins to wait for a head.
+//! hyper knows only the second limit, and starts it when the request before is answered. It takes its timers
+//! from whoever runs it, though, and arms this one each time that it begins to wait for a head.
 
 use hyper::rt::{Sleep, Timer};
 use std::future::Future;

@@ -213,7 +213,8 @@ pub fn password(wrong: bool) -> Bytes {
     if wrong { AGAIN.clone() } else { FIRST.clone() }
 }
 
-/// `200`: where a link leads. Going on leads through the link itself, so that it counts and its conditions hold.
+/// `200`: where a link leads. Going on leads through the
+/// link itself, so that it counts and its conditions hold.
 pub fn preview(preview: &Preview<'_>) -> Bytes {
     /// What stands for itself in a path.
     const PATH: &AsciiSet =

@@ -77,8 +77,8 @@ impl Core {
     }
 }
 
-/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace lasts. The
-/// listener must not block. An error means that this core cannot wait for connections at all.
+/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace
+/// lasts. The listener must not block. An error means that this core cannot wait for connections at all.
 pub async fn run(listener: TcpListener, core: Core) -> io::Result<()> {
     let acceptor = Acceptor::new(listener)?;
     let core = Rc::new(core);

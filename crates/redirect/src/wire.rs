@@ -14,7 +14,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) close: bool,
 }
 
-/// Writes a redirect. The location holds visible ASCII only: [`curtail_model::destination::location`] saw to it.
+/// Writes a redirect. The location holds visible ASCII only:
+/// [`curtail_model::destination::location`] saw to it.
 #[inline]
 pub(crate) fn redirect(
     out: &mut Vec<u8>,

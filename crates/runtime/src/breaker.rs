@@ -33,8 +33,8 @@ pub struct Policy {
     pub outcomes_min: u32,
     /// More failures than this in a hundred outcomes of a window open it.
     pub failures_percent_max: u32,
-    /// How long it stays open at first, at most. The actual time is between half of this and all of it, so that the
-    /// processes of a fleet do not come back at the same moment.
+    /// How long it stays open at first, at most. The actual time is between half of this and all of it, so
+    /// that the processes of a fleet do not come back at the same moment.
     pub backoff_min: Duration,
     /// Each time that a probe fails the backoff doubles, up to this.
     pub backoff_max: Duration,

@@ -45,8 +45,8 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Lis
 /// Whether an address can be listened on, without taking any connection there. Answers it, with a port that
 /// is free where 0 asks for one.
 pub fn check(address: SocketAddr) -> Result<SocketAddr, ListenError> {
-    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with whoever
-    // listens there already.
+    // SO_REUSEPORT would let a second server share the port unnoticed; this bind, without it, collides with
+    // whoever listens there already.
     open(address, false).and_then(|probe| probe.local_addr()).map_err(|error| explain(address, error))
 }
 
@@ -68,7 +68,8 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_tcp_nodelay(true)?;
-    // Else a client who reads slowly would be seen to take nothing until a third of megabytes of buffer is free.
+    // Else a client who reads slowly would be seen to take
+    // nothing until a third of megabytes of buffer is free.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     defer_accept::until_data_arrives(&socket)?;
     socket.bind(&SockAddr::from(address))?;

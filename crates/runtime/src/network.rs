@@ -67,7 +67,8 @@ pub fn customer_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The first address of the block of this prefix that an address is in; nothing where the address has fewer bits.
+/// The first address of the block of this prefix that an
+/// address is in; nothing where the address has fewer bits.
 fn first_of(address: IpAddr, prefix: u8) -> Option<IpAddr> {
     let prefix = u32::from(prefix);
     match address {

@@ -1,7 +1,8 @@
-//! The checksum that ends every row of counted clicks, in every engine: the low half of XXH3-64, 4 bytes, little-endian.
+//! The checksum that ends every row of counted clicks, in every
+//! engine: the low half of XXH3-64, 4 bytes, little-endian.
 //!
-//! It covers the row's table and key as well as what stands before it: engines need not notice a changed byte, and neither
-//! may clicks move from one link, time or table to another.
+//! It covers the row's table and key as well as what stands before it: engines need not notice a changed
+//! byte, and neither may clicks move from one link, time or table to another.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 

@@ -5,7 +5,8 @@ use curtail_model::{Scopes, Timestamp};
 
 /// Remembers API keys.
 pub trait Keys: Send + Sync {
-    /// Adds a key. Answers its number, or nothing when there is one with the same hash (then nothing changes).
+    /// Adds a key. Answers its number, or nothing when there
+    /// is one with the same hash (then nothing changes).
     fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>>;
 
     /// The key with this SHA-256, revoked or not.

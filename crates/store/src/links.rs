@@ -8,18 +8,20 @@ pub trait Links: Send + Sync {
     /// What a code leads to, maybe as it was a moment ago.
     fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved>;
 
-    /// The packed [`curtail_model::Target`] that a code leads to now, or nothing: for who has just heard that it changed.
+    /// The packed [`curtail_model::Target`] that a code leads to
+    /// now, or nothing: for who has just heard that it changed.
     fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         Box::pin(async move { Ok(self.resolve(code).await?.record) })
     }
 
-    /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from wherever that is
-    /// known: for who cannot ask the store.
+    /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from
+    /// wherever that is known: for who cannot ask the store.
     fn unwritten<'a>(&'a self, _code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Makes links, in order, each on its own: one refused leaves the others untouched. All that is answered is durable.
+    /// Makes links, in order, each on its own: one refused leaves
+    /// the others untouched. All that is answered is durable.
     fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>>;
 
     /// The link with this id.
@@ -28,8 +30,8 @@ pub trait Links: Send + Sync {
     /// The link with this code.
     fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>>;
 
-    /// Changes a link, if it still has the version in `only_if` (where given). What changes nothing leaves its version and
-    /// the time of its last change as they are.
+    /// Changes a link, if it still has the version in `only_if` (where given). What changes nothing leaves
+    /// its version and the time of its last change as they are.
     fn update(
         &self,
         id: LinkId,
@@ -38,20 +40,21 @@ pub trait Links: Send + Sync {
         now: Timestamp,
     ) -> Answer<'_, Result<Link, UpdateRefused>>;
 
-    /// Removes a link, if it still has the version in `only_if` (where given), and answers what was removed with the
-    /// version of the removal. A generated code is never given again; a custom code is free to be chosen anew, by a link with
-    /// another id: clicks of the removed link that are counted later are none of the new one's.
+    /// Removes a link, if it still has the version in `only_if` (where given), and
+    /// answers what was removed with the version of the removal. A generated code is
+    /// never given again; a custom code is free to be chosen anew, by a link with another
+    /// id: clicks of the removed link that are counted later are none of the new one's.
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>>;
 
     /// A page of links.
     fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page>;
 
-    /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes (whatever
-    /// order an engine has for texts), those that come after `after`, or the first ones.
+    /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes
+    /// (whatever order an engine has for texts), those that come after `after`, or the first ones.
     fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>>;
 
-    /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers. However many
-    /// ask at once and whatever dies, no more are granted than the link has.
+    /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers.
+    /// However many ask at once and whatever dies, no more are granted than the link has.
     fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
 
     /// What [`Links::spend`] would answer now; takes nothing.
@@ -68,8 +71,8 @@ pub trait Links: Send + Sync {
 pub struct Resolved {
     /// The packed [`curtail_model::Target`], or nothing where there is no link.
     pub record: Option<Vec<u8>>,
-    /// Whether it is known to be as it was a moment ago at most. If not, whoever could tell is away: it is better than
-    /// nothing, and not to be remembered.
+    /// Whether it is known to be as it was a moment ago at most. If not, whoever could tell is away: it is
+    /// better than nothing, and not to be remembered.
     pub is_current: bool,
 }
 
@@ -80,8 +83,8 @@ impl Resolved {
     }
 }
 
-/// How much of what was written a reader has seen, and must find again: a position in the log of whatever copies what is
-/// written to where it is read. A store that is read where it is written has only one.
+/// How much of what was written a reader has seen, and must find again: a position in the log of whatever
+/// copies what is written to where it is read. A store that is read where it is written has only one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen(u64);
 

@@ -1,25 +1,28 @@
-//! Short messages from each process to all: a hint that something changed. They may be lost or late; whoever listens
-//! must notice by what the messages say.
+//! Short messages from each process to all: a hint that something changed. They may be lost or late; whoever
+//! listens must notice by what the messages say.
 
 use crate::Answer;
 use tokio::sync::mpsc;
 
 /// Carries messages between the processes that share a store.
 ///
-/// Messages of one sender that are not lost arrive in the order in which they were sent, at the sender itself too.
+/// Messages of one sender that are not lost arrive in the
+/// order in which they were sent, at the sender itself too.
 pub trait Notifications: Send + Sync {
     /// Its name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Sends a message of at most [`PAYLOAD_MAX`] bytes to all who listen. Answers when it has been handed over.
+    /// Sends a message of at most [`PAYLOAD_MAX`] bytes to
+    /// all who listen. Answers when it has been handed over.
     fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()>;
 
-    /// What is heard from now on. The connection is kept up as long as the receiver is kept; a receiver that does not
-    /// keep up loses messages.
+    /// What is heard from now on. The connection is kept up as long as the receiver is kept; a receiver that
+    /// does not keep up loses messages.
     fn listen(&self) -> mpsc::Receiver<Notice>;
 }
 
-/// The longest message, in bytes. PostgreSQL carries less than 8,000 bytes of text, and bytes become text as Base64.
+/// The longest message, in bytes. PostgreSQL carries less
+/// than 8,000 bytes of text, and bytes become text as Base64.
 pub const PAYLOAD_MAX: usize = 5_900;
 
 /// What is heard.

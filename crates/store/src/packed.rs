@@ -1,4 +1,5 @@
-//! Several words in one column: each as its length in bytes, a colon and itself. Whatever is in them, they come back.
+//! Several words in one column: each as its length in bytes,
+//! a colon and itself. Whatever is in them, they come back.
 
 /// Words as a column holds them; none are no value.
 pub(crate) fn pack(words: &[String]) -> Option<String> {

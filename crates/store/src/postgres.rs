@@ -1,7 +1,7 @@
 //! The engine for many processes: PostgreSQL, a primary and any number of replicas that answer reads.
 //!
-//! How it keeps the promises of the traits stands in ARCHITECTURE.md, "The data tier: PostgreSQL". The schema is in
-//! `postgres/migrations`, every statement in `postgres/sql`.
+//! How it keeps the promises of the traits stands in ARCHITECTURE.md, "The data tier: PostgreSQL". The schema
+//! is in `postgres/migrations`, every statement in `postgres/sql`.
 
 mod address;
 mod bulkhead;
@@ -64,10 +64,12 @@ const KEYS_MAX: u32 = 1_024;
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where changes are written: `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq
-    /// has them (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`). Of several hosts, the one that takes writes.
+    /// Where changes are written: `postgres://user:password@host:port/database`, with `sslmode` and
+    /// `sslrootcert` as libpq has them (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`). Of
+    /// several hosts, the one that takes writes.
     pub url: String,
-    /// The same database past a pooler in transaction mode, for what needs a session: hearing messages, and migrations.
+    /// The same database past a pooler in transaction mode, for
+    /// what needs a session: hearing messages, and migrations.
     pub direct_url: Option<String>,
     /// Streaming replicas of it, which answer reads while they are well.
     pub replica_urls: Vec<String>,
@@ -81,7 +83,8 @@ pub struct Settings {
     pub lookup_connections: usize,
     /// Sessions that make lists and stats, on each server.
     pub list_connections: usize,
-    /// How long the server works on one statement. Whoever waits for a look-up has a budget of its own, which is shorter.
+    /// How long the server works on one statement. Whoever waits
+    /// for a look-up has a budget of its own, which is shorter.
     pub statement_timeout: Duration,
     /// Numbers for ids that are leased at a time.
     pub id_block: u32,
@@ -208,7 +211,8 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, deferred, codes, secret, parts })
 }
 
-/// The API keys of the store in a database, which this does not change: it is neither made nor brought up to date.
+/// The API keys of the store in a database, which this does
+/// not change: it is neither made nor brought up to date.
 pub async fn list_keys(settings: Settings) -> Result<Vec<ApiKey>, OpenError> {
     let address = Address::primary(&settings)?;
     let pool = Pool::new(&address, 1, Plans::Free, settings.prepared, settings.statement_timeout)?;
@@ -218,8 +222,8 @@ pub async fn list_keys(settings: Settings) -> Result<Vec<ApiKey>, OpenError> {
     session.end::<_, OpenError>(Ok(keys))
 }
 
-/// Brings the database up to date and reads its identity: by the direct address if there is one, and then the other one must
-/// lead to the same.
+/// Brings the database up to date and reads its identity: by the direct address if there is one, and then the
+/// other one must lead to the same.
 async fn prepare(
     writes: Pool,
     primary: Address,
@@ -238,8 +242,8 @@ impl Postgres {
         Watch(Arc::clone(&self.parts.servers))
     }
 
-    /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is refused as
-    /// unavailable. Without it, what is under way when the last handle is dropped is broken off.
+    /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is
+    /// refused as unavailable. Without it, what is under way when the last handle is dropped is broken off.
     pub async fn close(self) {
         let Parts { links, rollups, notifications, deferred, keys, servers, writes, engines } = self.parts;
         links.close().await;

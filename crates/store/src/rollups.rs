@@ -1,8 +1,8 @@
 //! The memory of counted clicks.
 //!
-//! To the store a rollup is a key and bytes; what the bytes mean and how two of them merge is known to the `clicks`
-//! crate, which hands the merging in. Counts and the position up to which clicks have been counted are one
-//! transaction, and that is what makes counting exact: after any crash both are there or neither.
+//! To the store a rollup is a key and bytes; what the bytes mean and how two of them merge is known to the
+//! `clicks` crate, which hands the merging in. Counts and the position up to which clicks have been counted
+//! are one transaction, and that is what makes counting exact: after any crash both are there or neither.
 
 use crate::Answer;
 use curtail_model::{LinkId, Timestamp};
@@ -14,8 +14,8 @@ pub trait Rollups: Send + Sync {
     /// Up to where each stream of the log has been counted.
     fn positions(&self) -> Answer<'_, Positions>;
 
-    /// The same of these streams alone, where they have been counted. There may be very many others: each node that ever was has
-    /// left some.
+    /// The same of these streams alone, where they have been counted. There may be very many others: each
+    /// node that ever was has left some.
     fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
         Box::pin(async move {
             let mut positions = self.positions().await?;
@@ -24,15 +24,16 @@ pub trait Rollups: Send + Sync {
         })
     }
 
-    /// Takes streams over from whoever counts them: from now on only commits with the epochs that are answered here
-    /// move them. Durable before it answers.
+    /// Takes streams over from whoever counts them: from now on only commits with the epochs that are
+    /// answered here move them. Durable before it answers.
     fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>>;
 
     /// Merges a batch into what is stored and moves the positions, all or nothing.
     fn commit(&self, batch: Batch) -> Answer<'_, Committed>;
 
-    /// The rollups of one subject and grain with `from <= start < until`, in order of time. One that was counted in
-    /// several lanes comes in as many pieces, one after the other, for whoever knows how to merge them.
+    /// The rollups of one subject and grain with `from <= start < until`, in
+    /// order of time. One that was counted in several lanes comes in as many
+    /// pieces, one after the other, for whoever knows how to merge them.
     fn series(
         &self,
         subject: Subject,
@@ -44,15 +45,16 @@ pub trait Rollups: Send + Sync {
     /// Lifetime totals of these links, in their order; zeros for a link without clicks.
     fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>>;
 
-    /// Forgets rollups of a grain that start before `before`. Answers how many went. Works in small transactions.
+    /// Forgets rollups of a grain that start before `before`.
+    /// Answers how many went. Works in small transactions.
     fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64>;
 
     /// Forgets everything that was counted for a link.
     fn forget_link(&self, link: LinkId) -> Answer<'_, ()>;
 }
 
-/// Up to where the streams of the log have been counted: `(stream, position)`, both opaque here. A stream that is not
-/// named has not been counted at all.
+/// Up to where the streams of the log have been counted: `(stream, position)`, both opaque here. A stream
+/// that is not named has not been counted at all.
 pub type Positions = Vec<(u64, u64)>;
 
 /// A stream that was taken over.
@@ -75,8 +77,8 @@ pub enum Committed {
     Fenced,
 }
 
-/// How two rollups become one: `merge(stored, new)`; `stored` is `None` for the first. An error is a stored rollup that
-/// cannot be read.
+/// How two rollups become one: `merge(stored, new)`; `stored` is `None`
+/// for the first. An error is a stored rollup that cannot be read.
 pub type Merge = Arc<dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Called between two small pieces of work, for whoever shares a core with others and rests there.
@@ -84,14 +86,15 @@ pub type Breathe = Arc<dyn Fn() + Send + Sync>;
 
 /// What was counted since the last commit.
 pub struct Batch {
-    /// Rollups to merge, each key at most once, best by grain, start and subject: so SQLite has them on its pages.
+    /// Rollups to merge, each key at most once, best by grain,
+    /// start and subject: so SQLite has them on its pages.
     pub rows: Vec<Row>,
     /// Lifetime totals to add, each link at most once.
     pub totals: Vec<(LinkId, Totals)>,
     /// The new positions of the streams that moved.
     pub positions: Positions,
-    /// Batches of different lanes never wait for each other; those of one lane may. Where there is one writer anyway,
-    /// it says nothing.
+    /// Batches of different lanes never wait for each other; those of
+    /// one lane may. Where there is one writer anyway, it says nothing.
     pub lane: u16,
     /// Streams and the epochs that they must still have.
     pub claims: Vec<(u64, u64)>,

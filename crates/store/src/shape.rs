@@ -47,8 +47,8 @@ pub(crate) fn given(link: Link) -> NewLink {
     }
 }
 
-/// Whether a link redirects now and asks for no password: then it can be given again to who asks for its destination. Of a
-/// limited link, `peek` says whether it would give another click.
+/// Whether a link redirects now and asks for no password: then it can be given again to who asks for its
+/// destination. Of a limited link, `peek` says whether it would give another click.
 pub(crate) fn leads_on<E>(
     link: &Link,
     now: Timestamp,

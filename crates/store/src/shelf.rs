@@ -1,8 +1,9 @@
 //! A shelf: the small rollups of neighbouring links in one row, in every engine.
 //!
-//! Most links are clicked now and then, and what that leaves in a minute, an hour or a day is a few dozen bytes. Finding
-//! and writing a row costs an engine more than that, so the rollups of 32 links with neighbouring ids share one. A rollup
-//! that has grown beyond [`ALONE_BYTES`] gets a row of its own, and its neighbours are spared the copying.
+//! Most links are clicked now and then, and what that leaves in a minute, an hour or a day is a few dozen
+//! bytes. Finding and writing a row costs an engine more than that, so the rollups of 32 links with
+//! neighbouring ids share one. A rollup that has grown beyond [`ALONE_BYTES`] gets a row of its own, and its
+//! neighbours are spared the copying.
 //!
 //! # Format
 //!
@@ -118,7 +119,8 @@ pub(crate) fn read_totals(mut bytes: &[u8]) -> Option<Totals> {
     Some(Totals { human: number()?, bot: number()?, other: number()? })
 }
 
-/// Adds totals up. Bytes that are no totals are never shown to it: a shelf that cannot be read is left out before.
+/// Adds totals up. Bytes that are no totals are never shown
+/// to it: a shelf that cannot be read is left out before.
 pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
     let mut totals = stored.and_then(read_totals).unwrap_or_default();
     totals += read_totals(new).unwrap_or_default();

@@ -6,8 +6,8 @@
 //! | `clicks.db` | rollups and positions | before it is answered |
 //! | `search.db` | the words of links | made anew from `links.db` when it is missing or damaged |
 //!
-//! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may [`open`]
-//! them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
+//! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may
+//! [`open`] them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
 
 mod export;
 mod failure;
@@ -44,16 +44,16 @@ use writer::Writer;
 const LINKS_LOST: &str = "it is missing or empty, though clicks.db beside it counts clicks on its links; without a backup, move \
      clicks.db and journal/ away too and begin anew";
 
-/// More would slow small commits down: SQLite looks through its whole table of pages at the end of a transaction that has
-/// split a page (it numbers pages beyond the end while it sorts them). A large batch changes 8 MB, and what is read
-/// again comes from the system's memory.
+/// More would slow small commits down: SQLite looks through its whole table of pages at the end of a
+/// transaction that has split a page (it numbers pages beyond the end while it sorts them). A large batch
+/// changes 8 MB, and what is read again comes from the system's memory.
 const LINKS_WRITER_CACHE_MAX: usize = 16 << 20;
-/// Rollups of links that are asked for once are on pages of their own: what counting has just written is seldom what it
-/// touches next, and the system has it too.
+/// Rollups of links that are asked for once are on pages of their own: what counting has just written is
+/// seldom what it touches next, and the system has it too.
 const CLICKS_WRITER_CACHE_MAX: usize = 8 << 20;
 
-/// How far the thread that writes counted clicks steps back: redirects go first, and counting still gets a tenth of a
-/// core that they would use up.
+/// How far the thread that writes counted clicks steps back: redirects go first, and counting still gets a
+/// tenth of a core that they would use up.
 const COUNTING_NICENESS: i32 = 10;
 
 /// How to open a store.
@@ -162,7 +162,8 @@ pub enum OpenError {
 pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let cache = |share: usize| settings.page_cache_bytes / share;
     let is_there = |file: &File| fs::metadata(file.path(directory)).is_ok_and(|found| found.len() > 0);
-    // It is made first: counts without it are those of links that were lost, and new ones would be taken for them.
+    // It is made first: counts without it are those of links
+    // that were lost, and new ones would be taken for them.
     if is_there(&CLICKS) && !is_there(&LINKS) {
         return Err(OpenError::Damaged { path: LINKS.path(directory), error: LINKS_LOST.to_owned() });
     }
@@ -213,7 +214,8 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
         error: error.to_string(),
     };
     let path = LINKS.path(directory);
-    // Opening it to write would make it, and a store that is made here would not have the codes of its settings.
+    // Opening it to write would make it, and a store that is
+    // made here would not have the codes of its settings.
     std::fs::metadata(&path).map_err(|error| io(&path, error))?;
     let state = KeyWriterState(LINKS.open_to_write(directory, CACHE_BYTES)?);
     let lookups = vec![LINKS.open_to_read(directory, CACHE_BYTES)?];
@@ -223,7 +225,8 @@ pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
     }))
 }
 
-/// Whether [`open`] could open what is in a folder, as far as that can be told beside a server and without changing anything.
+/// Whether [`open`] could open what is in a folder, as far as that
+/// can be told beside a server and without changing anything.
 pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result<(), OpenError> {
     for file in [&LINKS, &CLICKS] {
         let Some(connection) = file.open_to_look(directory)? else { continue };
@@ -240,8 +243,9 @@ pub fn check(directory: &Path, scheme: CodeScheme, alphabet: Alphabet) -> Result
 }
 
 impl Sqlite {
-    /// Finishes what was asked for, brings it into the files and ends all threads. What is asked for later is refused
-    /// as unavailable. Without it the same happens when the last handle is dropped, and nothing is lost by a kill.
+    /// Finishes what was asked for, brings it into the files and ends all threads.
+    /// What is asked for later is refused as unavailable. Without it the same
+    /// happens when the last handle is dropped, and nothing is lost by a kill.
     pub fn close(self) {
         self.parts.links.search.close();
         self.parts.links.lists.close();

@@ -1,5 +1,5 @@
-//! What goes from one store to another when a store moves to another engine, in which order, and how both tell whether it
-//! arrived.
+//! What goes from one store to another when a store moves to another
+//! engine, in which order, and how both tell whether it arrived.
 //!
 //! [`crate::sqlite::Exporter`] reads a store in a stable order, in pieces that can be asked for again after any of them;
 //! [`crate::postgres::Importer`] takes each piece as often as it comes. A [`pass`] moves all that is new or has changed, and
@@ -80,8 +80,8 @@ pub struct RememberedKey {
     pub expires_at: Timestamp,
 }
 
-/// Which row of counted clicks: the length of its period in milliseconds, its start, and the number of a shelf or the subject
-/// of a rollup.
+/// Which row of counted clicks: the length of its period in milliseconds, its start, and the number of a
+/// shelf or the subject of a rollup.
 pub type ClicksKey = (i64, i64, i64);
 
 /// A row of counted clicks, as every engine keeps it: sealed with a checksum of its key.

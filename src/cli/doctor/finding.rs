@@ -60,7 +60,8 @@ impl Finding {
     }
 }
 
-/// What is wrong, and what to do: our errors say them one after the other, and put what others said in parentheses.
+/// What is wrong, and what to do: our errors say them one
+/// after the other, and put what others said in parentheses.
 fn parts(text: &str) -> (&str, Option<&str>) {
     for between in [". ", "; "] {
         let at = text.match_indices(between).map(|(at, _)| at).find(|at| {

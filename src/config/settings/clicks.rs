@@ -7,8 +7,8 @@ use std::time::Duration;
 /// Disk for clicks that wait: hours of them on most servers.
 const JOURNAL_BYTES: u64 = 2 * GIB;
 const SEGMENT_BYTES: u64 = 16 * MIB;
-/// Segments of a thread that there must be room for: two that it writes to, and three that a process before it has left,
-/// which are there until they are counted, however little is in them.
+/// Segments of a thread that there must be room for: two that it writes to, and three that a process before
+/// it has left, which are there until they are counted, however little is in them.
 const SEGMENTS_MIN: u64 = 5;
 
 /// How clicks are kept and counted.

@@ -1,4 +1,5 @@
-//! What stands behind the listeners of a process that serves: opened in this order, closed in the reverse one.
+//! What stands behind the listeners of a process that
+//! serves: opened in this order, closed in the reverse one.
 
 use crate::config::Settings;
 use crate::engines::{Fleet, JournaledLinks, Pipelines, Recording, Store};

@@ -1,4 +1,5 @@
-//! A thread for each core, each with its own listener, cache and recorder, and how many connections they may have.
+//! A thread for each core, each with its own listener, cache
+//! and recorder, and how many connections they may have.
 
 use crate::config::Settings;
 use anyhow::Context;
@@ -72,7 +73,8 @@ pub(super) fn connection_settings(settings: &Settings) -> server::Settings {
     }
 }
 
-/// As many connections as the settings allow and the system has open files for, beside those that the store needs.
+/// As many connections as the settings allow and the system
+/// has open files for, beside those that the store needs.
 fn connections(wanted: usize) -> usize {
     let possible = connections_possible();
     if possible < wanted {

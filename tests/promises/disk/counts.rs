@@ -75,7 +75,8 @@ fn without_knowing_what_has_been_counted_it_does_not_start_and_says_what_to_do()
     let data = tempdir().unwrap();
     filled(data.path());
     let path = data.path().join("clicks.db");
-    // The row of positions is the whole of its page: the only stream is 0, and what follows its number is not.
+    // The row of positions is the whole of its page: the
+    // only stream is 0, and what follows its number is not.
     let whole = fs::read(&path).unwrap();
     let is_leaf = |page: usize| whole[page * PAGE_BYTES] == 0x0d && whole[page * PAGE_BYTES + 4] == 1;
     let page = (1..whole.len() / PAGE_BYTES).find(|&page| is_leaf(page)).unwrap();

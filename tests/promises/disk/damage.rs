@@ -1,4 +1,5 @@
-//! Bytes that have changed on the disk and files that end too early: found, said, never followed and never counted.
+//! Bytes that have changed on the disk and files that end
+//! too early: found, said, never followed and never counted.
 
 use crate::support::server::{Server, curtail, run};
 use serde_json::{Value, json};
@@ -124,7 +125,8 @@ fn a_flipped_byte_anywhere_in_the_links_sends_nobody_to_a_wrong_place() {
     let whole = fs::read(&path).unwrap();
     let pages = whole.len() / 4096;
     let mut started = 0;
-    // Each time a byte in every fifth page, at other places: cells, their pointers, headers of pages, free room.
+    // Each time a byte in every fifth page, at other places:
+    // cells, their pointers, headers of pages, free room.
     for round in 0..12 {
         fs::write(&path, &whole).unwrap();
         let pages_hit = (1 + round % 5..pages).step_by(5);
@@ -177,7 +179,8 @@ fn a_damaged_or_missing_search_index_is_made_anew() {
     }
 }
 
-/// A server, its folder and ten links that were clicked a hundred times each, of which nothing has been counted.
+/// A server, its folder and ten links that were clicked a
+/// hundred times each, of which nothing has been counted.
 fn with_a_thousand_uncounted_clicks() -> (TempDir, Server, Vec<String>) {
     let settings: &[&str] = &["--set", "threads=1", "--set", "clicks.commit_milliseconds=60000"];
     loop {
@@ -190,7 +193,8 @@ fn with_a_thousand_uncounted_clicks() -> (TempDir, Server, Vec<String>) {
         for number in 0..1_000 {
             assert_eq!(client.get(&format!("/c{}", number % 10)).status, 302);
         }
-        // The only commit of the first minute comes at the start; on a busy machine some clicks may be before it.
+        // The only commit of the first minute comes at the
+        // start; on a busy machine some clicks may be before it.
         if server.api("GET", "/api/v1/pipeline", None).json()["counted"] == 0 {
             return (data, server, ids);
         }

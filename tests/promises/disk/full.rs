@@ -1,4 +1,5 @@
-//! A disk that is full, for real: the server has its data on a small file system of its own, and the test fills it.
+//! A disk that is full, for real: the server has its data on
+//! a small file system of its own, and the test fills it.
 
 use crate::support::http::Client;
 use crate::support::server::{KEY, Server, curtail};

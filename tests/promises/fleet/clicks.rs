@@ -1,4 +1,5 @@
-//! Clicks are counted exactly once while app servers, worker, broker and PostgreSQL are killed in random order.
+//! Clicks are counted exactly once while app servers,
+//! worker, broker and PostgreSQL are killed in random order.
 
 use super::FIRST;
 use crate::support::roamer::{Doors, Roamer, Unanswered};

@@ -307,7 +307,8 @@ fn in_a_bulk_each_of_them_fails_alone() {
     besieged.is_unharmed("a bulk");
 }
 
-/// A problem with this status that names the field, if there is one to name, and that no browser takes for a page.
+/// A problem with this status that names the field, if there
+/// is one to name, and that no browser takes for a page.
 fn is_refused(besieged: &Besieged, method: &str, path: &str, body: &[u8], status: u16, field: &str) {
     let response = besieged.post(method, path, body);
     let shown = body[..body.len().min(100)].escape_ascii();

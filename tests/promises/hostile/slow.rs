@@ -156,7 +156,8 @@ fn more_connections_than_files_allow_are_turned_away_and_the_others_are_served()
     assert!(logged.is_empty(), "a crowd does not fill the log: {logged:?}");
 }
 
-/// Sends the start, then a byte whenever nothing has come back for a tenth of a second, and reads until the end.
+/// Sends the start, then a byte whenever nothing has come
+/// back for a tenth of a second, and reads until the end.
 fn dribble(address: SocketAddr, start: &[u8], rest: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(start).unwrap();

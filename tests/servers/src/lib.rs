@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long tests wait for what has to come, where it is no promise how soon it does. What never comes fails the test late; what
-/// comes late, on a machine whose disk has stood still for half a minute, fails none.
+/// How long tests wait for what has to come, where it is no promise how soon it does. What never comes fails
+/// the test late; what comes late, on a machine whose disk has stood still for half a minute, fails none.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks at a server that is starting or ending.
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,4 +1,5 @@
-//! What may be one of a few words only, as the description says it: the words come from the types that read them.
+//! What may be one of a few words only, as the description
+//! says it: the words come from the types that read them.
 
 use crate::problem::Kind;
 use curtail_clicks::pipeline::Part;

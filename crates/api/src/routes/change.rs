@@ -61,8 +61,8 @@ pub(crate) async fn change(
 
 /// Remove a link
 ///
-/// A generated code is never given again; a custom code is free to be chosen anew. What was counted for the link is
-/// forgotten. To keep it, archive the link instead.
+/// A generated code is never given again; a custom code is free to be chosen anew. What was counted for the
+/// link is forgotten. To keep it, archive the link instead.
 #[utoipa::path(delete, path = "/api/v1/links/{id}", operation_id = "delete_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-Match" = Option<String>, Header, description = "Remove it only if it still is what this ETag stands for")),

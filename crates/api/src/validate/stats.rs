@@ -36,7 +36,8 @@ pub(crate) struct StatsParams {
     /// as clicks are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
-    /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
+    /// The end, which itself is not in the range: a time, or
+    /// a day, which then is in it as a whole. By default now.
     #[param(example = "2026-03-31")]
     to: Option<String>,
     #[param(schema_with = words::interval)]
@@ -59,7 +60,8 @@ pub(crate) struct OrphansParams {
     /// default the start of the 30th day before `to`, as far as they are kept.
     #[param(example = "2026-03-01")]
     from: Option<String>,
-    /// The end, which itself is not in the range: a time, or a day, which then is in it as a whole. By default now.
+    /// The end, which itself is not in the range: a time, or
+    /// a day, which then is in it as a whole. By default now.
     #[param(example = "2026-03-31")]
     to: Option<String>,
     /// Paths to answer: 1 to 1,000, by default 100.

@@ -307,7 +307,8 @@ async fn the_fields_that_it_names_are_those_that_are_read() {
         ("WantedApiKey", "POST", "/api/v1/keys"),
     ] {
         for (field, _) in description["components"]["schemas"][schema]["properties"].as_object().unwrap() {
-            // An object is of no field's type: a field that is known says so, one that is not says that instead.
+            // An object is of no field's type: a field that is
+            // known says so, one that is not says that instead.
             let refused = server.ask(method, path, &[], format!("{{\"{field}\": {{}}}}")).await.json();
             let error =
                 refused["errors"].as_array().unwrap().iter().find(|error| error["field"] == **field).cloned();

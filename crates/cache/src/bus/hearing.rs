@@ -1,7 +1,8 @@
-//! Whether a node hears all that others change: their sequences without holes, their answers to its beats in time.
+//! Whether a node hears all that others change: their sequences
+//! without holes, their answers to its beats in time.
 //!
-//! A pure machine: messages and the time go in, a verdict and a lease come out. Why the lease is right stands in
-//! ARCHITECTURE.md, "Why nothing is older than 2 s".
+//! A pure machine: messages and the time go in, a verdict and a lease come out. Why the lease is right stands
+//! in ARCHITECTURE.md, "Why nothing is older than 2 s".
 
 use super::message::{Beat, Message, Node, Said};
 use std::collections::{BTreeMap, VecDeque};
@@ -147,8 +148,8 @@ impl Hearing {
 }
 
 impl Peer {
-    /// Goes on to `to`, where all up to `from` must have been heard before. What comes again, over another way, is
-    /// neither a hole nor a step back.
+    /// Goes on to `to`, where all up to `from` must have been heard before. What comes again, over another
+    /// way, is neither a hole nor a step back.
     fn follow(&mut self, from: u64, to: u64) -> Verdict {
         let verdict = if from > self.sequence { Verdict::Hole } else { Verdict::Whole };
         self.sequence = self.sequence.max(to);

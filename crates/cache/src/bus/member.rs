@@ -18,7 +18,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 const BEAT: Duration = Duration::from_millis(250);
 /// What changed longer ago than this must be in L2 before a node calls itself settled.
 const SETTLED_WITHIN: Duration = Duration::from_millis(250);
-/// How far apart announcements begin: what changes meanwhile travels together. The first after a pause goes at once.
+/// How far apart announcements begin: what changes meanwhile
+/// travels together. The first after a pause goes at once.
 const ANNOUNCED_EVERY: Duration = Duration::from_millis(2);
 /// Changes that are packed at once.
 const SENT_AT_ONCE: usize = 4_096;
@@ -196,8 +197,8 @@ impl Member {
         self.renew();
     }
 
-    /// Does not wait for silent nodes any more. One may have died between the store and Redis, so what is in Redis from
-    /// before is not believed; until that is said there, it is waited for.
+    /// Does not wait for silent nodes any more. One may have died between the store and Redis, so what is in
+    /// Redis from before is not believed; until that is said there, it is waited for.
     async fn give_up(&mut self, now: Instant) {
         if let Some((nodes, raised)) = self.giving_up.take_if(|(_, raised)| raised.is_finished()) {
             if raised.await.unwrap_or(false) {

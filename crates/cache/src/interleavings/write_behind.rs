@@ -1,6 +1,6 @@
-//! The same with a link that is acknowledged ahead of the store: making it, bringing it, changing it on another node and
-//! reading it on both, in any order. Whoever asks after the acknowledgement finds it, and a change is never overtaken by the
-//! link being brought.
+//! The same with a link that is acknowledged ahead of the store: making it, bringing it, changing it on
+//! another node and reading it on both, in any order. Whoever asks after the acknowledgement finds it, and a
+//! change is never overtaken by the link being brought.
 
 use super::{LIFETIMES, START, open, record, shuffled};
 use crate::redis::{Asked, Lookup, Redis};
@@ -10,7 +10,8 @@ use curtail_model::{LinkId, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many steps the actors have: who makes the link, who brings it, who changes it elsewhere, a reader there and one here.
+/// How many steps the actors have: who makes the link, who brings
+/// it, who changes it elsewhere, a reader there and one here.
 const STEPS: [usize; 5] = [5, 3, 6, 5, 5];
 const STORE: u64 = 77;
 /// What the link that waits is looked for by.
@@ -278,7 +279,8 @@ async fn without_keeping_what_is_there_the_model_finds_what_goes_wrong() {
 #[tokio::test]
 async fn who_asks_the_store_before_what_waits_can_miss_a_link_that_is_brought_in_between() {
     let redis = open(Strategy::WriteBehind).await;
-    // It is made; somebody elsewhere asks the store, it is brought, and does not wait any more when they look for it there.
+    // It is made; somebody elsewhere asks the store, it is brought,
+    // and does not wait any more when they look for it there.
     let order: Vec<usize> =
         [0; 5].into_iter().chain([3; 3]).chain([1; 3]).chain([3; 2]).chain([4; 5]).collect();
     let missed = play(&redis, Rules::StoreFirst, 1, &order).await;

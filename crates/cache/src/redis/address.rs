@@ -1,5 +1,6 @@
-//! Where the servers are and whom to trust there, from what the settings say: urls of redis-rs, and beside what it knows
-//! `sslrootcert`, as PostgreSQL's addresses have it: a file of certificates to trust in place of the system's.
+//! Where the servers are and whom to trust there, from what the settings say:
+//! urls of redis-rs, and beside what it knows `sslrootcert`, as PostgreSQL's
+//! addresses have it: a file of certificates to trust in place of the system's.
 //!
 //! `rediss://` is encrypted to who can prove the host's name. There is no encryption to just anybody.
 
@@ -61,7 +62,8 @@ impl Addresses {
     }
 }
 
-/// Whether a URL can be understood; nothing is connected to, and no file is read. An error says what is wrong, for people.
+/// Whether a URL can be understood; nothing is connected to, and
+/// no file is read. An error says what is wrong, for people.
 pub fn check_url(url: &str) -> Result<(), String> {
     Client::open(without_roots(url).0).map(drop).map_err(|error| error.to_string())
 }

@@ -51,8 +51,8 @@ pub(crate) enum Asked {
 }
 
 impl Redis {
-    /// What is known of a code. With `lease`, whoever finds nothing is the one to ask the store. `store_takes` is how long
-    /// that took of late.
+    /// What is known of a code. With `lease`, whoever finds nothing is the one to ask the store.
+    /// `store_takes` is how long that took of late.
     pub(crate) async fn look_up(
         &self,
         code: &str,
@@ -105,8 +105,8 @@ impl Redis {
         let _ = self.ask(|connection| async move { self.put(&connection, code, &value, asked).await }).await;
     }
 
-    /// Tells L2 that a link changed: to `record`, where that is to be kept. Goes on until it has arrived; what does not
-    /// within the budget goes on behind, and [`Redis::is_settled`] tells.
+    /// Tells L2 that a link changed: to `record`, where that is to be kept. Goes on until it has arrived;
+    /// what does not within the budget goes on behind, and [`Redis::is_settled`] tells.
     pub(crate) async fn change(&self, code: &str, version: u64, record: Option<&[u8]>) {
         let value = match record {
             Some(record) => Value::Link(record.to_vec()),
@@ -143,8 +143,9 @@ impl Redis {
         self.debts.oldest().is_none_or(|since| now.saturating_duration_since(since) <= grace)
     }
 
-    /// Has entries from before now not believed: whoever put them there may have been about to say that they are wrong. Where Redis does
-    /// not answer now, that is owed, and done before it is asked for anything again.
+    /// Has entries from before now not believed: whoever put them there may
+    /// have been about to say that they are wrong. Where Redis does not answer
+    /// now, that is owed, and done before it is asked for anything again.
     pub async fn distrust(&self) {
         let begun = Instant::now();
         self.debts.owe_floor(begun);
@@ -229,8 +230,9 @@ fn read(found: Vec<::redis::Value>, store_takes: Duration, chance: f64) -> Optio
     })
 }
 
-/// Whether to refresh an entry that has `left` milliseconds. XFetch: Vattani, Chierichetti, Lowenstein, "Optimal
-/// Probabilistic Cache Stampede Prevention", 2015, with beta 1: the chance is e^(-left / what asking takes).
+/// Whether to refresh an entry that has `left` milliseconds. XFetch: Vattani,
+/// Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention",
+/// 2015, with beta 1: the chance is e^(-left / what asking takes).
 fn is_early(left: i64, store_takes: Duration, chance: f64) -> bool {
     -store_takes.as_secs_f64() * 1_000.0 * chance.ln() >= left as f64
 }

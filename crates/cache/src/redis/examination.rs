@@ -1,5 +1,5 @@
-//! How the servers are that L2 is on: what [`super::Redis::open`] would say of them, and what only operators want to know. It
-//! changes nothing.
+//! How the servers are that L2 is on: what [`super::Redis::open`] would say of them, and what only operators
+//! want to know. It changes nothing.
 
 use super::address::Addresses;
 use super::layout::{self, Keys};

@@ -1,4 +1,5 @@
-//! Keeps the connection up: connects, looks twice a second at what is there and puts right what somebody removed, pays debts.
+//! Keeps the connection up: connects, looks twice a second at what
+//! is there and puts right what somebody removed, pays debts.
 
 use super::server::{self, Connection, Failure, PATIENCE, in_time};
 use super::{Redis, layout};
@@ -26,7 +27,8 @@ pub(super) async fn connect(redis: &Redis) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-/// Checks layout and identity, leaves them where there are none, and looks at the floor; raises it where it is owed.
+/// Checks layout and identity, leaves them where there are
+/// none, and looks at the floor; raises it where it is owed.
 async fn check(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
     layout::check(connection, &redis.keys).await?;
     let identity = connection.identity().await?;
@@ -84,8 +86,8 @@ async fn answers(redis: &Redis, connection: &Connection) -> bool {
     in_time(check_on(redis, connection)).await.is_ok()
 }
 
-/// Whether all is as it was. What is there changes under a connection when somebody empties a server, or a cluster fails over;
-/// a server whose memory is full takes no writes, and is read on.
+/// Whether all is as it was. What is there changes under a connection when somebody empties a server, or a
+/// cluster fails over; a server whose memory is full takes no writes, and is read on.
 async fn check_on(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
     if let Connection::Single(_) = connection
         && redis.debts.floor().is_none()
@@ -99,8 +101,8 @@ async fn check_on(redis: &Redis, connection: &Connection) -> Result<(), Failure>
     check(redis, connection).await
 }
 
-/// Answers whether there is a connection again. What would stop a start does not stop a process that runs: to it, Redis
-/// is away until somebody has put that right.
+/// Answers whether there is a connection again. What would stop a start does not stop a process that runs: to
+/// it, Redis is away until somebody has put that right.
 async fn reconnect(redis: &Redis) -> bool {
     match connect(redis).await {
         Ok(connection) => {

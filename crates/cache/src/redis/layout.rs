@@ -1,7 +1,7 @@
 //! The layout of the keys, and whether what is in a Redis has it.
 //!
-//! All keys begin with the prefix. A code follows it directly: that is an entry. Codes hold no `!`, so names with one are
-//! free for the rest:
+//! All keys begin with the prefix. A code follows it directly: that is an entry. Codes hold no `!`, so names
+//! with one are free for the rest:
 //!
 //! | key | what |
 //! |---|---|
@@ -61,8 +61,8 @@ pub(super) async fn look(connection: &Connection, keys: &Keys) -> Result<(), Fai
     }
 }
 
-/// What one of the named keys holds. All that are read so hold strings; what is of another type was left by another
-/// program.
+/// What one of the named keys holds. All that are read so hold
+/// strings; what is of another type was left by another program.
 pub(super) async fn read<T: FromRedisValue>(
     connection: &Connection,
     keys: &Keys,

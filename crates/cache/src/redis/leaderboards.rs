@@ -1,8 +1,8 @@
 //! The links that are clicked most, where every node finds them without asking the store.
 //!
-//! A board is a picture of what has been counted, taken every two seconds by every process that serves visitors: it asks the
-//! store, which workers only write to. Nothing is added up here, so nothing can be added twice or be missing after a crash, and a
-//! Redis that comes back empty is right two seconds later.
+//! A board is a picture of what has been counted, taken every two seconds by every process that serves
+//! visitors: it asks the store, which workers only write to. Nothing is added up here, so nothing can be
+//! added twice or be missing after a crash, and a Redis that comes back empty is right two seconds later.
 
 use super::Redis;
 use super::script::OneKey;
@@ -74,8 +74,8 @@ impl Leaderboards {
 impl Leaders for Leaderboards {
     fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
         Box::pin(async move {
-            // The whole board, however few are wanted: Redis puts links with equally many clicks in the order of their
-            // texts, so a cut there could leave out others than a cut of what was counted.
+            // The whole board, however few are wanted: Redis puts links with equally many clicks in the order
+            // of their texts, so a cut there could leave out others than a cut of what was counted.
             let mut command = ::redis::cmd("ZRANGE");
             command.arg(self.key(grain, start)).arg(0).arg(-1).arg("WITHSCORES");
             let board = self
@@ -89,9 +89,9 @@ impl Leaders for Leaderboards {
     }
 }
 
-/// The first of a board in the order of the rollups: most clicks first, and with equally many the lower id. The rollups
-/// are cut after [`LEADERS_MAX`] in that order before they become a board, so these are the links that would be answered
-/// without Redis.
+/// The first of a board in the order of the rollups: most clicks first, and with equally many the lower id.
+/// The rollups are cut after [`LEADERS_MAX`] in that order before they become a board, so these are the links
+/// that would be answered without Redis.
 fn first(limit: usize, board: Vec<(String, f64)>) -> Vec<(LinkId, u64)> {
     let read = |(link, clicks): (String, f64)| Some((link.parse().ok()?, clicks as u64));
     let mut leaders: Vec<(LinkId, u64)> = board.into_iter().filter_map(read).collect();

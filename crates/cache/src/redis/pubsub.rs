@@ -1,5 +1,5 @@
-//! The bus over Redis: PUBLISH and SUBSCRIBE on two connections to the same server, which is what keeps messages in order
-//! in a cluster too.
+//! The bus over Redis: PUBLISH and SUBSCRIBE on two connections to the same server, which is what keeps
+//! messages in order in a cluster too.
 
 use super::OpenError;
 use super::address::Addresses;
@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 /// Messages that wait for the listener; what comes beyond is lost.
 const WAITING_MAX: usize = 4_096;
-/// Whoever listens also speaks, several times a second, and hears itself: this much silence is a broken connection.
+/// Whoever listens also speaks, several times a second, and
+/// hears itself: this much silence is a broken connection.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// The longest wait between two attempts to connect, at first and in the end: whoever does not hear is deaf.
 const RECONNECT: Duration = Duration::from_millis(50);
@@ -33,7 +34,8 @@ pub struct PubSub {
 type Publisher = Arc<Mutex<Option<MultiplexedConnection>>>;
 
 impl PubSub {
-    /// Messages over the servers and under the prefix of a [`super::Config`]. It connects when somebody listens.
+    /// Messages over the servers and under the prefix of a
+    /// [`super::Config`]. It connects when somebody listens.
     pub fn new(config: &super::Config) -> Result<PubSub, OpenError> {
         Ok(PubSub {
             nodes: Arc::new(Addresses::read(&config.nodes)?),

@@ -49,8 +49,8 @@ impl Connection {
         }
     }
 
-    /// What tells this server from another one, or from itself after it may have lost what it was told: the run of a
-    /// single server, the epoch of a cluster, which a failover moves.
+    /// What tells this server from another one, or from itself after it may have lost what it was told: the
+    /// run of a single server, the epoch of a cluster, which a failover moves.
     pub(super) async fn identity(&self) -> RedisResult<String> {
         let (text, name): (String, _) = match self {
             Connection::Single(_) => (self.query(cmd("INFO").arg("server")).await?, "run_id:"),
@@ -63,7 +63,8 @@ impl Connection {
     }
 }
 
-/// Connects to the nodes: to a cluster when there are several, or when the only one says that it is part of one.
+/// Connects to the nodes: to a cluster when there are
+/// several, or when the only one says that it is part of one.
 pub(super) async fn connect(nodes: &Addresses) -> Result<Connection, Failure> {
     let (node, is_of_cluster) = ask_all_for_a_cluster(nodes).await?;
     if is_of_cluster {
@@ -78,8 +79,8 @@ pub(super) async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>)
     timeout(PATIENCE, asking).await.unwrap_or_else(late)
 }
 
-/// Asks all nodes at once: whoever answers first knows what they are. Where none does, a refusal counts for more than a
-/// silence, whichever came first, so that the same settings always come to the same end.
+/// Asks all nodes at once: whoever answers first knows what they are. Where none does, a refusal counts for
+/// more than a silence, whichever came first, so that the same settings always come to the same end.
 async fn ask_all_for_a_cluster(nodes: &Addresses) -> Result<(Connection, bool), Failure> {
     let asked = nodes.urls().iter().map(|url| in_time(ask_for_a_cluster(nodes, url)));
     let mut asked: FuturesUnordered<_> = asked.collect();
@@ -136,8 +137,8 @@ pub(super) async fn connect_to_node(client: &Client) -> Result<Connection, Failu
     })
 }
 
-/// Whether a server begins with what no Redis says, as one of HTTP, SSH or mail does. One that hangs up without a word,
-/// as PostgreSQL does, cannot be told from a Redis that is starting behind a proxy.
+/// Whether a server begins with what no Redis says, as one of HTTP, SSH or mail does. One that hangs up
+/// without a word, as PostgreSQL does, cannot be told from a Redis that is starting behind a proxy.
 fn is_of_no_redis(error: &RedisError) -> bool {
     let text = error.to_string();
     // An answer that breaks off may have begun as one of Redis.
@@ -167,8 +168,8 @@ fn refusal(error: &RedisError) -> Option<OpenError> {
     refusal_in_words(&text, error.detail().unwrap_or_default())
 }
 
-/// The same for what has no code of its own. Whatever else servers say may be different later: that they are still
-/// loading, or have too many clients.
+/// The same for what has no code of its own. Whatever else servers say may be different later: that they are
+/// still loading, or have too many clients.
 fn refusal_in_words(text: &str, words: &str) -> Option<OpenError> {
     // All that redis-rs keeps of an answer to SELECT is its words, whatever the code was.
     if text.contains("refused to switch database") {

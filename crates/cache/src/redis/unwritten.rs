@@ -5,8 +5,8 @@ use ::redis::cmd;
 use curtail_model::LinkId;
 use std::time::Duration;
 
-/// They are removed when the store has them. One whose removal was lost goes by itself; a store that is away for longer is
-/// waited for by its owner alone.
+/// They are removed when the store has them. One whose removal was lost goes by itself; a store that is away
+/// for longer is waited for by its owner alone.
 const LIFE: Duration = Duration::from_secs(86_400);
 
 impl Redis {

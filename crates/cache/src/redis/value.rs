@@ -6,8 +6,9 @@
 //! | 6 | a marker: the version of a change (little-endian) whose outcome the store has to be asked for |
 //! | 15 or more | the packed record ([`curtail_model::Target`]), which has its version in bytes 9 to 15 |
 //!
-//! The time is when the store was asked, in eighths of a second, by the clock of the server, modulo 2^24 (24 days). With a
-//! 90-byte destination a value has 108 bytes, which with its own header fits the allocator's class of 112.
+//! The time is when the store was asked, in eighths of a second, by the clock
+//! of the server, modulo 2^24 (24 days). With a 90-byte destination a value
+//! has 108 bytes, which with its own header fits the allocator's class of 112.
 
 use curtail_model::Target;
 

@@ -8,13 +8,15 @@ use curtail_store::{Create, Created, Refused, StoreError, WhenMade};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// More new links than this in one call are an import: the store takes them faster than a journal and the store.
+/// More new links than this in one call are an import: the
+/// store takes them faster than a journal and the store.
 pub(super) const AT_ONCE_MAX: usize = 64;
 /// How long a create waits for room while the store takes links.
 const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Inner {
-    /// Acknowledges links that need no check; nothing if there are no ids for them, or the disk does not take them.
+    /// Acknowledges links that need no check; nothing if there
+    /// are no ids for them, or the disk does not take them.
     async fn acknowledge(
         &self,
         creates: Vec<Create>,

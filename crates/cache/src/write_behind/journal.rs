@@ -1,11 +1,13 @@
 //! The journal of new links: files of records, each synced before what is in it is acknowledged.
 //!
-//! One thread writes. All that waits while a group is being synced is the next group: one write, one `fdatasync`, then
-//! everybody is answered. A file is left behind when it is large or when writing to it failed (after a failed sync nobody
-//! knows what of it the disk has, so nothing follows there), and removed when the store has all of its links. What is in
-//! the folder when a process starts is brought to the store by it, whatever ended the last one.
+//! One thread writes. All that waits while a group is being synced is the next group: one write, one
+//! `fdatasync`, then everybody is answered. A file is left behind when it is large or when writing to it
+//! failed (after a failed sync nobody knows what of it the disk has, so nothing follows there), and removed
+//! when the store has all of its links. What is in the folder when a process starts is brought to the store
+//! by it, whatever ended the last one.
 //!
-//! A file in which something was damaged or refused is not removed: it is renamed to `.damaged` for a person to look at.
+//! A file in which something was damaged or refused is not
+//! removed: it is renamed to `.damaged` for a person to look at.
 
 mod header;
 mod reading;
@@ -107,7 +109,8 @@ pub enum OpenError {
 }
 
 impl Journal {
-    /// Starts the thread, which writes behind the segment number `sequence`. It ends when nobody gives orders any more.
+    /// Starts the thread, which writes behind the segment number
+    /// `sequence`. It ends when nobody gives orders any more.
     pub(super) fn start(
         folder: &Path,
         store: u64,
@@ -179,14 +182,16 @@ impl Writer {
         let written = segment.file.write_all_at(&bytes, end).and_then(|()| segment.file.sync_data());
         segment.length += bytes.len() as u64;
         if written.is_err() {
-            // Nobody was told of it: the next start need not find it. If this fails too, it finds what is whole.
+            // Nobody was told of it: the next start need not find
+            // it. If this fails too, it finds what is whole.
             let _ = segment.file.set_len(end);
         }
         self.segment = Some(segment);
         written.map(|()| sequence)
     }
 
-    /// Begins a segment, with the leases that are in force: older files, where they were noted first, may be removed.
+    /// Begins a segment, with the leases that are in force:
+    /// older files, where they were noted first, may be removed.
     fn begin(&mut self) -> io::Result<Segment> {
         self.sequence += 1;
         let epoch = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -238,7 +243,8 @@ impl Writer {
     }
 }
 
-/// The segments of a folder, in order, as they are; they must be for this store. The folder is made if need be.
+/// The segments of a folder, in order, as they are; they
+/// must be for this store. The folder is made if need be.
 pub(super) fn read_folder(folder: &Path, store: u64) -> Result<Vec<Old>, OpenError> {
     let io = |source| failed(folder, source);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;

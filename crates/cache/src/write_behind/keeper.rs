@@ -1,4 +1,5 @@
-//! What goes on behind: links are brought to the store, ids are leased ahead, leases that are over are released.
+//! What goes on behind: links are brought to the store, ids
+//! are leased ahead, leases that are over are released.
 
 use super::journal::Order;
 use super::unwritten::Next;
@@ -12,7 +13,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Links that are brought with one statement. What waits while they are is the next batch; nothing waits for a timer.
+/// Links that are brought with one statement. What waits while
+/// they are is the next batch; nothing waits for a timer.
 const BATCH: usize = 2_048;
 /// Pauses after a failure: at most this at first, and at most that.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -1,8 +1,8 @@
 //! The ids that this process may give before the store is asked, and the leases that they are from.
 //!
-//! A lease is noted in the journal before one of its ids is given. It is released when all of its ids have been given and
-//! the store has every link that was made of them. What a process has not given when it ends is never given: that is
-//! cheaper than proving that it was not.
+//! A lease is noted in the journal before one of its ids is given. It is released when all of its ids have
+//! been given and the store has every link that was made of them. What a process has not given when it ends
+//! is never given: that is cheaper than proving that it was not.
 
 use curtail_model::LinkId;
 use curtail_store::Lease;
@@ -94,7 +94,8 @@ impl Leases {
         self.lock().iter().map(|held| (held.first, held.end)).collect()
     }
 
-    /// The leases that are over, by their first numbers; they are in force until they are [dropped](Leases::released).
+    /// The leases that are over, by their first numbers; they
+    /// are in force until they are [dropped](Leases::released).
     pub(super) fn over(&self) -> Vec<u64> {
         self.lock().iter().filter(|held| held.is_over()).map(|held| held.first).collect()
     }

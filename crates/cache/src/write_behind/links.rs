@@ -38,8 +38,8 @@ impl Inner {
         }
     }
 
-    /// A link that waits, here or elsewhere. Where this finds none, the store has it if there is one: so this is asked
-    /// first.
+    /// A link that waits, here or elsewhere. Where this finds none,
+    /// the store has it if there is one: so this is asked first.
     async fn waiting(&self, id: LinkId) -> Option<Link> {
         match self.unwritten.get(id) {
             Some(link) => Some(link),

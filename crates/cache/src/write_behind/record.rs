@@ -2,8 +2,8 @@
 //!
 //! # Format
 //!
-//! Integers are little-endian. A record is padded with zeros to a multiple of 8 bytes, so that after damage the next one is
-//! found at such a multiple.
+//! Integers are little-endian. A record is padded with zeros to a multiple of 8 bytes, so that after damage
+//! the next one is found at such a multiple.
 //!
 //! | bytes | what |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! The memory of links that are acknowledged and not in the store yet, in the order in which they were made, and of the files
-//! that have them.
+//! The memory of links that are acknowledged and not in the store yet, in the order in which they were made,
+//! and of the files that have them.
 
 use super::journal;
 use super::leases::Leases;
@@ -171,7 +171,8 @@ impl Unwritten {
         self.lock().payloads.remove(&id);
     }
 
-    /// The places at the head of the queue, up to so many, with what is to be brought of them. Waits until there are any.
+    /// The places at the head of the queue, up to so many, with
+    /// what is to be brought of them. Waits until there are any.
     pub(super) async fn head(&self, count: usize) -> (usize, Vec<Next>) {
         loop {
             let ready = self.ready.notified();

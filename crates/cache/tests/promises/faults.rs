@@ -60,7 +60,8 @@ async fn what_only_redis_could_tell_is_served_again_when_redis_is_away_too() {
     assert!(reader.visit("told").await.is_some());
 }
 
-/// How long it takes to look up a thousand codes that nobody knows. `looked_up` is told after each how long it was so far.
+/// How long it takes to look up a thousand codes that nobody
+/// knows. `looked_up` is told after each how long it was so far.
 async fn time_of_a_thousand(node: &Node, name: &str, mut looked_up: impl FnMut(Duration)) -> Duration {
     let begun = Instant::now();
     for number in 0..1_000 {
@@ -102,13 +103,14 @@ async fn a_redis_that_hangs_costs_a_few_questions_their_budget_and_the_others_no
     let hanging = hanging.await;
     let after = node.redis.statistics();
     let (unanswered, opened_after) = first.expect("the breaker opened");
-    // Five failures in a row open it. Answers that were under way may begin the row anew, and what the store said is put
-    // there beside the look-ups.
+    // Five failures in a row open it. Answers that were under way may begin the row anew, and what the store
+    // said is put there beside the look-ups.
     let few = u64::from(Policy::NEAR.consecutive_max);
     assert!((1..=4 * few).contains(&unanswered), "{unanswered} went without an answer first");
     // Three look-ups one after the other are among these: with a budget of 500 ms they would take twice this.
     assert!(opened_after < Duration::from_millis(750), "{opened_after:?}");
-    // If each of the thousand waited for its budget, they would take 5 s longer; what else they take is up to the machine.
+    // If each of the thousand waited for its budget, they would
+    // take 5 s longer; what else they take is up to the machine.
     assert!(hanging < 2 * usual + Duration::from_secs(3), "{hanging:?}, and {usual:?} with Redis");
     assert_eq!(after.breaker, State::Open);
     assert_eq!(after.hits, before.hits);

@@ -46,8 +46,8 @@ async fn all_see_the_board_that_one_draws_and_without_a_board_what_was_counted()
     assert_eq!(asked(), 4);
 }
 
-/// More links than a board has room for, all but two with equally many clicks; their ids have one to three digits.
-/// Answers in the order of the rollups.
+/// More links than a board has room for, all but two with equally many clicks; their ids have one to three
+/// digits. Answers in the order of the rollups.
 struct Equals;
 
 impl Leaders for Equals {

@@ -1,4 +1,5 @@
-//! What the caches promise, on a real store and a real Redis. Who has no Redis runs `dev/services start` first.
+//! What the caches promise, on a real store and a real
+//! Redis. Who has no Redis runs `dev/services start` first.
 
 mod bus;
 mod doubt;

@@ -6,7 +6,8 @@ use curtail_model::{Alphabet, CodeScheme, Codes};
 use proptest::prelude::*;
 
 proptest! {
-    /// Random bytes pass no checksum, so theirs are put right: then kinds, numbers and texts are whatever they are.
+    /// Random bytes pass no checksum, so theirs are put right:
+    /// then kinds, numbers and texts are whatever they are.
     #[test]
     fn every_record_behind_a_right_checksum_is_read_and_none_makes_it_panic(
         header in proptest::collection::vec(any::<u8>(), RECORDS_START),

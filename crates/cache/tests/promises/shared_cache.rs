@@ -131,7 +131,8 @@ fn links_that_are_read_outlive_a_walk_over_unknown_codes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Against a map that forgets nothing: what the cache gives out is what the map has, and the bytes stay in bounds.
+    /// Against a map that forgets nothing: what the cache gives
+    /// out is what the map has, and the bytes stay in bounds.
     #[test]
     fn the_cache_never_gives_out_anything_but_the_newest(
         steps in prop::collection::vec((0u64..300, 0u64..4, 0usize..2_000), 1..3_000),

@@ -1,5 +1,5 @@
-//! What writing behind promises, on a real PostgreSQL and a real Redis: only the way that links take to the store can be
-//! closed.
+//! What writing behind promises, on a real PostgreSQL and a real
+//! Redis: only the way that links take to the store can be closed.
 
 use crate::support::behind::{Behind, Site, plain};
 use crate::support::node::now;

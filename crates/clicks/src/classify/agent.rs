@@ -32,8 +32,8 @@ static FINDER: LazyLock<Finder<TABLES>> = LazyLock::new(|| {
     ])
 });
 
-/// What a user agent says about itself. All names come from our own tables, so there are few of them and none is a
-/// stranger's text.
+/// What a user agent says about itself. All names come from our own
+/// tables, so there are few of them and none is a stranger's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Agent {
     /// Family of the browser or app; of a bot, its own name where it is known.

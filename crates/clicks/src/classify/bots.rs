@@ -1,8 +1,8 @@
 //! How programs name themselves that follow links for nobody, and what for.
 //!
-//! A bot in [`KNOWN`] is shown under the name that stands here. [`SIGNS`] catch those that nobody listed: honest
-//! programs say what they are or where to complain about them. [`WEAK_SIGNS`] also occur in the user agents of
-//! people, and count only where no browser and no app is recognised.
+//! A bot in [`KNOWN`] is shown under the name that stands here. [`SIGNS`] catch those that nobody listed:
+//! honest programs say what they are or where to complain about them. [`WEAK_SIGNS`] also occur in the user
+//! agents of people, and count only where no browser and no app is recognised.
 
 use super::tokens::Table;
 

@@ -20,7 +20,8 @@ pub struct Campaign<'a> {
     pub campaign: Option<Cow<'a, str>>,
 }
 
-/// Reads a query, with or without its `?`. Of a name that comes twice the first value counts; empty ones never do.
+/// Reads a query, with or without its `?`. Of a name that
+/// comes twice the first value counts; empty ones never do.
 pub fn campaign(query: &[u8]) -> Campaign<'_> {
     let query = query.strip_prefix(b"?").unwrap_or(query);
     let query = &query[..query.len().min(QUERY_BYTES_MAX)];
@@ -62,8 +63,8 @@ fn readable(value: &[u8]) -> Option<Cow<'_, str>> {
     Some(text).filter(|text| !text.is_empty()).map(Cow::Owned)
 }
 
-/// Control characters would break whatever shows the value; marks of direction would let it rewrite what stands
-/// beside it.
+/// Control characters would break whatever shows the value; marks
+/// of direction would let it rewrite what stands beside it.
 fn is_visible(character: char) -> bool {
     let is_direction =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

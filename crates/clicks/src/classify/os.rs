@@ -5,8 +5,8 @@
 
 use super::tokens::Table;
 
-/// Operating systems, the most particular first. Distributions of Linux are one family, for Chrome never names
-/// them.
+/// Operating systems, the most particular first. Distributions
+/// of Linux are one family, for Chrome never names them.
 pub(super) const SYSTEMS: Table = &[
     ("Windows Phone", "Windows Phone, IEMobile, WPDesktop, ZuneWP7, Windows Mobile"),
     ("Windows CE", "Windows CE"),

@@ -1,9 +1,9 @@
 //! Where a click came from: the host in the `Referer` header.
 //!
-//! Kept as it is sent but for case, port, credentials, a leading `www.` or `m.`, and the hosts that big sites put
-//! between their pages and the world: `l.facebook.com` counts as `facebook.com`. `t.co` and `twitter.com` count as
-//! `x.com`, because they are one place to the people who read the figures. Names in other scripts stay in punycode,
-//! which cannot be mistaken for another name.
+//! Kept as it is sent but for case, port, credentials, a leading `www.` or `m.`, and the hosts that big sites
+//! put between their pages and the world: `l.facebook.com` counts as `facebook.com`. `t.co` and `twitter.com`
+//! count as `x.com`, because they are one place to the people who read the figures. Names in other scripts
+//! stay in punycode, which cannot be mistaken for another name.
 
 use std::borrow::Cow;
 

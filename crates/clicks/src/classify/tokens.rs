@@ -1,8 +1,8 @@
 //! Finds all tokens of all tables in one pass over a user agent.
 //!
-//! A token matches whatever its case. A `|` at either end of it asks for the edge of a word there (no letter beside
-//! it), a `^` in front for the start of the whole text, a `$` at its end for the end. A table is read from the top:
-//! of all its tokens that occur, the first one listed wins, wherever it stands in the text.
+//! A token matches whatever its case. A `|` at either end of it asks for the edge of a word there (no letter
+//! beside it), a `^` in front for the start of the whole text, a `$` at its end for the end. A table is read
+//! from the top: of all its tokens that occur, the first one listed wins, wherever it stands in the text.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
@@ -55,8 +55,8 @@ impl<const TABLES: usize> Finder<TABLES> {
                 .flat_map(|(name, tokens)| tokens.split(", ").map(move |token| (*name, token)));
             tokens.extend((0..).zip(listed).map(|(rank, (name, text))| Token::new(table, rank, name, text)));
         }
-        // Far smaller than a full table of states and fast enough: a user agent is read once per segment of the
-        // journal.
+        // Far smaller than a full table of states and fast enough:
+        // a user agent is read once per segment of the journal.
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
@@ -66,8 +66,8 @@ impl<const TABLES: usize> Finder<TABLES> {
         Finder { automaton, tokens }
     }
 
-    /// The best token of each table in `text`. Time grows with the length of the text only: at any place no more
-    /// tokens can end than the longest has letters.
+    /// The best token of each table in `text`. Time grows with the length of the text only: at any place no
+    /// more tokens can end than the longest has letters.
     pub(super) fn find(&self, text: &[u8]) -> Found<TABLES> {
         let mut found = [None; TABLES];
         for occurrence in self.automaton.find_overlapping_iter(text) {

@@ -19,7 +19,8 @@ pub(crate) struct Dictionary {
     slots: Vec<Slot>,
     generation: u16,
     hasher: RandomState,
-    /// By id, from 1 on: what stands for the text in a visitor's hash, the same on all cores and after a restart.
+    /// By id, from 1 on: what stands for the text in a visitor's
+    /// hash, the same on all cores and after a restart.
     digests: Vec<u64>,
 }
 
@@ -67,7 +68,8 @@ impl Dictionary {
         if id == 0 { 0 } else { self.digests[usize::from(id) - 1] }
     }
 
-    /// The id of a text, cut to its longest form; a new text is added to the segment first. 0 for an empty one.
+    /// The id of a text, cut to its longest form; a new text
+    /// is added to the segment first. 0 for an empty one.
     #[inline]
     pub(crate) fn id(&mut self, text: &[u8], writer: &mut Writer, seed: u32) -> u16 {
         if text.is_empty() {

@@ -1,4 +1,5 @@
-//! Does for the recorders what may take time: has the next segment ready, takes counted ones back, syncs in groups.
+//! Does for the recorders what may take time: has the next
+//! segment ready, takes counted ones back, syncs in groups.
 
 use crate::clock::now;
 use crate::journal::folder::OldSegment;

@@ -1,14 +1,15 @@
-//! A mapped file that one writer fills from front to back while readers follow: the only `unsafe` of the journal.
+//! A mapped file that one writer fills from front to back
+//! while readers follow: the only `unsafe` of the journal.
 //!
 //! Mapped, because a `write` for each click costs 0.7 us and a copy into a page that is there 0.01 us. What
 //! makes it sound:
 //!
 //! - Bytes before `published` never change again; readers get slices of those only.
-//! - Bytes from there on are touched by the one [`Writer`] only, through raw pointers, and become readable by the
-//!   store of `published` (Release), which readers load (Acquire).
+//! - Bytes from there on are touched by the one [`Writer`] only, through raw pointers, and become readable by
+//!   the store of `published` (Release), which readers load (Acquire).
 //! - Starting over needs `&mut Mapped`, so by then no writer and no slice is left.
-//! - The blocks are allocated before mapping and the file is never shortened while it is mapped; that no other process
-//!   writes to it is held by the lock on the data folder.
+//! - The blocks are allocated before mapping and the file is never shortened while it is mapped; that no
+//!   other process writes to it is held by the lock on the data folder.
 #![expect(unsafe_code, reason = "a slice of mapped memory cannot be had without; measured, see above")]
 
 use memmap2::{Advice, MmapRaw, UncheckedAdvice};
@@ -75,7 +76,8 @@ impl Mapped {
     /// Starts over with `start` as the first published bytes and a new writer.
     pub(crate) fn restart(&mut self, start: &[u8]) {
         assert!(start.len() <= self.len(), "a segment holds its header");
-        // SAFETY: the range is within the mapping, and `&mut self` means that no slice of it and no writer exists.
+        // SAFETY: the range is within the mapping, and `&mut
+        // self` means that no slice of it and no writer exists.
         unsafe { std::ptr::copy_nonoverlapping(start.as_ptr(), self.map.as_mut_ptr(), start.len()) };
         *self.published.get_mut() = start.len();
         *self.has_writer.get_mut() = false;
@@ -145,7 +147,8 @@ impl Writer {
     #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.room(), "the recorder asks for room first");
-        // SAFETY: the range lies within the mapping (asserted) and behind `published`, where only this writer goes.
+        // SAFETY: the range lies within the mapping (asserted)
+        // and behind `published`, where only this writer goes.
         unsafe {
             let target = self.mapped.map.as_mut_ptr().add(self.end);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
@@ -163,7 +166,8 @@ impl Writer {
     #[inline]
     pub(crate) fn added(&self, from: usize, length: usize) -> &[u8] {
         assert!(from <= self.end && length <= self.end - from, "only what was added is asked for");
-        // SAFETY: within the mapping, initialised by this writer, and not written again while `self` is borrowed.
+        // SAFETY: within the mapping, initialised by this writer,
+        // and not written again while `self` is borrowed.
         unsafe { std::slice::from_raw_parts(self.mapped.map.as_ptr().add(from), length) }
     }
 }

@@ -1,5 +1,5 @@
-//! Follows all streams of the journal: live segments by what their recorders publish, and before them what earlier
-//! processes left.
+//! Follows all streams of the journal: live segments by what their
+//! recorders publish, and before them what earlier processes left.
 
 mod cursor;
 
@@ -130,7 +130,8 @@ impl Reader {
 
     /// Calls `each` for up to `limit` new clicks, in order within each stream.
     ///
-    /// Positions can move without clicks, when a segment ends; they are to be stored all the same, sooner or later.
+    /// Positions can move without clicks, when a segment ends;
+    /// they are to be stored all the same, sooner or later.
     pub fn read(&mut self, limit: usize, each: &mut dyn FnMut(SegmentKey, &Entry<'_>)) -> Progress {
         let mut progress = Progress::default();
         self.turn = (self.turn + 1) % self.cursors.len().max(1);

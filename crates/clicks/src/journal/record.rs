@@ -18,10 +18,11 @@
 //! | 3 begin | how many clicks the recorder kept before this segment (8); the first record |
 //! | 4 seal | the same, this segment included; the last record |
 //!
-//! Ids of texts count up from 1; 0 stands for none. The ordinal is the number of the click in its stream and epoch,
-//! modulo 2^16: where records are missing it tells how many clicks went with them.
+//! Ids of texts count up from 1; 0 stands for none. The ordinal is the number of the click in its stream and
+//! epoch, modulo 2^16: where records are missing it tells how many clicks went with them.
 //!
-//! A record is complete or does not pass its checksum, so a process may be killed between any two instructions.
+//! A record is complete or does not pass its checksum, so
+//! a process may be killed between any two instructions.
 
 use crc32c::crc32c_append;
 use curtail_model::{LinkId, Timestamp};

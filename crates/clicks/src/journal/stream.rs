@@ -18,9 +18,11 @@ pub(crate) struct Stream {
     pub(crate) read: AtomicU64,
     /// Clicks of earlier processes that the reader has passed, those that it could not read included.
     pub(crate) recovered: AtomicU64,
-    /// Whether `consumed` began at what the store has counted: then nothing is missing but what has been lost.
+    /// Whether `consumed` began at what the store has counted:
+    /// then nothing is missing but what has been lost.
     pub(crate) is_counted_here: bool,
-    /// Why there is no segment, if there is none: index into [`DropReason::ALL`], or more for no reason at all.
+    /// Why there is no segment, if there is none: index into
+    /// [`DropReason::ALL`], or more for no reason at all.
     shortage: AtomicU8,
 }
 
@@ -97,7 +99,8 @@ pub struct Counts {
     pub sync_failures: u64,
     /// Small files beside the segments (`node`, `salt`) that were damaged and made anew.
     pub files_damaged: u64,
-    /// Bytes of this process that the disk has not confirmed, by the keeper's last look: what a power cut may lose.
+    /// Bytes of this process that the disk has not confirmed,
+    /// by the keeper's last look: what a power cut may lose.
     pub unsynced_bytes: u64,
     /// Bytes of this process that have not been counted for good, by the keeper's last look.
     pub waiting_bytes: u64,

@@ -1,6 +1,7 @@
 //! What waits in the log of all nodes: records that no worker has counted, over all partitions.
 //!
-//! Any process can tell: the brokers say where each partition ends, the store up to where it has been counted.
+//! Any process can tell: the brokers say where each partition
+//! ends, the store up to where it has been counted.
 
 use super::{Config, Topic, broker};
 use crate::waiter::Waiter;
@@ -55,7 +56,8 @@ fn run(
 ) {
     let waiter = Waiter::new();
     loop {
-        // A node may have started without brokers; what has been counted stands under the name of their cluster.
+        // A node may have started without brokers; what has
+        // been counted stands under the name of their cluster.
         topic.cluster = topic.cluster.or_else(|| client.client().fetch_cluster_id(ANSWER_MAX));
         // Of these alone: all nodes that ever were have left marks of their own beside them.
         let positions = waiter.wait(rollups.positions_of(topic.offsets()));

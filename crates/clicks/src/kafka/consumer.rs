@@ -177,7 +177,8 @@ impl KafkaLog {
         Unavailable(format!("Kafka: {error}"))
     }
 
-    /// Reads everything again that was not committed, from the front of partitions that are not what they were.
+    /// Reads everything again that was not committed, from
+    /// the front of partitions that are not what they were.
     fn begin_again(&mut self, into: &mut Clicks) -> Result<(), Unavailable> {
         into.clear();
         self.partitions.clear();

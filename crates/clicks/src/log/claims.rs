@@ -7,7 +7,8 @@ use curtail_store::rollups::Positions;
 use curtail_store::{Rollups, StoreError};
 use std::sync::Arc;
 
-/// The claims that a log holds. Whoever claims a stream later takes it away, and learns it with the first commit.
+/// The claims that a log holds. Whoever claims a stream
+/// later takes it away, and learns it with the first commit.
 pub(crate) struct Claims {
     rollups: Arc<dyn Rollups>,
     waiter: Waiter,

@@ -48,7 +48,8 @@ pub const fn of_mark(stream: u64) -> Option<(u16, u64)> {
     Some((partition, stream & ((1 << PARTITION_SHIFT) - 1)))
 }
 
-/// The stream of a partition's offset. `topic` names the topic and its cluster: another one has its own offsets.
+/// The stream of a partition's offset. `topic` names the
+/// topic and its cluster: another one has its own offsets.
 pub fn offset(partition: u16, topic: &str) -> u64 {
     OFFSET | u64::from(partition) << PARTITION_SHIFT | xxh3_64(topic.as_bytes()) >> (64 - PARTITION_SHIFT)
 }

@@ -1,7 +1,7 @@
 //! The texts of clicks, each kept once and known by a number.
 //!
-//! Values live as long as the clicks that name them. Strangers choose many of them, so between two batches all are
-//! forgotten once they have become many; [`Values::generation`] tells caches of ids that it happened.
+//! Values live as long as the clicks that name them. Strangers choose many of them, so between two batches
+//! all are forgotten once they have become many; [`Values::generation`] tells caches of ids that it happened.
 
 use crate::rollup::{Section, VALUE_BYTES_MAX};
 use curtail_model::ClickClass;

@@ -1,7 +1,8 @@
 //! Rollups as they will be when all that is pending is written.
 //!
-//! What is being written is in the store from some moment on that nobody is told of. So whoever reads asks the store up to where
-//! it has counted, before and after: are both the same, and has no other write begun meanwhile, then what was read belongs
+//! What is being written is in the store from some moment on that nobody is told of.
+//! So whoever reads asks the store up to where it has counted, before and after: are
+//! both the same, and has no other write begun meanwhile, then what was read belongs
 //! to that. Writes are seconds apart, so that is hardly ever tried twice.
 
 use super::{Look, Pending};
@@ -21,8 +22,8 @@ impl Overlay {
         Overlay { rollups, pending }
     }
 
-    /// What the store answers, and what is pending and not in that answer. Looking takes its time where much is pending, and
-    /// whoever asks may have redirects to answer: so it is done aside.
+    /// What the store answers, and what is pending and not in that answer. Looking takes its time where much
+    /// is pending, and whoever asks may have redirects to answer: so it is done aside.
     async fn both<'a, T, P: Send + 'static>(
         &'a self,
         ask: impl Fn() -> Answer<'a, T>,

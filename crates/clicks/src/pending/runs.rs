@@ -1,7 +1,7 @@
 //! Clicks in some sorted runs, so that those on one link are found without looking at all others.
 //!
-//! What comes is a run of its own, and is merged with the one before it where that is not much longer. No run becomes so
-//! long that making it would hold others up for long: a batch has some twenty of them.
+//! What comes is a run of its own, and is merged with the one before it where that is not much longer. No run
+//! becomes so long that making it would hold others up for long: a batch has some twenty of them.
 
 use crate::log::{Click, Clicked};
 
@@ -51,7 +51,8 @@ impl Runs {
         })
     }
 
-    /// Adds a run, and merges until each is more than twice as long as the next, or they would be too long together.
+    /// Adds a run, and merges until each is more than twice as
+    /// long as the next, or they would be too long together.
     fn push(&mut self, run: Vec<Click>) {
         self.clicks += run.len();
         self.runs.push(run);

@@ -1,7 +1,8 @@
 //! The counting thread: read, fold, commit, wait.
 //!
-//! Where others see what is pending ([`Hold`]), a click is counted when it has been read, and commits are seldom; reading goes on
-//! beside them. Where they do not, it is counted when it is committed, and every turn ends with that.
+//! Where others see what is pending ([`Hold`]), a click is counted when it has
+//! been read, and commits are seldom; reading goes on beside them. Where they
+//! do not, it is counted when it is committed, and every turn ends with that.
 
 use super::Hold;
 use super::pacing::Pacing;
@@ -111,7 +112,8 @@ impl Counting {
         loop {
             let began = Instant::now();
             let stop = self.shared.stop_deadline();
-            // Nothing is begun after the deadline: whoever drains has given up then, and may have started anew.
+            // Nothing is begun after the deadline: whoever drains
+            // has given up then, and may have started anew.
             if stop.is_some_and(|deadline| began >= deadline) {
                 return;
             }
@@ -155,7 +157,8 @@ impl Counting {
         self.yielding.as_mut().is_some_and(Yielding::should_wait)
     }
 
-    /// Reads what has come, and commits it when that is due. Answers whether so much is left that there is no time to rest.
+    /// Reads what has come, and commits it when that is due. Answers
+    /// whether so much is left that there is no time to rest.
     fn turn(&mut self, stops: bool) -> bool {
         if self.may_read() {
             self.read();

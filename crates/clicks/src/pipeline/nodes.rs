@@ -35,8 +35,8 @@ pub struct WorkConfig {
     pub retention: Retention,
     /// How often what was read is committed.
     pub commit_interval: Duration,
-    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then, and four times that
-    /// while it is committed.
+    /// How many clicks are counted in one commit; each takes about 50 bytes of memory until then, and four
+    /// times that while it is committed.
     pub batch_clicks_max: usize,
 }
 

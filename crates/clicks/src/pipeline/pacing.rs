@@ -1,10 +1,11 @@
 //! Counting in small bites: a thread that counts on a core which redirects want too leaves it every tenth of
 //! a millisecond.
 //!
-//! The scheduler alone would not do: the kernels of servers take a thread off its core at their tick, every 1
-//! to 10 ms, however far it has stepped back, and so long would a redirect wait. Sleeping costs counting time
-//! and no work; whoever has much to count, or is asked to end, does not rest. (Nor does it yield: with Linux 6.18 a thread that
-//! has stepped back and yields every tenth of a millisecond gets a hundredth of a busy core in place of a tenth.)
+//! The scheduler alone would not do: the kernels of servers take a thread off its core at
+//! their tick, every 1 to 10 ms, however far it has stepped back, and so long would a redirect
+//! wait. Sleeping costs counting time and no work; whoever has much to count, or is asked to
+//! end, does not rest. (Nor does it yield: with Linux 6.18 a thread that has stepped back and
+//! yields every tenth of a millisecond gets a hundredth of a busy core in place of a tenth.)
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

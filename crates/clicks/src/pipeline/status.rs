@@ -44,7 +44,8 @@ pub struct Status {
     /// Records in the log of all nodes that no worker has counted; nothing where there is none, or while it
     /// cannot be asked.
     pub log_waiting: Option<u64>,
-    /// Bytes of the segments that earlier processes left in the journal and that have not been read to their end.
+    /// Bytes of the segments that earlier processes left in
+    /// the journal and that have not been read to their end.
     pub backlog_bytes: u64,
     /// Bytes of this process's clicks that the store does not have yet.
     pub waiting_bytes: u64,

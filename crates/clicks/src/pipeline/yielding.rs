@@ -32,7 +32,8 @@ impl Yielding {
         self.meter.clone()
     }
 
-    /// Whether counting should wait once more. To be asked regularly: it judges the time since it was last asked.
+    /// Whether counting should wait once more. To be asked
+    /// regularly: it judges the time since it was last asked.
     pub(super) fn should_wait(&mut self) -> bool {
         self.judge.should_wait(Instant::now(), used(), self.meter.counts().waiting)
     }
@@ -48,7 +49,8 @@ struct Judge {
 }
 
 impl Judge {
-    /// Whether counting should wait now that the process has spent `used` on its cores and so many clicks wait.
+    /// Whether counting should wait now that the process has
+    /// spent `used` on its cores and so many clicks wait.
     fn should_wait(&mut self, now: Instant, used: Duration, waiting_clicks: u64) -> bool {
         let wall = now.duration_since(self.looked).as_secs_f64();
         let busy = used.saturating_sub(self.used).as_secs_f64() >= BUSY * self.cores * wall;

@@ -1,4 +1,5 @@
-//! How a value is named in a rollup: the few dozen that most clicks have by a number, all others by their text.
+//! How a value is named in a rollup: the few dozen that
+//! most clicks have by a number, all others by their text.
 //!
 //! ```text
 //! name := k << 1 | 1                 the k-th of the known values

@@ -8,7 +8,8 @@ use super::Malformed;
 use super::bytes::{Cursor, put_number};
 use datasketches::hll::{HllSketch, HllType, HllUnion};
 
-/// So many visitors are kept as they are: a cold link's day costs eight bytes a visitor, and counts them exactly.
+/// So many visitors are kept as they are: a cold link's day
+/// costs eight bytes a visitor, and counts them exactly.
 const EXACT_MAX: usize = 32;
 const SKETCH_LG_K: u8 = 12;
 /// A serialized sketch has 4096 registers of 6 bits and a preamble of 40 bytes.

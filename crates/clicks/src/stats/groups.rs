@@ -1,7 +1,7 @@
 //! The clicks of each value over many rollups.
 //!
-//! The rollups of a link name much the same values, each in order. So values are added by walking along two sorted
-//! lists; what is new waits in a map until there is so much of it that another list is worth sorting.
+//! The rollups of a link name much the same values, each in order. So values are added by walking along two
+//! sorted lists; what is new waits in a map until there is so much of it that another list is worth sorting.
 
 use super::OTHER;
 use crate::rollup::{Malformed, Rollup, Section, text_of};

@@ -143,8 +143,8 @@ impl Stats {
         Ok(pieces)
     }
 
-    /// Adds the part of an interval that lies in the range. Finer rollups are used while they add up to the coarser
-    /// one; when they do not, they have been forgotten and the coarser one is all that is known.
+    /// Adds the part of an interval that lies in the range. Finer rollups are used while they add up to the
+    /// coarser one; when they do not, they have been forgotten and the coarser one is all that is known.
     async fn part(
         &self,
         subject: Subject,

@@ -210,7 +210,8 @@ fn whoever_looks_sees_each_click_once_whatever_is_being_written() {
                     _ => [total(&rollups, subject, Grain::Day); 2],
                 };
                 let after = watch.status().produced;
-                // The streams of the two recorders are read one after the other: a link may be some clicks behind.
+                // The streams of the two recorders are read one
+                // after the other: a link may be some clicks behind.
                 let least = seen.max(before.saturating_sub(BEHIND));
                 for clicks in [days, totals] {
                     assert!((least..=after + BEHIND).contains(&clicks), "{clicks} of {least} to {after}");

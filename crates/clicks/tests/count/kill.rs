@@ -17,7 +17,8 @@ use std::time::Duration;
 
 /// Set for the process that records and counts until it is killed.
 const FOLDER: &str = "CURTAIL_COUNT_KILL_FOLDER";
-/// The link that this process clicks first; every click is on a link of its own, so that none can hide another.
+/// The link that this process clicks first; every click is
+/// on a link of its own, so that none can hide another.
 const FIRST: &str = "CURTAIL_COUNT_KILL_FIRST";
 const ROUNDS_APART: u64 = 1 << 32;
 const KILLS: u64 = 6;
@@ -32,7 +33,8 @@ fn open_store(folder: &Path) -> sqlite::Sqlite {
     sqlite::open(folder, settings).unwrap()
 }
 
-/// The process to be killed: records as fast as it may, and says after every hundred how many it was promised.
+/// The process to be killed: records as fast as it may,
+/// and says after every hundred how many it was promised.
 #[test]
 fn helper_process_records_and_counts_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };

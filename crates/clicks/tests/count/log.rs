@@ -1,4 +1,5 @@
-//! What every log promises, as one suite; the embedded log passes it. A Kafka log will be called with the same.
+//! What every log promises, as one suite; the embedded log
+//! passes it. A Kafka log will be called with the same.
 
 use crate::memory::Memory;
 use curtail_clicks::enricher::Enricher;
@@ -56,7 +57,8 @@ pub(crate) fn record_orphan(recorder: &mut Recorder, path: &[u8]) -> Recorded {
     })
 }
 
-/// A process that records and counts: dropping it is its death, which runs none of its code that matters here.
+/// A process that records and counts: dropping it is its
+/// death, which runs none of its code that matters here.
 pub(crate) trait Producer {
     fn produce(&mut self, numbers: std::ops::Range<u64>);
 }

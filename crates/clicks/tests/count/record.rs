@@ -1,4 +1,5 @@
-//! The record between nodes is what its description says: an independent reader and writer of protobuf agrees.
+//! The record between nodes is what its description says:
+//! an independent reader and writer of protobuf agrees.
 
 use crate::sample::{Sample, clicks, link, sample};
 use curtail_clicks::log::record::{self, Origin, Poison, Record};

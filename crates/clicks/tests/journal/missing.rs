@@ -1,4 +1,5 @@
-//! Segments that somebody removed before they were counted: what was in them is said, as well as it can be known.
+//! Segments that somebody removed before they were counted:
+//! what was in them is said, as well as it can be known.
 
 use crate::support::{Click, click, config, open, record_all, segments};
 use curtail_clicks::journal::{Damage, DamageKind, Reader};

@@ -9,7 +9,8 @@ pub(crate) const RECORDS_START: usize = 128;
 /// The length of a click.
 pub(crate) const CLICK_BYTES: usize = 48;
 
-/// Writes a valid first header and puts the checksum of each record right, one after the other by their lengths.
+/// Writes a valid first header and puts the checksum of
+/// each record right, one after the other by their lengths.
 pub(crate) fn repair(segment: &mut [u8]) {
     segment[..8].copy_from_slice(b"CURTJRNL");
     segment[8..12].copy_from_slice(&[1, 0, 1, 0]);

@@ -71,7 +71,8 @@ impl Drop for Small<'_> {
 #[test]
 fn a_full_disk_drops_and_counts_and_recovers_by_itself() {
     let dir = tempfile::tempdir().unwrap();
-    // Without the right to mount, a file that takes the budget's place shows the same path but not the same reason.
+    // Without the right to mount, a file that takes the budget's
+    // place shows the same path but not the same reason.
     let small = Small::mount(dir.path());
     let bytes_max = if small.is_some() { 1 << 24 } else { 8 << 16 };
     let (mut recorders, mut reader, mut keeper) = open(&Config { bytes_max, ..config(dir.path()) }, &[]);

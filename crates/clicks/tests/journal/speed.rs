@@ -43,7 +43,8 @@ fn a_warm_click_takes_48_bytes_and_prints_its_time() {
         per_click(times[0]),
         per_click(times[times.len() / 2])
     );
-    // 174,000 clicks of 48 bytes fill a segment of 8 MiB; the texts of each segment take less than one per cent.
+    // 174,000 clicks of 48 bytes fill a segment of 8 MiB;
+    // the texts of each segment take less than one per cent.
     let segments = (last >> 32) - (first.unwrap() >> 32);
     assert_eq!(segments, BURSTS * BURST_CLICKS / 174_000);
 }

@@ -82,7 +82,8 @@ fn a_segment_that_would_not_sync_is_removed_when_counted_and_not_used_again() {
     let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), &[]);
     record_all(&mut recorders[0], &mut keeper, &[click(0, "agent", "")]);
     tick_without(libc::SYS_msync, &mut keeper);
-    // Another name for the first segment's file: it would go on under a new one beside it if it were used again.
+    // Another name for the first segment's file: it would go
+    // on under a new one beside it if it were used again.
     let first = dir.path().join("first");
     fs::hard_link(&segments(dir.path())[0], &first).unwrap();
     for n in 1..5_000 {

@@ -26,7 +26,8 @@ macro_rules! on_each_engine {
 }
 pub(crate) use on_each_engine;
 
-/// Databases of processes that are gone are swept away by the tests of the store, which give theirs such names too.
+/// Databases of processes that are gone are swept away by
+/// the tests of the store, which give theirs such names too.
 const PREFIX: &str = "curtail_test";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -27,7 +27,8 @@ pub(crate) fn journal_config(dir: &Path) -> Config {
     }
 }
 
-/// What most tests stand on: a folder, a topic, an open store, and the topic as a process that starts finds it.
+/// What most tests stand on: a folder, a topic, an open
+/// store, and the topic as a process that starts finds it.
 pub(crate) struct Ground {
     pub(crate) place: Place,
     pub(crate) topic: Topic,

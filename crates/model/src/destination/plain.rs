@@ -42,7 +42,8 @@ fn length_of(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|&byte| CLASSES[usize::from(byte)] & class == 0).unwrap_or(bytes.len())
 }
 
-/// Whether the parser would resolve a segment: one that begins with a dot, or that may do so once it is unescaped.
+/// Whether the parser would resolve a segment: one that
+/// begins with a dot, or that may do so once it is unescaped.
 fn has_dot_segment(path: &[u8]) -> bool {
     path.windows(2).any(|two| two == b"/.") || path.windows(3).any(|three| three.eq_ignore_ascii_case(b"%2e"))
 }

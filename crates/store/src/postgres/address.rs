@@ -1,6 +1,7 @@
 //! Where a server is and how to connect to it, from what the settings say.
 //!
-//! tokio-postgres reads the address; `sslmode` and `sslrootcert`, which it does not know as libpq has them, are taken out before.
+//! tokio-postgres reads the address; `sslmode` and `sslrootcert`,
+//! which it does not know as libpq has them, are taken out before.
 
 use super::hosts::{Hosts, host_name};
 use super::presence::Presence;
@@ -89,7 +90,8 @@ impl Address {
     }
 }
 
-/// Whether a URL can be understood; nothing is connected to, and no file is read. An error says what is wrong, for people.
+/// Whether a URL can be understood; nothing is connected to, and
+/// no file is read. An error says what is wrong, for people.
 pub fn check_url(url: &str) -> Result<(), String> {
     understand(url).map(drop)
 }
@@ -125,8 +127,8 @@ fn understand(url: &str) -> Result<(Config, Option<Trust>), String> {
     Ok((config, trust))
 }
 
-/// What every session is told when it starts. A pooler in transaction mode would not hand it on. Plans are small and made
-/// once, so compiling them never pays.
+/// What every session is told when it starts. A pooler in transaction mode would not hand it on. Plans are
+/// small and made once, so compiling them never pays.
 fn session_options(given: Option<&str>, statement_timeout: Duration) -> String {
     let timeout = statement_timeout.as_millis();
     let ours =
@@ -134,7 +136,8 @@ fn session_options(given: Option<&str>, statement_timeout: Duration) -> String {
     given.map_or_else(|| ours.clone(), |given| format!("{ours} {given}"))
 }
 
-/// The text without a parameter, which stands in a URL's query or as a word of its own, and the parameter's value.
+/// The text without a parameter, which stands in a URL's
+/// query or as a word of its own, and the parameter's value.
 fn take_parameter(text: &str, name: &str) -> (String, Option<String>) {
     let is_url = text.contains("://");
     let (head, parameters, between) = match text.split_once('?') {
@@ -164,7 +167,8 @@ fn name_of(config: &Config) -> String {
     format!("{}/{}", hosts.join(","), config.get_dbname().or(config.get_user()).unwrap_or_default())
 }
 
-/// An error and what caused it, in one line: tokio-postgres says what it was about first, and why only in the causes.
+/// An error and what caused it, in one line: tokio-postgres
+/// says what it was about first, and why only in the causes.
 pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,5 +1,5 @@
-//! How much of one kind of work may be under way or wait: what is too much is refused at once, and one kind of work
-//! that hangs takes no place from another.
+//! How much of one kind of work may be under way or wait: what is too much is refused at once, and one kind
+//! of work that hangs takes no place from another.
 
 use super::engine::Engine;
 use crate::{Answer, StoreError};

@@ -1,9 +1,9 @@
 //! Short messages between the processes that share a database, by LISTEN and NOTIFY.
 //!
-//! A message is a statement of its own, never part of a change: at the end of a transaction that notifies, PostgreSQL lets
-//! only one commit at a time. What waits while one statement runs is the next one. A pooler in transaction mode carries no
-//! messages to who listens: past it there is `database.direct_url`. Without that none are heard, and [`Notice::Lost`] is not
-//! said either: whoever listens must miss them.
+//! A message is a statement of its own, never part of a change: at the end of a transaction that notifies,
+//! PostgreSQL lets only one commit at a time. What waits while one statement runs is the next one. A pooler
+//! in transaction mode carries no messages to who listens: past it there is `database.direct_url`. Without
+//! that none are heard, and [`Notice::Lost`] is not said either: whoever listens must miss them.
 
 use super::address::{Address, with_causes};
 use super::bulkhead::{Bulkhead, Place};
@@ -37,8 +37,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Who listens already may say so again.
 const LISTEN: &str = "LISTEN curtail";
-/// How often a server that is listened to is asked whether it is there, and how long it may take to answer: one that hangs
-/// says nothing for ever.
+/// How often a server that is listened to is asked whether it is there, and how long it may take to answer:
+/// one that hangs says nothing for ever.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 

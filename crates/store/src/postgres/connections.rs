@@ -1,4 +1,5 @@
-//! Sessions with a server, kept in pools. A session that did not end its work well is closed and never used again.
+//! Sessions with a server, kept in pools. A session that did
+//! not end its work well is closed and never used again.
 
 use super::OpenError;
 use super::address::{Address, with_causes};
@@ -48,7 +49,8 @@ pub(super) use sql;
 /// How the server plans prepared statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plans {
-    /// Once for a session: ours step down indexes whatever they are given, and planning one costs more than running it.
+    /// Once for a session: ours step down indexes whatever they
+    /// are given, and planning one costs more than running it.
     Once,
     /// As it thinks best.
     Free,
@@ -67,7 +69,8 @@ pub(super) struct Pool {
     retry_budget: Arc<Budget>,
 }
 
-/// A session on loan. Unless its work ends well it is closed: nobody gets a transaction that somebody else began.
+/// A session on loan. Unless its work ends well it is closed:
+/// nobody gets a transaction that somebody else began.
 pub(super) struct Session {
     object: Option<Object>,
     prepared: bool,
@@ -77,7 +80,8 @@ pub(super) struct Session {
     ended_well: bool,
 }
 
-/// A statement that can be sent without another trip to the server, so that several can go together in a known order.
+/// A statement that can be sent without another trip to the
+/// server, so that several can go together in a known order.
 pub(super) enum Ready {
     Prepared(Statement),
     Whole(&'static Sql),
@@ -190,8 +194,8 @@ impl Pool {
     }
 }
 
-/// What transactions begin with. Where sessions are not set up, the server is told in each one when to give up: whoever has
-/// died in the middle of it must not keep its locks.
+/// What transactions begin with. Where sessions are not set up, the server is told in each one when to give
+/// up: whoever has died in the middle of it must not keep its locks.
 fn begin(prepared: bool, statement_timeout: Duration) -> String {
     let timeout = statement_timeout.as_millis();
     match prepared {
@@ -215,7 +219,8 @@ impl Session {
         Ok(Ready::Prepared(self.client().prepare_typed_cached(sql.text, sql.types).await?))
     }
 
-    /// Sends a statement when this is first polled: those that are joined arrive in the order in which they are.
+    /// Sends a statement when this is first polled: those
+    /// that are joined arrive in the order in which they are.
     pub(super) async fn send(
         &self,
         ready: &Ready,
@@ -241,8 +246,8 @@ impl Session {
         self.send(&ready, parameters).await
     }
 
-    /// Begins a transaction, with a statement that stands at its beginning or an empty text. It too is sent when this is first
-    /// polled.
+    /// Begins a transaction, with a statement that stands at its beginning
+    /// or an empty text. It too is sent when this is first polled.
     pub(super) async fn begin(&self, then: &'static str) -> Result<(), Failure> {
         Ok(self.client().batch_execute(&format!("{}; {then}", self.begin)).await?)
     }

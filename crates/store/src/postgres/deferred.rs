@@ -1,9 +1,9 @@
 //! The trait [`Deferred`] on PostgreSQL.
 //!
-//! A lease is a row in `leases`. While it is there, nobody can choose a code whose id lies in it: the statement that makes
-//! links looks. Whoever chooses codes that look like generated ones has a shared advisory lock from before that look to
-//! the end of the transaction, whoever leases has it alone: so what was chosen before a lease is seen by
-//! the lease, and what is chosen after it sees the lease.
+//! A lease is a row in `leases`. While it is there, nobody can choose a code whose id lies in it: the
+//! statement that makes links looks. Whoever chooses codes that look like generated ones has a shared
+//! advisory lock from before that look to the end of the transaction, whoever leases has it alone: so what
+//! was chosen before a lease is seen by the lease, and what is chosen after it sees the lease.
 
 use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};

@@ -1,5 +1,5 @@
-//! The threads that the engine runs on: each one a runtime of its own, so that neither the thread that asks nor the end of
-//! a request has a say in what becomes of a write.
+//! The threads that the engine runs on: each one a runtime of its own, so that neither the thread that asks
+//! nor the end of a request has a say in what becomes of a write.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +38,8 @@ impl Engine {
         self.handle.spawn(task)
     }
 
-    /// Ends the thread and all that runs on it. Answers when it has ended, unless it is the thread itself that asks.
+    /// Ends the thread and all that runs on it. Answers when
+    /// it has ended, unless it is the thread itself that asks.
     pub(super) fn close(&self) {
         self.stop.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,9 +1,9 @@
-//! Whether another server has taken over, or an older state: what was acknowledged last may be lost, and its versions and ids
-//! would be given once more. Caches keep the higher version, so they would refuse every change; and clicks that are counted later
-//! would be counted at the wrong link.
+//! Whether another server has taken over, or an older state: what was acknowledged last may be lost, and its
+//! versions and ids would be given once more. Caches keep the higher version, so they would refuse every
+//! change; and clicks that are counted later would be counted at the wrong link.
 //!
-//! So versions and numbers of ids are moved ahead then: at each start, and on each new session with the primary, before
-//! anything else is asked there.
+//! So versions and numbers of ids are moved ahead then: at each start, and on each new session with the
+//! primary, before anything else is asked there.
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
@@ -16,8 +16,8 @@ static READ: Sql = sql!("epoch_read");
 static PUT: Sql = sql!("meta_put", TEXT, BYTEA);
 static KEEP: Sql = sql!("epoch_keep", BYTEA, INT8, INT8);
 
-/// More than any installation gives in the time that a replica may be behind: blocks of 10,000 ids for each process, a
-/// quarter of a million for one that writes behind.
+/// More than any installation gives in the time that a replica may be behind: blocks of 10,000 ids for each
+/// process, a quarter of a million for one that writes behind.
 const MARGIN: i64 = 10_000_000;
 
 /// Compares the server with the one that it was, and moves ahead what must not be given twice.

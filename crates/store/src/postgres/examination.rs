@@ -1,5 +1,5 @@
-//! How a database is that a store is in or will be: what [`super::open`] would say of it, and what only operators want to know.
-//! It changes nothing.
+//! How a database is that a store is in or will be: what [`super::open`] would say of it, and what only
+//! operators want to know. It changes nothing.
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
@@ -23,7 +23,8 @@ static STATE: Sql = sql!("replica_state");
 
 /// How long a server works on one question.
 const STATEMENT_TIMEOUT: Duration = Duration::from_millis(3_000);
-/// How long all questions to a server may take together; connections are given up earlier, with what is wrong with them.
+/// How long all questions to a server may take together;
+/// connections are given up earlier, with what is wrong with them.
 const ANSWER_MAX: Duration = Duration::from_secs(6);
 
 /// The servers of a store.

@@ -62,8 +62,8 @@ impl From<&Error> for StoreError {
         match state.code().as_bytes() {
             _ if *state == SqlState::DISK_FULL => StoreError::Full,
             _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => StoreError::Forbidden(text),
-            // Connections, transactions, resources, operators, the system: other times are better. A value that is
-            // refused, and a server that only reads, too: other values are, or other servers.
+            // Connections, transactions, resources, operators, the system: other times are better. A value
+            // that is refused, and a server that only reads, too: other values are, or other servers.
             [b'0', b'8', ..] | [b'2', b'2' | b'3' | b'5' | b'8', ..] | [b'4', b'0', ..] => {
                 StoreError::Unavailable(text)
             }

@@ -37,14 +37,16 @@ pub(super) struct Group<'g, T> {
 }
 
 impl<T> Groups<T> {
-    /// Groups that begin as soon as anything waits and somebody is free to take it: for what costs little by itself.
+    /// Groups that begin as soon as anything waits and somebody
+    /// is free to take it: for what costs little by itself.
     pub(super) fn eager() -> Groups<T> {
         Groups::of_worth(0)
     }
 
-    /// Groups for commits, which cost much however little is in them. One begins beside another only with this weight, or
-    /// after [`PATIENCE`]. When none is under way it waits a moment ([`RETURN`]) for as much as there was before: callers that
-    /// come back as soon as they are answered would make small groups for ever, and are one large group instead.
+    /// Groups for commits, which cost much however little is in them. One begins beside another only with
+    /// this weight, or after [`PATIENCE`]. When none is under way it waits a moment ([`RETURN`]) for as much
+    /// as there was before: callers that come back as soon as they are answered would make small groups for
+    /// ever, and are one large group instead.
     pub(super) fn of_worth(worth: usize) -> Groups<T> {
         let state = State { entries: VecDeque::new(), waiting: 0, under_way: 0, ended: None, closed: false };
         Groups { state: Mutex::new(state), ready: Notify::new(), worth }
@@ -61,8 +63,8 @@ impl<T> Groups<T> {
         }
     }
 
-    /// Waits for entries and takes as many as weigh no more than `weight` together, at least one. Nothing when no more
-    /// will come.
+    /// Waits for entries and takes as many as weigh no more than
+    /// `weight` together, at least one. Nothing when no more will come.
     pub(super) async fn take(&self, weight: usize) -> Option<Group<'_, T>> {
         // Since when entries wait beside a group that is under way.
         let mut beside_since = None;

@@ -1,8 +1,9 @@
 //! Of several hosts in one address, the one to talk to.
 //!
-//! They are asked one after the other, each with a short head start before the next: one that hangs, or does not let anybody in,
-//! costs that and no more. Who answers first is kept to, and who does not is asked last from then on, also when nobody has
-//! waited for an answer: what looks whether a server is there gives up soon, and comes again.
+//! They are asked one after the other, each with a short head start before the next: one
+//! that hangs, or does not let anybody in, costs that and no more. Who answers first is
+//! kept to, and who does not is asked last from then on, also when nobody has waited for
+//! an answer: what looks whether a server is there gives up soon, and comes again.
 
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
@@ -62,7 +63,8 @@ impl Hosts {
                     return Ok(connected);
                 }
                 Ok(Some((_, Err(error)))) => failure = Some(error),
-                // Whoever waits for this may give up before the answer: the next attempt then begins behind this host.
+                // Whoever waits for this may give up before the answer:
+                // the next attempt then begins behind this host.
                 Ok(None) | Err(_) => self.first.store((place + 1) % hosts, Ordering::Relaxed),
             }
         }
@@ -78,8 +80,8 @@ impl Hosts {
         Err(failure.expect("several hosts were asked, and each has let us in or said why not"))
     }
 
-    /// Whether a session that began then may be with a host that does not take writes any more. One that hangs keeps its
-    /// connections, and whoever were lent one would wait for it in vain.
+    /// Whether a session that began then may be with a host that does not take writes any more. One that
+    /// hangs keeps its connections, and whoever were lent one would wait for it in vain.
     pub(super) fn has_moved_since(&self, then: Instant) -> bool {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).since.is_some_and(|since| then < since)
     }

@@ -1,4 +1,5 @@
-//! What a store was made with: the scheme, the alphabet and the key that give its generated codes their meaning.
+//! What a store was made with: the scheme, the alphabet and
+//! the key that give its generated codes their meaning.
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
@@ -17,8 +18,8 @@ pub(super) struct Identity {
     pub(super) codes: Codes,
 }
 
-/// Reads the identity, or makes it at the first start, with the key of the store that moves here or a new one. Of several
-/// processes that start first at once, one makes it.
+/// Reads the identity, or makes it at the first start, with the key of the store that moves here or a new
+/// one. Of several processes that start first at once, one makes it.
 pub(super) async fn establish(
     session: &Session,
     settings: &Settings,

@@ -1,7 +1,7 @@
 //! Numbers for ids, leased in blocks: a create asks nobody for its id, and no two processes have the same.
 //!
-//! What is left of a block when a process ends is lost; with blocks of 10,000 and a restart a minute the codes of six
-//! characters would last for ten years.
+//! What is left of a block when a process ends is lost; with blocks of 10,000 and a restart a minute the
+//! codes of six characters would last for ten years.
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
@@ -18,8 +18,8 @@ static LEASE: Sql = sql!("counter_lease", TEXT, INT8, INT8);
 /// Beyond this a counter could not be told from a negative number.
 pub(super) const COUNTER_MAX: i64 = i64::MAX / 2;
 
-/// What a transaction begins with that makes links with chosen codes which look like generated ones: meanwhile nobody
-/// sets ids aside (`deferred.rs`).
+/// What a transaction begins with that makes links with chosen codes which look like generated ones:
+/// meanwhile nobody sets ids aside (`deferred.rs`).
 pub(super) const LOCK_CHOOSING: &str = "SELECT pg_advisory_xact_lock_shared(4920851300917217)";
 
 /// Ids that this process may give.
@@ -35,8 +35,8 @@ impl Ids {
         Ids { codes, block: block.max(1), generated: Mutex::new(0..0), custom: Mutex::new(0..0) }
     }
 
-    /// Up to `count` ids for generated codes, with the codes, which do not offend or hide a page of our own. Fewer only
-    /// when codes are used up.
+    /// Up to `count` ids for generated codes, with the codes, which do not offend or hide a page of our own.
+    /// Fewer only when codes are used up.
     pub(super) async fn generated(
         &self,
         session: &Session,
@@ -70,7 +70,8 @@ impl Ids {
     }
 }
 
-/// The id with this number and its generated code, if there is one, which does not offend or hide a page of our own.
+/// The id with this number and its generated code, if there
+/// is one, which does not offend or hide a page of our own.
 pub(super) fn given(codes: &Codes, number: u64) -> Option<(LinkId, String)> {
     let id = LinkId::new(number)?;
     let code = codes.encode(id)?;

@@ -1,5 +1,5 @@
-//! Takes a store that moves here from another engine, in pieces. Each piece is a transaction and may come again: whoever
-//! moves a store goes on after the last piece that it has noted, or begins anew.
+//! Takes a store that moves here from another engine, in pieces. Each piece is a transaction and may come
+//! again: whoever moves a store goes on after the last piece that it has noted, or begins anew.
 
 mod clicks;
 mod links;
@@ -38,8 +38,8 @@ static BUCKET: Sql = sql!("export_bucket", INT2);
 /// How much longer than others its statements may take.
 const PATIENCE: u32 = 12;
 
-/// A store that is moving here. Nobody else may write to the database meanwhile, and from the first piece until
-/// [`Importer::finish`] nobody can open the store.
+/// A store that is moving here. Nobody else may write to the database meanwhile, and from the first piece
+/// until [`Importer::finish`] nobody can open the store.
 pub struct Importer {
     name: String,
     pool: Pool,
@@ -116,8 +116,9 @@ impl Importer {
         .await
     }
 
-    /// Takes all rows of counted clicks that there are behind one key and up to another; what else is here between them goes.
-    /// Without a key it is from the first, or to the last. Answers how many rows were not as they should be.
+    /// Takes all rows of counted clicks that there are behind one key and up to
+    /// another; what else is here between them goes. Without a key it is from the
+    /// first, or to the last. Answers how many rows were not as they should be.
     pub async fn clicks(
         &self,
         which: Clicks,
@@ -140,7 +141,8 @@ impl Importer {
         .await
     }
 
-    /// Ends the move: what was given there is never given here, tags are counted, and servers can open the store.
+    /// Ends the move: what was given there is never given
+    /// here, tags are counted, and servers can open the store.
     pub async fn finish(&self, given: Given) -> Result<(), StoreError> {
         self.run(move |session: Arc<Session>| async move {
             let Given { version, next_generated, next_custom } = given;
@@ -195,8 +197,8 @@ impl Importer {
         }
     }
 
-    /// Removes what is in a bucket and not among these, in order of ids: the links, and removed ones, that the other store
-    /// has there.
+    /// Removes what is in a bucket and not among these, in order of ids:
+    /// the links, and removed ones, that the other store has there.
     pub async fn keep_only(&self, bucket: Bucket, ids: Vec<LinkId>) -> Result<u64, StoreError> {
         let codes = self.codes.clone();
         self.run(move |session: Arc<Session>| async move {

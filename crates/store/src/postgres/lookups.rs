@@ -28,7 +28,8 @@ pub(super) enum Key {
     Id(LinkId),
     /// A chosen code that looks like no generated one.
     Code(String),
-    /// A code that names this id. Another link has the code if it was chosen anew after the one with the id had gone.
+    /// A code that names this id. Another link has the code if
+    /// it was chosen anew after the one with the id had gone.
     Shaped(LinkId, String),
 }
 

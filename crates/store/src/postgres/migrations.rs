@@ -1,7 +1,8 @@
-//! Brings the schema up to date: numbered migrations, one transaction each, under a lock that only one process has.
+//! Brings the schema up to date: numbered migrations, one
+//! transaction each, under a lock that only one process has.
 //!
-//! A migration only adds what versions that still run do not mind (expand); what they need is taken away when none of them
-//! is supported any more (contract). None waits long for a lock or holds one long.
+//! A migration only adds what versions that still run do not mind (expand); what they need is taken away when
+//! none of them is supported any more (contract). None waits long for a lock or holds one long.
 
 use super::connections::{Session, Sql};
 use super::failure::Failure;

@@ -101,7 +101,8 @@ pub(super) async fn check_made(session: &Session) -> Result<(), OpenError> {
     }
 }
 
-/// Whether the user may do all that a process must: what is refused while links are made is found out too late.
+/// Whether the user may do all that a process must: what
+/// is refused while links are made is found out too late.
 pub(super) async fn check_rights(session: &Session) -> Result<(), OpenError> {
     let rows = session.query(&RIGHTS_LACKING, &[]).await?;
     let row = rows.first().ok_or_else(|| OpenError::io("it says nothing of rights"))?;

@@ -1,8 +1,10 @@
-//! Whether the primary is there. One that hangs is not waited for by everybody who has something to write, each for as long as a
-//! statement may take: the heartbeat asks it ten times a second, and after five answers in a row that did not come in time
-//! the breaker opens. Until it closes again the heartbeat alone goes through, as the probe.
+//! Whether the primary is there. One that hangs is not waited for by everybody who has
+//! something to write, each for as long as a statement may take: the heartbeat asks it
+//! ten times a second, and after five answers in a row that did not come in time the
+//! breaker opens. Until it closes again the heartbeat alone goes through, as the probe.
 //!
-//! What other work meets speaks for the server when it succeeds and never against it: its failures may be its own.
+//! What other work meets speaks for the server when it
+//! succeeds and never against it: its failures may be its own.
 
 use curtail_runtime::breaker::{Breaker, Permit, Policy, State};
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! Servers that answer reads: which replicas are well and how far they have got, and the primary when none is.
+//! Servers that answer reads: which replicas are well and
+//! how far they have got, and the primary when none is.
 
 mod beats;
 mod health;
@@ -62,7 +63,8 @@ struct Replica {
 /// A link as some server knows it.
 pub(super) struct Known {
     pub(super) link: Option<Box<Link>>,
-    /// Whether it is at most as old as what a replica that is read from may have: the primary is there to compare with.
+    /// Whether it is at most as old as what a replica that is
+    /// read from may have: the primary is there to compare with.
     pub(super) is_current: bool,
 }
 
@@ -144,8 +146,8 @@ impl Servers {
         }
     }
 
-    /// A link as the primary knows it; when that is away, and any state will do, as any replica does: stale beats down. That
-    /// there is no link is believed only of one that has all that is known of the primary.
+    /// A link as the primary knows it; when that is away, and any state will do, as any replica does: stale
+    /// beats down. That there is no link is believed only of one that has all that is known of the primary.
     async fn find_newest(&self, key: Key, seen: Seen) -> Result<Known, StoreError> {
         let error = match self.find_on_primary(key.clone()).await {
             Err(error @ StoreError::Unavailable(_)) if seen == Seen::ANYTHING => error,

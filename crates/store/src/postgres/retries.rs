@@ -1,6 +1,6 @@
-//! Retries of one piece of work that others may be in the way of: a deadlock, or a transaction that cannot be put in order
-//! with another. The server has undone all of it then, so trying again does nothing twice; every other failure may have
-//! happened after the work was done, and is the caller's to judge.
+//! Retries of one piece of work that others may be in the way of: a deadlock, or a transaction that cannot be
+//! put in order with another. The server has undone all of it then, so trying again does nothing twice; every
+//! other failure may have happened after the work was done, and is the caller's to judge.
 
 use super::failure::{Failure, Remedy};
 use curtail_runtime::retry::{Backoff, Budget};
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 /// How often it is tried.
 const TRIES: u32 = 4;
-/// Pauses: at most this at first, and at most that. Whoever was in the way needs as long as a transaction takes.
+/// Pauses: at most this at first, and at most that. Whoever
+/// was in the way needs as long as a transaction takes.
 const PAUSE: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 

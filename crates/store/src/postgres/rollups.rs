@@ -1,8 +1,8 @@
 //! The trait [`Rollups`] on PostgreSQL.
 //!
-//! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own, each in
-//! the lane of whoever counted it. A link's totals are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]), so that damage counts nothing
-//! wrongly.
+//! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their
+//! own, each in the lane of whoever counted it. A link's totals are kept like a rollup of its whole lifetime.
+//! Each row has a checksum ([`crate::checksum`]), so that damage counts nothing wrongly.
 
 mod batches;
 mod removal;

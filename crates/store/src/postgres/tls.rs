@@ -1,6 +1,7 @@
-//! TLS to servers, by rustls with aws-lc-rs: encrypted to anyone (`sslmode=require`), to whoever has a certificate by an authority
-//! that is trusted (`verify-ca`, and `require` where `sslrootcert` says whom to trust), or to who can prove its name
-//! (`verify-full`). As in libpq, the first keeps out who only listens, and not who answers in the server's place.
+//! TLS to servers, by rustls with aws-lc-rs: encrypted to anyone (`sslmode=require`), to whoever has a
+//! certificate by an authority that is trusted (`verify-ca`, and `require` where `sslrootcert` says whom to
+//! trust), or to who can prove its name (`verify-full`). As in libpq, the first keeps out who only listens,
+//! and not who answers in the server's place.
 
 use super::OpenError;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -77,7 +78,8 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Takes a certificate for any name, signed by one of the roots if there are some; whoever has it must still have its key.
+/// Takes a certificate for any name, signed by one of the roots
+/// if there are some; whoever has it must still have its key.
 #[derive(Debug)]
 struct Nameless {
     roots: Option<RootCertStore>,

@@ -1,8 +1,10 @@
-//! The words of links, and of who looks for them: the same as the embedded engine's tokenizer makes, so that both find the
-//! same (FTS5's `unicode61` without diacritics, with letters, marks, numbers and pictures as parts of words).
+//! The words of links, and of who looks for them: the same as the embedded engine's
+//! tokenizer makes, so that both find the same (FTS5's `unicode61` without
+//! diacritics, with letters, marks, numbers and pictures as parts of words).
 //!
-//! Tokens are kept without their places, because an index with places would have to be checked against the row anyway. A
-//! word that has several tokens, such as an address, is checked for their order where links are read.
+//! Tokens are kept without their places, because an index with places would
+//! have to be checked against the row anyway. A word that has several tokens,
+//! such as an address, is checked for their order where links are read.
 
 use curtail_model::Link;
 use std::collections::BTreeSet;

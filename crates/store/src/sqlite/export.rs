@@ -18,9 +18,9 @@ use std::path::Path;
 
 const CACHE_BYTES: usize = 16 << 20;
 
-/// A store as it is at one moment, or at two: links as they are when it is opened, counted clicks as they are when they are
-/// first asked for. What is written after that is not seen. It holds up nobody, but from its moment on until it is dropped the
-/// write-ahead log of a file grows.
+/// A store as it is at one moment, or at two: links as they are when it is opened, counted clicks as they are
+/// when they are first asked for. What is written after that is not seen. It holds up nobody, but from its
+/// moment on until it is dropped the write-ahead log of a file grows.
 pub struct Exporter {
     links: Connection,
     clicks: Connection,

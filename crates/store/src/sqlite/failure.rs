@@ -29,8 +29,8 @@ impl From<Error> for StoreError {
     }
 }
 
-/// Whether there is no room. The index of the write-ahead log is mapped memory: no room for it is no room, though it is named
-/// an IO error.
+/// Whether there is no room. The index of the write-ahead log is mapped memory: no room for it is no room,
+/// though it is named an IO error.
 pub(super) fn is_full(error: &Error) -> bool {
     error.sqlite_error().is_some_and(|found| {
         found.code == ErrorCode::DiskFull || found.extended_code == ffi::SQLITE_IOERR_SHMSIZE

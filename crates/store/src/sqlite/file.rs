@@ -1,4 +1,5 @@
-//! Opening a database file: settings of the connection, migrations, and what is wrong with it in words for people.
+//! Opening a database file: settings of the connection,
+//! migrations, and what is wrong with it in words for people.
 
 use super::OpenError;
 use super::failure::{is_damage, is_full};
@@ -12,8 +13,8 @@ use tracing::info;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;
-/// Bytes in the write-ahead log that make a commit bring them into the file. Fewer would write hot pages again and again;
-/// more would make the stall longer than the tens of milliseconds that it is.
+/// Bytes in the write-ahead log that make a commit bring them into the file. Fewer would write hot pages
+/// again and again; more would make the stall longer than the tens of milliseconds that it is.
 const CHECKPOINT_BYTES: u32 = 16 << 20;
 /// How much of a file readers map instead of reading it: no memory of ours, and no call for a page.
 const MAPPED_BYTES: u64 = 1 << 30;
@@ -46,8 +47,8 @@ pub(super) const CLICKS: File = File {
     name: "clicks.db",
     migrations: &[include_str!("migrations/clicks-0001.sql"), include_str!("migrations/clicks-0002.sql")],
     synchronous: "FULL",
-    // A page holds several shelves of rollups whole; on smaller ones a full shelf would go on to a page of its own, on
-    // larger ones a single click would write more.
+    // A page holds several shelves of rollups whole; on smaller ones a full shelf would go on to a page of
+    // its own, on larger ones a single click would write more.
     page_bytes: 8_192,
 };
 
@@ -87,7 +88,8 @@ impl File {
         self.reading_connection(&path, cache_bytes).map_err(|error| explain(&path, &error))
     }
 
-    /// Opens the file, if it is there, so that nothing changes: where no writer has left a write-ahead log, none is made.
+    /// Opens the file, if it is there, so that nothing changes:
+    /// where no writer has left a write-ahead log, none is made.
     pub(super) fn open_to_look(&self, directory: &Path) -> Result<Option<Connection>, OpenError> {
         let path = self.path(directory);
         if !path.exists() {

@@ -1,4 +1,5 @@
-//! What a store was made with: the scheme, the alphabet and the key that give its generated codes their meaning.
+//! What a store was made with: the scheme, the alphabet and
+//! the key that give its generated codes their meaning.
 
 use super::file::{LINKS, explain};
 use super::{OpenError, Settings};

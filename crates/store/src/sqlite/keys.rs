@@ -14,8 +14,8 @@ pub(super) struct SqliteKeys<B: WriterState> {
     pub(super) lookups: Arc<Readers<Connection>>,
 }
 
-/// What a process writes with that manages keys only: it keeps nothing in memory, so that it cannot disagree with the
-/// server that runs on the same file.
+/// What a process writes with that manages keys only: it keeps nothing in memory, so that it cannot disagree
+/// with the server that runs on the same file.
 pub(super) struct KeyWriterState(pub(super) Connection);
 
 impl WriterState for KeyWriterState {

@@ -1,5 +1,5 @@
-//! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their own, so that
-//! a long list never stands before a redirect.
+//! The trait [`Links`] on SQLite: writes go to the writer's thread, look-ups and lists to readers of their
+//! own, so that a long list never stands before a redirect.
 
 pub(super) mod allowance;
 mod change;

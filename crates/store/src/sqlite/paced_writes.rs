@@ -1,12 +1,14 @@
 //! Rests between the pages that SQLite writes, and syncs on the way.
 //!
-//! A commit writes every page that it changed, and a checkpoint each of them again, in one call that may take tens of milliseconds.
-//! Beside redirects on the same core that is too long: kernels take a thread that they owe time off its core at their tick
-//! only, every 1 to 10 ms, however many wait. So whoever writes for others is asked before each page whether to rest. And one sync
-//! of tens of megabytes hands them to the disk in one go, which takes as long: so the file is synced again and again on the way.
+//! A commit writes every page that it changed, and a checkpoint each of them again, in one call that may take
+//! tens of milliseconds. Beside redirects on the same core that is too long: kernels take a thread that they
+//! owe time off its core at their tick only, every 1 to 10 ms, however many wait. So whoever writes for
+//! others is asked before each page whether to rest. And one sync of tens of megabytes hands them to the disk
+//! in one go, which takes as long: so the file is synced again and again on the way.
 //!
-//! SQLite has no hook there, but the functions of an open file are a table that its documentation shows
-//! (<https://sqlite.org/c3ref/io_methods.html>): the table of a file is exchanged for a copy whose `xWrite` does that.
+//! SQLite has no hook there, but the functions of an open file are a table
+//! that its documentation shows (<https://sqlite.org/c3ref/io_methods.html>):
+//! the table of a file is exchanged for a copy whose `xWrite` does that.
 
 use crate::rollups::Breathe;
 use rusqlite::{Connection, ffi};
@@ -14,8 +16,8 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-/// So many bytes are handed to the disk at once, which takes the core for about half a millisecond. Fewer would be more
-/// flushes of the disk.
+/// So many bytes are handed to the disk at once, which takes the core for about half a millisecond. Fewer
+/// would be more flushes of the disk.
 const SYNC_BYTES: u32 = 1 << 19;
 
 thread_local! {
@@ -43,8 +45,8 @@ pub(super) fn set_breathe(breathe: Option<Breathe>) {
 pub(super) fn pace(connection: &Connection) {
     for which in [ffi::SQLITE_FCNTL_FILE_POINTER, ffi::SQLITE_FCNTL_JOURNAL_POINTER] {
         let Some(file) = open_file(connection, which) else { continue };
-        // SAFETY: the file lives as long as the connection (the log of one in WAL mode does too), and no other thread uses the
-        // connection.
+        // SAFETY: the file lives as long as the connection (the log of one in WAL mode does too), and no
+        // other thread uses the connection.
         unsafe {
             let methods = *(*file).pMethods;
             let (Some(write), Some(sync)) = (methods.xWrite, methods.xSync) else { continue };
@@ -64,7 +66,8 @@ pub(super) fn pace(connection: &Connection) {
 #[expect(unsafe_code, reason = "measured: the tail of redirects beside counting; see the module")]
 fn open_file(connection: &Connection, which: c_int) -> Option<*mut ffi::sqlite3_file> {
     let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
-    // SAFETY: the handle is open for as long as the borrow lasts. Both codes have SQLite store a pointer to a file of it.
+    // SAFETY: the handle is open for as long as the borrow lasts.
+    // Both codes have SQLite store a pointer to a file of it.
     unsafe {
         let asked =
             ffi::sqlite3_file_control(connection.handle(), c"main".as_ptr(), which, (&raw mut file).cast());
@@ -86,7 +89,8 @@ unsafe extern "C" fn write_paced(
         }
         breathe.is_some()
     });
-    // SAFETY: SQLite calls this for a file whose table `pace` has exchanged, with arguments for the function that was there.
+    // SAFETY: SQLite calls this for a file whose table `pace` has
+    // exchanged, with arguments for the function that was there.
     unsafe {
         let paced = &*(*file).pMethods.cast::<Paced>();
         let written = (paced.write)(file, bytes, count, offset);
@@ -99,7 +103,8 @@ unsafe extern "C" fn write_paced(
             return written;
         }
         paced.unsynced_bytes.set(0);
-        // The kernel tells of a failed sync once: unless this write fails, the commit's own sync would succeed.
+        // The kernel tells of a failed sync once: unless this
+        // write fails, the commit's own sync would succeed.
         (paced.sync)(file, ffi::SQLITE_SYNC_NORMAL)
     }
 }

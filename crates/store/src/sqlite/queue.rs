@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Entries in order, each with a weight; all waiting ones together weigh at most `weight_max`, or there is one alone.
+/// Entries in order, each with a weight; all waiting ones
+/// together weigh at most `weight_max`, or there is one alone.
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
@@ -48,8 +49,8 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for entries and moves them to `taken`: at least one, and as many as weigh no more than `weight` together and
-    /// leave their share to `sharers` takers. False when the queue is closed and empty.
+    /// Waits for entries and moves them to `taken`: at least one, and as many as weigh no more than `weight`
+    /// together and leave their share to `sharers` takers. False when the queue is closed and empty.
     pub(super) fn take(&self, weight: usize, sharers: usize, taken: &mut Vec<T>) -> bool {
         let mut state = self.lock();
         while state.entries.is_empty() {

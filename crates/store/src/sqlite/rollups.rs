@@ -1,7 +1,8 @@
 //! The trait [`Rollups`] on SQLite, in `clicks.db`.
 //!
-//! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those of no link in rows of their own. A link's totals
-//! are kept like a rollup of its whole lifetime. Each row has a checksum ([`crate::checksum`]).
+//! Rollups of links stand on shelves ([`crate::shelf`]), large ones and those
+//! of no link in rows of their own. A link's totals are kept like a rollup of
+//! its whole lifetime. Each row has a checksum ([`crate::checksum`]).
 
 mod batches;
 mod claiming;

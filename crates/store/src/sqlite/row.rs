@@ -13,8 +13,8 @@ const TEXTS: [usize; 6] = [2, 12, 13, 14, 15, 16];
 /// Where the checksum is.
 const CHECKSUM: usize = 17;
 
-/// Reads a link from the columns that `link_get.sql` and its siblings select. A row with a byte that has changed on the
-/// disk is an error: SQLite would not notice, and somebody would be sent to a wrong place.
+/// Reads a link from the columns that `link_get.sql` and its siblings select. A row with a byte that has
+/// changed on the disk is an error: SQLite would not notice, and somebody would be sent to a wrong place.
 pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
     if !is_as_written(row)? {
         return Err(wrong(CHECKSUM, Type::Integer, "the row is not as it was written"));
@@ -49,8 +49,8 @@ pub(super) fn link(row: &Row<'_>, codes: &Codes) -> Result<Link> {
     })
 }
 
-/// What can still be told of a link whose row is damaged, for who removes it: its id, the code that it had and its tags. What
-/// cannot be read is as if it had never been set.
+/// What can still be told of a link whose row is damaged, for who removes it: its id, the code that it had
+/// and its tags. What cannot be read is as if it had never been set.
 pub(super) fn remains(row: &Row<'_>, id: LinkId, codes: &Codes) -> Link {
     let code = row.get(1).ok().flatten().or_else(|| codes.encode(id)).unwrap_or_default();
     let time = |column: usize| Timestamp::from_millis(row.get(column).unwrap_or_default());
@@ -75,8 +75,9 @@ pub(super) fn remains(row: &Row<'_>, id: LinkId, codes: &Codes) -> Link {
     }
 }
 
-/// The checksum of a row: of its id, times, version, flags, status and limit (flags as 0 and 1), of its url, title, notes,
-/// tags, password hash and page for later, and of its code where that is not the one that the id stands for.
+/// The checksum of a row: of its id, times, version, flags, status and limit
+/// (flags as 0 and 1), of its url, title, notes, tags, password hash and page
+/// for later, and of its code where that is not the one that the id stands for.
 pub(super) fn checksum(numbers: [Option<i64>; 10], texts: [Option<&str>; 6], code: Option<&str>) -> i64 {
     let mut hash = Xxh3Default::new();
     for number in numbers {

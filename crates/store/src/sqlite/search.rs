@@ -1,7 +1,8 @@
 //! Finding links by their words, in `search.db`, which follows `links.db` by itself.
 //!
-//! The index is derived: one thread reads the feed of changes and writes it, so that making links never waits for it.
-//! Searching waits instead, for a bounded time, until what was there when it was asked has been indexed.
+//! The index is derived: one thread reads the feed of changes and writes it,
+//! so that making links never waits for it. Searching waits instead, for a
+//! bounded time, until what was there when it was asked has been indexed.
 
 mod document;
 mod expression;

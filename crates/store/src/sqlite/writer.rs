@@ -1,8 +1,10 @@
-//! The one thread that writes to a database file: whatever was asked for while the last commit ran is the next commit.
+//! The one thread that writes to a database file: whatever was
+//! asked for while the last commit ran is the next commit.
 //!
-//! An operation is answered after the commit that holds it, so what was answered is durable. When anything fails in a
-//! group, the whole group is rolled back and every operation of it is told so; the next group starts afresh. Only an
-//! operation that met damage before it wrote anything fails alone: one damaged link must not hold up all others.
+//! An operation is answered after the commit that holds it, so what was answered is durable.
+//! When anything fails in a group, the whole group is rolled back and every operation of it
+//! is told so; the next group starts afresh. Only an operation that met damage before it
+//! wrote anything fails alone: one damaged link must not hold up all others.
 
 use super::queue::{Queue, Rejected};
 use crate::{Answer, StoreError};
@@ -12,8 +14,8 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 use tracing::{debug, error, info};
 
-/// What a group may weigh: some tens of milliseconds of links. More would make the first of them wait without making
-/// the commit much cheaper.
+/// What a group may weigh: some tens of milliseconds of links. More would make the first of them wait without
+/// making the commit much cheaper.
 const GROUP_WEIGHT: usize = 8_192;
 /// What may wait. A link to make weighs 1, and so does any other small operation.
 const QUEUE_WEIGHT: usize = 32 * GROUP_WEIGHT;
@@ -63,7 +65,8 @@ impl<B: WriterState> Writer<B> {
         Ok(Writer { name, queue, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Asks for work to be done in the next group. It is queued when this returns, whatever becomes of the answer.
+    /// Asks for work to be done in the next group. It is queued
+    /// when this returns, whatever becomes of the answer.
     pub(super) fn submit<T, F>(&self, weight: usize, work: F) -> Answer<'static, T>
     where
         T: Send + 'static,
@@ -173,7 +176,8 @@ fn commit<B: WriterState>(state: &mut B, group: &mut [Box<dyn Operation<B>>]) ->
             Ok(())
         }
         Err(failure) => {
-            // SQLite has rolled back by itself after some errors; where this fails too, the next BEGIN will say so.
+            // SQLite has rolled back by itself after some errors;
+            // where this fails too, the next BEGIN will say so.
             if !state.connection().is_autocommit()
                 && let Err(worse) = state.connection().execute_batch("ROLLBACK")
             {
@@ -245,7 +249,8 @@ mod tests {
         Ok(state.connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
     }
 
-    /// Keeps the thread busy until the returned sender is dropped, so that what is asked meanwhile is one group.
+    /// Keeps the thread busy until the returned sender is
+    /// dropped, so that what is asked meanwhile is one group.
     fn hold(writer: &Writer<Numbers>) -> std::sync::mpsc::Sender<()> {
         let (release, held) = std::sync::mpsc::channel();
         let (entered, inside) = std::sync::mpsc::channel();

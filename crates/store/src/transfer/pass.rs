@@ -1,5 +1,6 @@
-//! The order of a move. A pass may be broken off anywhere and begun again: what is there already is not sent again, and what
-//! has changed since is told by its version; what was removed since, by the checksums of its bucket.
+//! The order of a move. A pass may be broken off anywhere and begun again:
+//! what is there already is not sent again, and what has changed since is told
+//! by its version; what was removed since, by the checksums of its bucket.
 
 mod comparison;
 
@@ -67,7 +68,8 @@ pub struct Moved {
     pub rows_sent: u64,
     /// Buckets that had to be moved again.
     pub mended: u64,
-    /// Links that were set aside because they are damaged. What an earlier pass sent of them when they were whole stays there.
+    /// Links that were set aside because they are damaged. What an
+    /// earlier pass sent of them when they were whole stays there.
     pub damaged: BTreeSet<LinkId>,
 }
 

@@ -3,7 +3,8 @@
 use super::LinkRecord;
 use curtail_model::LinkId;
 
-/// How far the links have got: those up to `after` are there as they were at `version`, or as they were later.
+/// How far the links have got: those up to `after` are
+/// there as they were at `version`, or as they were later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reached {
     pub(super) version: u64,

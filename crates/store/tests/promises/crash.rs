@@ -1,5 +1,5 @@
-//! What holds when the process is killed: a child, this very program, works and tells what was answered; its parent
-//! kills it in the middle and opens what it left.
+//! What holds when the process is killed: a child, this very program, works and tells what was answered; its
+//! parent kills it in the middle and opens what it left.
 
 use crate::engine::{at, create, id, make, new_link, open};
 use curtail_model::{NewLink, Timestamp};

@@ -1,4 +1,5 @@
-//! What the embedded engine does about changed bytes where it counts: positions, totals, rollups and allowances.
+//! What the embedded engine does about changed bytes where
+//! it counts: positions, totals, rollups and allowances.
 
 use crate::engine::{create, id, make, new_link, open};
 use crate::rollups::{batch, row};

@@ -80,7 +80,8 @@ async fn a_changed_byte_where_codes_stand_leads_nobody_to_another_link_and_gives
 async fn rows_that_were_written_before_codes_had_a_checksum_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
-    // One whose code is in its row, and one whose code is its id: that has no more in its checksum than before.
+    // One whose code is in its row, and one whose code is
+    // its id: that has no more in its checksum than before.
     let with =
         make(&*store.links, create(with_code("https://same.example/", "a-custom-code"))).await.unwrap().link;
     store.close();

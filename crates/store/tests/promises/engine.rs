@@ -38,8 +38,8 @@ pub(crate) async fn postgres() -> Engine {
     postgres_with(|database| postgres_settings(database.url())).await
 }
 
-/// The same through PgBouncer, which hands a connection on after each transaction: nothing is prepared, and nothing set
-/// up for a session.
+/// The same through PgBouncer, which hands a connection on after each
+/// transaction: nothing is prepared, and nothing set up for a session.
 pub(crate) async fn postgres_through_a_pooler() -> Engine {
     postgres_with(|database| {
         let url = database.url_through_a_pooler();

@@ -1,5 +1,5 @@
-//! What every engine promises, one suite for each trait, and what each does beside. An engine is added by one line for each
-//! suite.
+//! What every engine promises, one suite for each trait, and what
+//! each does beside. An engine is added by one line for each suite.
 
 mod crash;
 mod damage;

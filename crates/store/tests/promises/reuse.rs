@@ -1,4 +1,5 @@
-//! What engines promise of links that are not made because there is one: it is reused, or was answered to the same request.
+//! What engines promise of links that are not made because there
+//! is one: it is reused, or was answered to the same request.
 
 use crate::engine::{Engine, at, create, destination, id, make, new_link, with_code};
 use curtail_model::{Change, Field, NewLink, RedirectStatus};
@@ -95,7 +96,8 @@ pub(crate) async fn reuse_with_a_code_gives_the_link_that_has_it_or_none(engine:
     const URL: &str = "https://example.com/a";
     let reuse = |url, code| create(NewLink { reuse: true, ..with_code(url, code) });
     let generated = make(&*engine.links, create(new_link(URL))).await.unwrap().link;
-    // One that looks like a generated code, and one that belongs to a link with another id since it was chosen anew.
+    // One that looks like a generated code, and one that belongs
+    // to a link with another id since it was chosen anew.
     let shaped = engine.codes.encode(id(generated.id.get() + 1_000_000)).unwrap();
     let anew = engine.codes.encode(id(generated.id.get() + 2_000_000)).unwrap();
     let before = make(&*engine.links, create(with_code(URL, &anew))).await.unwrap().link;

@@ -172,8 +172,8 @@ async fn sequential_codes_count_up_and_hide_no_page_of_ours() {
     assert!(made.into_iter().all(|made| made.unwrap().link.code.as_str() != "api"));
 }
 
-/// A small file system that goes away with it. None where the tests may not mount; the writer's own test covers the
-/// same without.
+/// A small file system that goes away with it. None where the tests
+/// may not mount; the writer's own test covers the same without.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {

@@ -1,4 +1,5 @@
-//! For tests with a store of rollups that does some things in its own way: it passes the others on to a real one.
+//! For tests with a store of rollups that does some things
+//! in its own way: it passes the others on to a real one.
 
 /// The named methods of `Rollups`, passed on to the store in a field.
 macro_rules! pass_on {

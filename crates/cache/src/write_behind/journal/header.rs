@@ -2,8 +2,8 @@
 //!
 //! # Format
 //!
-//! Integers are little-endian. The header stands twice at the start of a segment, because without it nothing of the segment
-//! can be read; records (`record.rs`) follow at byte 128.
+//! Integers are little-endian. The header stands twice at the start of a segment, because without it nothing
+//! of the segment can be read; records (`record.rs`) follow at byte 128.
 //!
 //! | bytes | what |
 //! |---|---|

@@ -17,11 +17,12 @@ pub struct Contents {
     pub cut_off: usize,
 }
 
-/// Hands out the payloads of a segment's records, in order. Answers nothing where no copy of the header can be read, so
-/// that all of it is damaged.
+/// Hands out the payloads of a segment's records, in order. Answers nothing where no copy of the header can
+/// be read, so that all of it is damaged.
 ///
-/// After bytes that are no record it goes on at the next one. Bytes at the end are a write that was cut off when they begin
-/// a record whose end is not there, or are zero; everything else is damage, for acknowledged links may have been there.
+/// After bytes that are no record it goes on at the next one. Bytes at the end are
+/// a write that was cut off when they begin a record whose end is not there, or are
+/// zero; everything else is damage, for acknowledged links may have been there.
 pub fn read_segment<'a>(bytes: &'a [u8], each: &mut dyn FnMut(&'a [u8])) -> Option<Contents> {
     let Found::Header { header, whole } = Header::find(bytes) else { return None };
     let seed = header.seed();

@@ -142,7 +142,8 @@ impl Node {
         }
     }
 
-    /// Visits until it remembers. What is asked for in the moment of a change is answered, and not remembered.
+    /// Visits until it remembers. What is asked for in the
+    /// moment of a change is answered, and not remembered.
     pub(crate) async fn learns(&self, code: &str) {
         until("it remembers the link", async || {
             assert!(self.visit(code).await.is_some());

@@ -1,6 +1,6 @@
-//! Puts the checksums of a segment of new links right, so that bytes which nobody wrote reach what stands behind them. Fuzzing
-//! includes this file. It has the format by heart (`src/write_behind/record.rs` and `journal/header.rs`): that is still the
-//! right one as long as all records are read that were put right.
+//! Puts the checksums of a segment of new links right, so that bytes which nobody wrote reach what stands
+//! behind them. Fuzzing includes this file. It has the format by heart (`src/write_behind/record.rs` and
+//! `journal/header.rs`): that is still the right one as long as all records are read that were put right.
 
 use crc32c::{crc32c, crc32c_append};
 
@@ -9,7 +9,8 @@ pub(crate) const RECORDS_START: usize = 128;
 /// What stands before the payload of a record.
 pub(crate) const RECORD_HEAD_BYTES: usize = 12;
 
-/// Writes a valid first header and puts each record right, one after the other by their lengths. Says how many are whole.
+/// Writes a valid first header and puts each record right, one
+/// after the other by their lengths. Says how many are whole.
 pub(crate) fn repair(segment: &mut [u8]) -> usize {
     segment[..8].copy_from_slice(b"CURTNEWL");
     segment[8..10].copy_from_slice(&[1, 0]);

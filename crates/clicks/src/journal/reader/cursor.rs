@@ -58,7 +58,8 @@ struct Unsettled {
 #[derive(Debug)]
 enum Entered {
     Old(OldSegment),
-    /// Its sequence, and the link that leads to it: the segment itself may be taken back as soon as it is counted.
+    /// Its sequence, and the link that leads to it: the segment
+    /// itself may be taken back as soon as it is counted.
     Live(u64, Arc<Link>),
 }
 
@@ -91,8 +92,8 @@ impl Cursor {
         }
     }
 
-    /// Positions are stored long after they were read: no segment goes before what the store knows is behind it, or the next
-    /// process would miss it.
+    /// Positions are stored long after they were read: no segment goes before what the store knows is behind
+    /// it, or the next process would miss it.
     pub(super) fn hold(&mut self) {
         self.is_held = self.is_own;
     }
@@ -244,7 +245,8 @@ impl Cursor {
             (Found::Header { header, whole: is_whole }, Ok(bytes)) => {
                 let is_here = (header.stream, header.sequence) == (self.stream.number, old.sequence);
                 if !is_here {
-                    // It got its name just before a power cut and not yet its header: nothing was recorded in it.
+                    // It got its name just before a power cut and not
+                    // yet its header: nothing was recorded in it.
                     self.pass(sequence);
                     return;
                 }
@@ -277,7 +279,8 @@ impl Cursor {
                     self.stream.recovered.fetch_add(lost_with(&previous.damage), Ordering::Release);
                     damage.append(&mut previous.damage);
                 }
-                // Between two processes sequences leap: whether something is missing there, the first record tells.
+                // Between two processes sequences leap: whether
+                // something is missing there, the first record tells.
                 if self.stream.is_counted_here {
                     decoder.misses(passed_over);
                 }

@@ -1,4 +1,5 @@
-//! What the group says, as the client calls back: partitions given and taken, where they end, what went wrong.
+//! What the group says, as the client calls back: partitions
+//! given and taken, where they end, what went wrong.
 
 use crate::kafka::broker;
 use crate::log::tally::Tally;

@@ -18,7 +18,8 @@ pub(super) enum Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Takes a field from the front; nothing if it is broken. Groups, which protobuf has given up, count as that.
+    /// Takes a field from the front; nothing if it is broken.
+    /// Groups, which protobuf has given up, count as that.
     pub(super) fn read(bytes: &mut &'a [u8]) -> Option<(u32, Field<'a>)> {
         let tag = u32::try_from(varint(bytes)?).ok()?;
         let field = match tag & 7 {

@@ -126,8 +126,8 @@ fn entries(links: &[Link]) -> Entries<'_> {
     entries
 }
 
-/// Adds some links, and ids of removed ones, to what those before them come to, but for some of them. Answers that, the last of them if there may be
-/// more, and how many they were.
+/// Adds some links, and ids of removed ones, to what those before them come to, but for some of them. Answers
+/// that, the last of them if there may be more, and how many they were.
 pub(super) async fn checksums(
     session: &Session,
     mut sums: Checksums,

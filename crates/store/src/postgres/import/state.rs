@@ -1,5 +1,5 @@
-//! How far a store is that has moved here: moving, moved, or in use. Nobody opens one that is moving, for it lacks links; and
-//! none moves into one that is in use, for that would undo what was changed since.
+//! How far a store is that has moved here: moving, moved, or in use. Nobody opens one that is moving, for it
+//! lacks links; and none moves into one that is in use, for that would undo what was changed since.
 
 use crate::postgres::OpenError;
 use crate::postgres::connections::{Session, Sql, sql};

@@ -6,8 +6,8 @@ use crate::{Seen, StoreError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Row;
 
-/// Asked for after each commit, in the same trip. What is committed has been flushed: start refuses a database that would
-/// acknowledge before.
+/// Asked for after each commit, in the same trip. What is committed has been flushed: start refuses a
+/// database that would acknowledge before.
 pub(in super::super) static WAL_POSITION: Sql = sql!("wal_position");
 
 /// The newest position.

@@ -1,5 +1,5 @@
-//! How many clicks limited links may give, and how many of them they have given: all who wait for clicks are one update,
-//! and the rows it locks make the count exact over all processes.
+//! How many clicks limited links may give, and how many of them they have given: all who wait for clicks are
+//! one update, and the rows it locks make the count exact over all processes.
 
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::connections::{Pool, Session, Sql, sql};

@@ -1,4 +1,5 @@
-//! Changing and removing links: the row is locked before anything is decided, and the version is taken while it is.
+//! Changing and removing links: the row is locked before
+//! anything is decided, and the version is taken while it is.
 
 use super::acknowledged::{Acknowledged, WAL_POSITION};
 use super::allowance;
@@ -118,8 +119,8 @@ impl Changer {
     }
 }
 
-/// What callers are told of a failure. From when the commit is under way, one may mean anything, unless the server says that it has
-/// undone the change.
+/// What callers are told of a failure. From when the commit is under way, one may mean anything, unless the
+/// server says that it has undone the change.
 fn in_doubt(failure: Failure, committing: Option<InDoubt>) -> StoreError {
     match committing {
         Some(doubt) if failure.remedy() != Remedy::Again && failure.error != StoreError::Full => {

@@ -1,6 +1,6 @@
-//! Links with chosen codes, and their ids. A code that looks like a generated one has the id that it names, the first time; once
-//! a link with that id was removed, it gets others: an id is never given twice, because clicks of the removed link may still be
-//! counted.
+//! Links with chosen codes, and their ids. A code that looks like a generated one has the id that it names,
+//! the first time; once a link with that id was removed, it gets others: an id is never given twice, because
+//! clicks of the removed link may still be counted.
 
 use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
@@ -62,7 +62,8 @@ pub(super) async fn make(
 }
 
 impl Maker {
-    /// For each of these codes an id, and whether it is the one that the code names. Nothing when numbers are used up.
+    /// For each of these codes an id, and whether it is the one
+    /// that the code names. Nothing when numbers are used up.
     pub(super) async fn ids_of(
         &self,
         session: &Session,

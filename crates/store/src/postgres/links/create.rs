@@ -1,8 +1,9 @@
-//! Making links: whatever was asked for while one group was written is the next group. Where much is asked for several are
-//! under way at a time: while one waits for the disk, the next is prepared.
+//! Making links: whatever was asked for while one group was written is the next group. Where much is asked
+//! for several are under way at a time: while one waits for the disk, the next is prepared.
 //!
-//! Links of one call are made in order as far as it matters: those with generated codes go many at a time, those with
-//! chosen codes in a transaction of their own, and those that may be there already ([`super::deduplicated`]) as well.
+//! Links of one call are made in order as far as it matters: those with generated codes go many at a time,
+//! those with chosen codes in a transaction of their own, and those that may be there already
+//! ([`super::deduplicated`]) as well.
 
 use super::super::connections::Pool;
 use super::super::failure::{Failure, Remedy};
@@ -22,8 +23,8 @@ use tokio::time::sleep;
 
 /// Groups that are under way at once.
 const GROUPS_AT_ONCE: usize = 4;
-/// A statement with its commit costs as much as twenty to thirty links in it (pgbench with 1, 8 and 32 rows in one
-/// statement: 0.5, 0.7 and 1.2 ms), and more where replicas follow.
+/// A statement with its commit costs as much as twenty to thirty links in it (pgbench with 1, 8 and 32 rows
+/// in one statement: 0.5, 0.7 and 1.2 ms), and more where replicas follow.
 const GROUP_WORTH: usize = 32;
 /// Links of one group: more would make the first of them wait without making the group much cheaper.
 const GROUP_LINKS: usize = 4_096;

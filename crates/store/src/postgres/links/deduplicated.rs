@@ -1,8 +1,8 @@
-//! Links that may be there already, so that what is there is asked for first: an earlier request with the same
-//! idempotency key, or a link to the same destination that may be given again.
+//! Links that may be there already, so that what is there is asked for first: an earlier request with the
+//! same idempotency key, or a link to the same destination that may be given again.
 //!
-//! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are one step. Of
-//! several in one group that ask for the same, one goes first and the others look again.
+//! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are
+//! one step. Of several in one group that ask for the same, one goes first and the others look again.
 
 use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
@@ -27,7 +27,8 @@ static SAME_URL: Sql = sql!("links_same_url", INT8_ARRAY);
 static FIND: Sql =
     sql!("links_find", INT2_ARRAY, INT8_ARRAY, INT8_ARRAY, INT2_ARRAY, TEXT_ARRAY, INT8_ARRAY, TEXT_ARRAY);
 
-/// Links of one transaction. Each may hold two locks, of which a server has some thousands for all its sessions.
+/// Links of one transaction. Each may hold two locks, of
+/// which a server has some thousands for all its sessions.
 pub(super) const LINKS_AT_ONCE: usize = 128;
 /// Expired keys that are forgotten with each one that is remembered.
 const PRUNED_AT_ONCE: usize = 4;
@@ -38,7 +39,8 @@ const URL_LOCK: u64 = 0x5572_6c20_6c6f_636b;
 struct Before {
     /// By idempotency key.
     remembered: HashMap<Vec<u8>, Remembered>,
-    /// Links that keys were answered with, as far as they still are, and those with the codes that are chosen for reuse.
+    /// Links that keys were answered with, as far as they still
+    /// are, and those with the codes that are chosen for reuse.
     found: HashMap<LinkId, Link>,
     /// Links that lead to the destinations asked for, the newest first.
     candidates: Vec<Link>,
@@ -149,8 +151,8 @@ impl Before {
         Ok(Before { remembered, found, candidates, left })
     }
 
-    /// Answers whatever is there already, and the places of those links that are to be made now: no two of them by one
-    /// key, and none for a destination that another of them leads to.
+    /// Answers whatever is there already, and the places of those links that are to be made now: no two of
+    /// them by one key, and none for a destination that another of them leads to.
     fn first_of_each(
         &self,
         creates: &[&Create],
@@ -251,7 +253,8 @@ async fn find(
     Ok(rows.iter().map(link).collect::<Result<_, _>>()?)
 }
 
-/// Inserts links with generated and with chosen codes; those whose generated code somebody has chosen stay open.
+/// Inserts links with generated and with chosen codes; those
+/// whose generated code somebody has chosen stay open.
 async fn insert(
     maker: &Maker,
     session: &Session,

@@ -63,7 +63,8 @@ pub(in super::super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Adds a link with an id. `code` is its code, which is kept where it is not the one that the id stands for.
+    /// Adds a link with an id. `code` is its code, which is
+    /// kept where it is not the one that the id stands for.
     pub(in super::super) fn push(
         &mut self,
         id: LinkId,
@@ -98,8 +99,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Gives the row that was added last a version that was taken before; then all rows have one. Without any, they are
-    /// given new ones.
+    /// Gives the row that was added last a version that was taken before;
+    /// then all rows have one. Without any, they are given new ones.
     pub(in super::super) fn has_version(&mut self, version: u64) {
         self.versions.push(version.cast_signed());
     }

@@ -133,8 +133,8 @@ async fn run(
         let last = found.last().map(|link| (link.created_at.millis(), id_column(link.id)));
         let is_full = found.len() == wanted;
         match narrowed {
-            // The index knows of no order among the words of an address: what has them otherwise is left out, and
-            // the page filled up.
+            // The index knows of no order among the words of an address:
+            // what has them otherwise is left out, and the page filled up.
             Narrowed::Words(words) => links.extend(found.into_iter().filter(|link| words.is_in(link))),
             Narrowed::Nothing | Narrowed::Tag => links.extend(found),
         }

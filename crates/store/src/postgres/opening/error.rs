@@ -338,7 +338,8 @@ impl OpenError {
             Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => {
                 OpenError::Forbidden { setting, error: text }
             }
-            // A server understands what we ask for when a connection begins; PgBouncer names what it does not.
+            // A server understands what we ask for when a
+            // connection begins; PgBouncer names what it does not.
             Some(state) if *state == SqlState::PROTOCOL_VIOLATION && text.contains("startup parameter") => {
                 OpenError::Pooler { setting, server, error: text }
             }

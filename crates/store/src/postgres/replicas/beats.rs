@@ -1,7 +1,7 @@
 //! The heartbeat of the primary, as this process has seen it move: how old what a replica has can be.
 //!
-//! Ages are by this process's own clock. A beat is a number that only grows; that it looks like the time of the primary is for
-//! people, and for replicas that are farther behind than what is remembered here.
+//! Ages are by this process's own clock. A beat is a number that only grows; that it looks like the time of
+//! the primary is for people, and for replicas that are farther behind than what is remembered here.
 
 use super::looks::LOOK_EVERY;
 use crate::AGE_MAX_MILLIS;
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 const BEAT: Duration = Duration::from_millis(200);
 /// A replica whose heartbeat is older than the primary's by more, in milliseconds, is not read from.
 pub const LAG_MAX_MILLIS: i64 = 1_000;
-/// While the primary has not told its heartbeat for longer, nobody knows what replicas lack. With a beat and the time between
-/// two looks, nothing that counts as current is older than [`AGE_MAX_MILLIS`].
+/// While the primary has not told its heartbeat for longer, nobody knows what replicas lack. With a beat and
+/// the time between two looks, nothing that counts as current is older than [`AGE_MAX_MILLIS`].
 const CURRENT_MAX: Duration = Duration::from_millis(900);
 const _: () =
     assert!(CURRENT_MAX.as_millis() + BEAT.as_millis() + LOOK_EVERY.as_millis() <= AGE_MAX_MILLIS as u128);
-/// A primary that answers and whose heartbeat has stood still for so long does not let this process know it. By then one that
-/// is away is known to be.
+/// A primary that answers and whose heartbeat has stood still for so long does not let this process know it.
+/// By then one that is away is known to be.
 const STANDSTILL: Duration = Duration::from_secs(5);
 /// Beats that are remembered: those of ten seconds.
 const BEATS_MAX: usize = 50;
@@ -40,7 +40,8 @@ struct Seen {
 pub(super) enum Lag {
     /// By so many milliseconds, at most a beat more.
     Millis(i64),
-    /// It is ahead of what the primary has told: by what it has not told yet, or because it follows another one.
+    /// It is ahead of what the primary has told: by what it
+    /// has not told yet, or because it follows another one.
     Ahead,
     /// Nothing is known of the primary that it could be compared with.
     Unknown,
@@ -58,8 +59,8 @@ impl Beats {
         newest.filter(|(_, at)| now.saturating_duration_since(*at) >= BEAT).map_or(-1, |(beat, _)| *beat)
     }
 
-    /// Notes what the primary has told that was asked at `asked`. Answers whether it has gone back: it is another server, or
-    /// the same one in an older state.
+    /// Notes what the primary has told that was asked at `asked`. Answers whether it has gone back: it is
+    /// another server, or the same one in an older state.
     pub(super) fn note(&self, beat_at: i64, asked: Instant, now: Instant) -> bool {
         let mut seen = self.lock();
         let has_gone_back = seen.newest().is_some_and(|newest| beat_at < newest);
@@ -79,7 +80,8 @@ impl Beats {
         }
     }
 
-    /// Whether the primary has told its heartbeat lately, so that it is known of replicas how far behind they are.
+    /// Whether the primary has told its heartbeat lately, so
+    /// that it is known of replicas how far behind they are.
     pub(in crate::postgres) fn are_current(&self, now: Instant) -> bool {
         self.lock().is_current(now)
     }
@@ -89,8 +91,8 @@ impl Beats {
         self.lock().told.is_none_or(|told| now.saturating_duration_since(told) > STANDSTILL)
     }
 
-    /// How far a replica is behind that has this beat. What it lacks was written after that one, so it is as old as the next
-    /// one at most.
+    /// How far a replica is behind that has this beat. What it lacks was
+    /// written after that one, so it is as old as the next one at most.
     pub(super) fn lag(&self, beat_at: i64, now: Instant) -> Lag {
         let seen = self.lock();
         let Some((first, newest)) = seen.beats.front().map(|(first, _)| *first).zip(seen.newest()) else {

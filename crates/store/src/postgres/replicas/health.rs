@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// What is wrong with a replica that has not worked yet is logged after so long: one that lacks the first heartbeat that is seen
-/// here counts as behind until it has that, and a new store has yet to arrive.
+/// What is wrong with a replica that has not worked yet is logged after so long: one that lacks the first
+/// heartbeat that is seen here counts as behind until it has that, and a new store has yet to arrive.
 const START: Duration = Duration::from_secs(2);
 
 /// How a replica is, as far as is known.
@@ -118,8 +118,8 @@ impl Health {
         self.is_ours.store(is_ours, Ordering::Release);
     }
 
-    /// Notes how far it has got, and whether that is far enough. The log is told when it begins and ends not to be read from,
-    /// and when it turns out to be no replica.
+    /// Notes how far it has got, and whether that is far enough. The log is told when it begins and ends not
+    /// to be read from, and when it turns out to be no replica.
     pub(super) fn note(&self, replayed: u64, lag_millis: i64, finding: Finding) {
         let is_well = finding.0 == Condition::Well;
         self.replayed.store(replayed, Ordering::Release);

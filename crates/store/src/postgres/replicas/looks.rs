@@ -1,4 +1,5 @@
-//! Looks at the servers all the time: moves the heartbeat on on the primary, and sees how far replicas have got with it.
+//! Looks at the servers all the time: moves the heartbeat on
+//! on the primary, and sees how far replicas have got with it.
 
 use super::beats::{Beats, LAG_MAX_MILLIS, Lag};
 use super::health::{Condition, Finding, Health};
@@ -44,8 +45,8 @@ impl Looks {
         Looks { pool, sql, is_primary, session: None, connecting: None }
     }
 
-    /// Asks once. A connection that is not made in time fails this look and not the next one: far away it takes several
-    /// trips to make one, and one trip to ask.
+    /// Asks once. A connection that is not made in time fails this look and not the next one: far away it
+    /// takes several trips to make one, and one trip to ask.
     async fn look(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         let late = || StoreError::Unavailable("it does not answer".into());
         let session = match self.session.take() {
@@ -157,8 +158,8 @@ pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Origin
                     state => state,
                 }
             }
-            // What was found before stands, and why there is no connection is said when that is known. Whoever was well has
-            // lost a session since, and was found not to be.
+            // What was found before stands, and why there is no connection is said when that is known.
+            // Whoever was well has lost a session since, and was found not to be.
             Err(_) if looks.is_connecting() => continue,
             Err(StoreError::Unavailable(error)) => Err((Condition::Away, error)),
             // It understands what it is asked, and has no such tables.
@@ -181,8 +182,8 @@ pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Origin
 pub(in crate::postgres) const OTHER_STORE: &str = "it has another store: it is no replica of this database";
 
 impl Original {
-    /// How far a replica with this beat is behind, and what is to be said of that. `ahead` is a beat that it had before the
-    /// primary told it, and since when.
+    /// How far a replica with this beat is behind, and what is to be said of that. `ahead` is a beat that it
+    /// had before the primary told it, and since when.
     fn judge(&self, beat_at: i64, ahead: &mut Option<(i64, Instant)>, now: Instant) -> (i64, Finding) {
         let because = |condition, problem: &str| (0, (condition, Some(problem.to_owned())));
         if self.presence.is_there() && self.beats.stand_still(now) {

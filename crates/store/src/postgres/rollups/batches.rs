@@ -1,5 +1,5 @@
-//! Adds what was counted to what is stored: one statement reads all rows of a batch, they are merged here, and one
-//! statement writes them.
+//! Adds what was counted to what is stored: one statement reads all rows of a batch, they are merged here,
+//! and one statement writes them.
 
 use super::{LIFETIME, begin, subject_column};
 use crate::StoreError;
@@ -34,7 +34,8 @@ type Merging<'m> = &'m (dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> 
 #[derive(Default)]
 pub(super) struct Lanes(Mutex<HashSet<i32>>);
 
-/// What stands in one row or on one shelf: length and start of the period, and the subject or the shelf's number.
+/// What stands in one row or on one shelf: length and start
+/// of the period, and the subject or the shelf's number.
 type Key = (i64, i64, i64);
 
 /// What to add to the links of one shelf, by place.
@@ -183,7 +184,8 @@ async fn add_to_shelves(
     Ok(())
 }
 
-/// A shelf with what is added to it. What stands alone is added to `alone`, what has just grown too large to `grown`.
+/// A shelf with what is added to it. What stands alone is
+/// added to `alone`, what has just grown too large to `grown`.
 fn merged_shelf<'b>(
     key: Key,
     stored: Option<&[u8]>,
@@ -198,8 +200,8 @@ fn merged_shelf<'b>(
         None => Some(Vec::new()),
         Some(stored) => shelf::read(checked, stored),
     };
-    // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have no such
-    // thing, and begin anew.
+    // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have
+    // no such thing, and begin anew.
     let unreadable = if entries.is_none() && (grain, start) != LIFETIME { stored } else { None };
     if entries.is_none() {
         error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");

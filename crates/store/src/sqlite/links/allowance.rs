@@ -14,8 +14,8 @@ struct Allowance {
     used: u64,
 }
 
-/// Notes that a link has a limit, of which nothing is used yet unless it had one before. From then on an allowance that
-/// is missing is one that was lost.
+/// Notes that a link has a limit, of which nothing is used yet unless it had one before. From then on an
+/// allowance that is missing is one that was lost.
 pub(super) fn begin(connection: &Connection, id: LinkId) -> Result<(), StoreError> {
     put(connection, include_str!("../sql/allowance_begin.sql"), id, 0)
 }
@@ -48,8 +48,8 @@ impl Allowance {
     }
 }
 
-/// The allowance of a link, or the answer to whoever asks for a click of one that has none. The limit comes with its
-/// whole row, whose checksum tells whether it is what was set.
+/// The allowance of a link, or the answer to whoever asks for a click of one that has none. The limit comes
+/// with its whole row, whose checksum tells whether it is what was set.
 fn read(connection: &Connection, codes: &Codes, id: LinkId) -> Result<Result<Allowance, Spent>, StoreError> {
     let Some(link) = lookup::get(connection, codes, id)? else { return Ok(Err(Spent::Missing)) };
     let Some(max) = link.max_clicks else { return Ok(Err(Spent::Unlimited)) };

@@ -82,7 +82,8 @@ fn move_url(state: &mut LinkWriterState, id: LinkId, fingerprint: u64) -> Result
     Ok(())
 }
 
-/// Removes a link, if it has the expected version. One whose row is damaged goes too, if whoever removes it expects none.
+/// Removes a link, if it has the expected version. One whose
+/// row is damaged goes too, if whoever removes it expects none.
 pub(super) fn delete(
     state: &mut LinkWriterState,
     id: LinkId,

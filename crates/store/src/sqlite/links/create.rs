@@ -1,4 +1,5 @@
-//! Making links: in the writer's thread, insert first, so that constraints decide and nothing is checked beforehand.
+//! Making links: in the writer's thread, insert first, so
+//! that constraints decide and nothing is checked beforehand.
 
 use super::super::row::{self, id_column};
 use super::allowance;
@@ -15,8 +16,8 @@ use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
 const PRUNED_AT_ONCE: i64 = 4;
-/// Links to one destination that are looked at for one to reuse, the newest first: who made that many that lead nowhere
-/// any more gets a new one, and the writer's thread is not held up.
+/// Links to one destination that are looked at for one to reuse, the newest first: who made that many that
+/// lead nowhere any more gets a new one, and the writer's thread is not held up.
 const REUSABLE_MAX: usize = 100;
 
 type Outcome<T> = Result<Result<T, Refused>, StoreError>;
@@ -167,7 +168,8 @@ fn remember(
     Ok(())
 }
 
-/// A link that does now what is asked for: the one with the code, where one is chosen, or else of those made last.
+/// A link that does now what is asked for: the one with the
+/// code, where one is chosen, or else of those made last.
 fn reusable(state: &mut LinkWriterState, create: &Create) -> Result<Option<Link>, StoreError> {
     if let Some(code) = &create.link.code {
         let link = lookup::find(&state.connection, &state.codes, code.as_str())?;
@@ -221,7 +223,8 @@ fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<L
     Ok(Ok(link))
 }
 
-/// The next id that no removed link had and whose code does not offend or hide a page of our own, unless all are used up.
+/// The next id that no removed link had and whose code does not
+/// offend or hide a page of our own, unless all are used up.
 fn next_generated(state: &mut LinkWriterState) -> Result<Option<(LinkId, String)>, StoreError> {
     loop {
         let Some(id) = LinkId::new(state.counters.next_generated) else { return Ok(None) };

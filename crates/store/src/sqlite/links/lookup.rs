@@ -1,4 +1,5 @@
-//! Looking single links up. A link that is found by its code proves that it has it: its row says so, under its checksum.
+//! Looking single links up. A link that is found by its code
+//! proves that it has it: its row says so, under its checksum.
 
 use super::super::row::{self, id_column};
 use crate::StoreError;
@@ -22,8 +23,8 @@ pub(in super::super) fn get(
     })
 }
 
-/// The link with this code. A code with the shape of a generated one names its id, unless somebody chose it again after the
-/// link with that id had been removed.
+/// The link with this code. A code with the shape of a generated one names its id, unless somebody chose it
+/// again after the link with that id had been removed.
 pub(super) fn find(connection: &Connection, codes: &Codes, code: &str) -> Result<Option<Link>, StoreError> {
     if let Some(id) = codes.decode(code.as_bytes())
         && let Some(link) = get(connection, codes, id)?
@@ -44,7 +45,8 @@ pub(super) fn find(connection: &Connection, codes: &Codes, code: &str) -> Result
     }
 }
 
-/// The link whose row says that it has a code of which the table of chosen codes knows nothing: none, unless that is damaged.
+/// The link whose row says that it has a code of which the table
+/// of chosen codes knows nothing: none, unless that is damaged.
 fn by_row(connection: &Connection, codes: &Codes, code: &str) -> Result<Option<Link>, StoreError> {
     let mut statement = connection.prepare_cached(include_str!("../sql/link_by_code.sql"))?;
     let link = statement.query_row([code], |row| row::link(row, codes)).optional()?;

@@ -1,5 +1,5 @@
-//! Statements that insert many rows at once. A statement opens its tables, and finds its place in them, once for all of
-//! its rows: the rows of a group cost about half of what they would cost one by one.
+//! Statements that insert many rows at once. A statement opens its tables, and finds its place in them, once
+//! for all of its rows: the rows of a group cost about half of what they would cost one by one.
 
 use rusqlite::{CachedStatement, Connection, Result, Statement, ToSql};
 
@@ -12,7 +12,8 @@ pub(super) struct Rows<'a> {
     bound: usize,
 }
 
-/// The statement for `rows` rows, from one for a single row that has the line of its values after a line `VALUES`.
+/// The statement for `rows` rows, from one for a single row
+/// that has the line of its values after a line `VALUES`.
 pub(super) fn repeated(sql: &str, rows: usize) -> String {
     let (head, rest) = sql.split_once(VALUES).expect("an insert has values");
     let (row, tail) = rest.split_once('\n').expect("the values are a line of their own");

@@ -1,5 +1,5 @@
-//! The index by url while a group of changes is being made: new entries are gathered and written in order, because
-//! fingerprints are random and each would otherwise search for its page anew.
+//! The index by url while a group of changes is being made: new entries are gathered and written in order,
+//! because fingerprints are random and each would otherwise search for its page anew.
 
 use super::rows::{Rows, repeated};
 use curtail_model::LinkId;

@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Links whose urls were set at versions that agree in all but the last so many bits share a part of the index by url.
+/// Links whose urls were set at versions that agree in all but
+/// the last so many bits share a part of the index by url.
 pub(super) const URL_PART_BITS: u32 = 16;
 /// Ids that were skipped do not end a range of changes unless there are more of them.
 const GAP_MAX: u64 = 16;
@@ -86,7 +87,8 @@ impl LinkWriterState {
         lookup::get(&self.connection, &self.codes, id)
     }
 
-    /// Whether a removed link had this id, which the generator has come to. Nearly always known without a question.
+    /// Whether a removed link had this id, which the generator
+    /// has come to. Nearly always known without a question.
     pub(super) fn is_retired(&mut self, id: LinkId) -> Result<bool, StoreError> {
         let ahead = match self.retired_ahead {
             Some(ahead) if ahead >= id => ahead,

@@ -113,8 +113,8 @@ impl<'c> Adding<'c> {
             let (grain, start) = period;
             error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
         }
-        // `merge` is given the damaged bytes as what each link had before: it reports them, and begins the link anew. Totals are
-        // not reported one by one: they begin anew from nothing.
+        // `merge` is given the damaged bytes as what each link had before: it reports them, and begins the
+        // link anew. Totals are not reported one by one: they begin anew from nothing.
         let unreadable = if entries.is_none() && period != LIFETIME { stored } else { None };
         let mut entries = entries.unwrap_or_default().into_iter().peekable();
         for &(subject, delta) in links {
@@ -140,8 +140,8 @@ impl<'c> Adding<'c> {
 }
 
 impl Alone<'_> {
-    /// Adds to a rollup that stands alone; `missing` stands for one that is not there. One that cannot be read is given to
-    /// `merge` as it is, with its checksum: as with shelves, `merge` reports it.
+    /// Adds to a rollup that stands alone; `missing` stands for one that is not there. One that cannot be
+    /// read is given to `merge` as it is, with its checksum: as with shelves, `merge` reports it.
     fn merge(
         &mut self,
         period: Period,

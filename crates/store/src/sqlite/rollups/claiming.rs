@@ -1,4 +1,5 @@
-//! Takes streams over, and tells whether a batch still may move those that it claims; inside the writer's transaction.
+//! Takes streams over, and tells whether a batch still may
+//! move those that it claims; inside the writer's transaction.
 
 use super::positions;
 use crate::StoreError;

@@ -1,8 +1,8 @@
 //! Up to where the streams of the log have been counted: all of them in one row.
 //!
-//! In one row, because a stream without a row of its own would look like one that was never counted, and be counted
-//! again. When the row cannot be read nothing is counted any more: no click may count twice, and which ones would is
-//! not known.
+//! In one row, because a stream without a row of its own would look like one that was never counted, and be
+//! counted again. When the row cannot be read nothing is counted any more: no click may count twice, and
+//! which ones would is not known.
 //!
 //! # Format
 //!

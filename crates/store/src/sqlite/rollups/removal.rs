@@ -12,7 +12,8 @@ const ROLLUPS_AT_ONCE: usize = 1_000;
 /// The same in shelves.
 const SHELVES_AT_ONCE: usize = 250;
 
-/// Forgets some rollups of a grain that start before a time. Answers how many went, and whether there may be more.
+/// Forgets some rollups of a grain that start before a time.
+/// Answers how many went, and whether there may be more.
 pub(super) fn forget_some(
     connection: &Connection,
     grain: Grain,

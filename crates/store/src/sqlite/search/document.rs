@@ -1,10 +1,10 @@
 //! How a link becomes a document of the index: its number, its text and its labels.
 //!
-//! The number of a document is the time of creation in milliseconds (42 bits) and a slot (21 bits), so that the index
-//! finds links in the order of lists. The slot is taken from the id, which orders generated links within a millisecond.
-//! Where another link is there already, two more slots are tried; then the number is negative and made of the id, which
-//! is always free, and the link comes last in time. (16,384 links made in one millisecond leave a custom one that it
-//! shares with them a chance of one in two million for that.)
+//! The number of a document is the time of creation in milliseconds (42 bits) and a slot (21 bits), so that
+//! the index finds links in the order of lists. The slot is taken from the id, which orders generated links
+//! within a millisecond. Where another link is there already, two more slots are tried; then the number is
+//! negative and made of the id, which is always free, and the link comes last in time. (16,384 links made in
+//! one millisecond leave a custom one that it shares with them a chance of one in two million for that.)
 
 use curtail_model::{Link, LinkId, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;

@@ -104,7 +104,8 @@ fn renew(
 ) -> Result<(Connection, Progress), OpenError> {
     SEARCH.remove(directory)?;
     let words = SEARCH.open_to_write(directory, cache_bytes)?;
-    // Changes from here on are followed after the scan, which may have seen some of them already: that does no harm.
+    // Changes from here on are followed after the scan, which
+    // may have seen some of them already: that does no harm.
     let progress = Progress { store, seq: counters.version, scanned: Some(-1) };
     progress.write(&words).map_err(|error| explain(&SEARCH.path(directory), &error))?;
     info!(links_version = counters.version, "the search index is being made");
@@ -113,7 +114,8 @@ fn renew(
 
 impl Indexer {
     fn run(&mut self) {
-        // On Linux this is the thread's own: whoever makes or follows links comes first. It is no harm if it is refused.
+        // On Linux this is the thread's own: whoever makes or
+        // follows links comes first. It is no harm if it is refused.
         let _ = rustix::process::nice(NICE);
         let mut task = self.feed.task();
         loop {

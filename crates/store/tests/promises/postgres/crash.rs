@@ -20,8 +20,9 @@ const HARMS: &[&str] = &[
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'curtail'",
 ];
 
-/// Does each kind of harm in turn: sessions are ended and cancelled, a session is killed, which takes all others with it,
-/// and the server crashes. `work` is how much was done so far, and something is done between two harms.
+/// Does each kind of harm in turn: sessions are ended and cancelled, a session
+/// is killed, which takes all others with it, and the server crashes. `work`
+/// is how much was done so far, and something is done between two harms.
 async fn harm(server: &Server, rounds: usize, work: &AtomicUsize) {
     for round in 0..rounds {
         let before = work.load(Ordering::Relaxed);
@@ -30,7 +31,8 @@ async fn harm(server: &Server, rounds: usize, work: &AtomicUsize) {
             kind @ (0 | 1) => _ = server.ask(HARMS[kind]),
             2 => {
                 let pid = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'curtail' LIMIT 1";
-                // Between two sessions there may be none for a moment, and the one that was found may have just ended.
+                // Between two sessions there may be none for a moment,
+                // and the one that was found may have just ended.
                 until("a session is killed", async || {
                     let pid = server.ask(pid).parse().ok().and_then(rustix::process::Pid::from_raw);
                     let kill =
@@ -58,7 +60,8 @@ async fn knows_the_primary(store: &Postgres) {
     until("the primary is known to be there", async || watch.primary().breaker == State::Closed).await;
 }
 
-/// Makes links until the end, each with a key of its own, and repeats what was not acknowledged. Answers code and url.
+/// Makes links until the end, each with a key of its own, and
+/// repeats what was not acknowledged. Answers code and url.
 async fn make_links(
     links: Arc<dyn Links>,
     maker: u8,

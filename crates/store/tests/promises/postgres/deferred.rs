@@ -1,5 +1,5 @@
-//! What a journal before the store may rely on: ids that are its own, and links that are there once however often they are
-//! brought.
+//! What a journal before the store may rely on: ids that are its own,
+//! and links that are there once however often they are brought.
 
 use super::database::Database;
 use crate::engine::{at, create, make, new_link, postgres_settings, with_code};

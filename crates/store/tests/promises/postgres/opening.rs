@@ -1,4 +1,5 @@
-//! Starts that must not succeed, each with a message that names the setting and what to do; and starts that must.
+//! Starts that must not succeed, each with a message that
+//! names the setting and what to do; and starts that must.
 
 mod certificates;
 

@@ -1,4 +1,5 @@
-//! A server that is not what it seems: the real one, behind a proxy that changes some of its words, or carries them slowly.
+//! A server that is not what it seems: the real one, behind a
+//! proxy that changes some of its words, or carries them slowly.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ pub(crate) async fn with_words_changed(server: String, from: &'static str, to: &
     address
 }
 
-/// Starts a proxy to a server that ends a connection when a commit has been passed on, before that is answered, while `loses`.
+/// Starts a proxy to a server that ends a connection when a commit
+/// has been passed on, before that is answered, while `loses`.
 pub(crate) async fn losing_answers_to_commits(server: String, loses: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -178,7 +178,8 @@ async fn what_changed_during_the_move_is_named_by_its_bucket_and_moved_again() {
     drop(from);
     let from = exporter(directory.path());
     let second = transfer(&from, &to).await;
-    // The one that was changed and the one whose limit was used; the one that was removed, of which nothing is left.
+    // The one that was changed and the one whose limit was
+    // used; the one that was removed, of which nothing is left.
     assert_eq!((second.links_sent, second.retired, second.mended), (2, 2, 1));
     to.finish(from.given().unwrap()).await.unwrap();
     to.close();

@@ -11,7 +11,8 @@ use std::process::Command;
 async fn a_server_that_does_not_prove_who_it_is_is_refused_with_what_to_do() {
     let (server, authority) = (service("CURTAIL_TEST_POSTGRES_TLS"), service("CURTAIL_TEST_POSTGRES_CA"));
     let folder = tempfile::tempdir().unwrap();
-    // An authority that was made anew under the name that it had, with a key of the same kind or of another one.
+    // An authority that was made anew under the name that it
+    // had, with a key of the same kind or of another one.
     let namesake = |file: &str, key: &[&str]| {
         let made = Command::new("openssl")
             .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=Curtail test authority"])
@@ -94,7 +95,8 @@ async fn connections_are_encrypted_and_the_server_proves_its_name_when_asked_to(
         assert_eq!(cluster.primary.ask(encrypted), "true");
         store.close().await;
     }
-    // Another name than the certificate has, no certificate that anybody trusts, and one that somebody else has signed.
+    // Another name than the certificate has, no certificate that
+    // anybody trusts, and one that somebody else has signed.
     let stranger = cluster.primary.data().join("stranger.crt");
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stranger"])
