@@ -4,6 +4,8 @@ use super::workspace::files;
 
 const FOLDERS: &[&str] = &["src", "crates", "bench", "tests", "fuzz"];
 const LINES_MAX: usize = 400;
+/// As `max_width` of `rustfmt.toml` has it for code.
+const COLUMNS_MAX: usize = 110;
 
 /// What no source holds, in two halves so that this file does not hold it either.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -40,6 +42,8 @@ fn wrong_with(name: &str, text: &str) -> Vec<String> {
     }
     let mut is_test = name.contains("tests/") || name.ends_with("/tests.rs");
     let mut is_explained = false;
+    // Figures and rows of tables cannot be broken.
+    let mut is_figure = false;
     for (number, line) in (1..).zip(text.lines()) {
         is_test |= line.trim_start().starts_with("#[cfg(test)]");
         for (one, other) in FORBIDDEN {
@@ -59,6 +63,11 @@ fn wrong_with(name: &str, text: &str) -> Vec<String> {
             wrong.push(format!("{name}:{number}: lets time pass, and no comment before it says why"));
         }
         let comment = line.trim_start();
+        is_figure ^= comment.starts_with("//") && comment.contains("```");
+        let may_be_wide = is_figure || comment.contains('|') || !comment.starts_with("//");
+        if !may_be_wide && line.chars().count() > COLUMNS_MAX {
+            wrong.push(format!("{name}:{number}: a comment that is wider than code may be"));
+        }
         is_explained = comment.starts_with("//") && !comment.starts_with("//!");
     }
     wrong
@@ -89,6 +98,7 @@ fn what_is_unfinished_is_found() {
     }
     assert_eq!(found(concat!("// good for", " now.")), 1);
     assert_eq!(found("// good for nowhere"), 0);
+    assert_eq!(found(&format!("// {}", "wide ".repeat(COLUMNS_MAX / 5))), 1);
     let sleep = concat!("std::thread::", "sleep(x)");
     assert_eq!(found(sleep), 0);
     assert_eq!(found(&format!("#[cfg(test)]\n{sleep}")), 1);

@@ -1,5 +1,5 @@
-//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time,
-//! and every layer remembers the answer.
+//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time, and
+//! every layer remembers the answer; this process alone, and not for long, one that may be behind.
 
 use crate::flight::Flights;
 use crate::redis::{Asked, Lookup, Redis};
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 /// Where somebody else is asking the store, L2 is looked at again after each of these, in milliseconds.
 const WAITS: [u64; 4] = [1, 2, 3, 4];
-/// No request waits longer for L2, whatever goes on there behind it.
+/// How long a request waits for L2 while the store is left alone.
 const L2_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -62,7 +62,6 @@ impl Sources {
 /// Asks and remembers.
 pub struct Resolver {
     shared: Arc<Shared>,
-    budget: Duration,
     failures: AtomicU64,
 }
 
@@ -77,7 +76,7 @@ struct Shared {
 impl Resolver {
     /// A resolver that asks these.
     pub fn new(sources: Sources) -> Resolver {
-        let (budget, policy) = (sources.store_budget, sources.store_policy);
+        let policy = sources.store_policy;
         let seed = getrandom::u64().unwrap_or(1);
         let shared = Shared {
             sources,
@@ -85,7 +84,7 @@ impl Resolver {
             breaker: Breaker::new(policy, seed, Instant::now()),
             store_takes: AtomicU64::new(0),
         };
-        Resolver { shared: Arc::new(shared), budget, failures: AtomicU64::new(0) }
+        Resolver { shared: Arc::new(shared), failures: AtomicU64::new(0) }
     }
 
     /// What a code leads to. However many ask at once, it is asked once.
@@ -99,10 +98,19 @@ impl Resolver {
         let in_time = if wait.is_zero() { join.now_or_never() } else { timeout(wait, join).await.ok() };
         let is_under_way = in_time.is_none();
         let mut answer = in_time.flatten().unwrap_or(Resolution::Unavailable);
-        if answer == Resolution::Unavailable && !self.shared.has_stale(code, now) {
-            answer = self.shared.last_resort(code, now).await;
-            if answer == Resolution::Unavailable && is_under_way {
-                let patience = PATIENCE.saturating_sub(self.budget);
+        if answer == Resolution::Unavailable {
+            let mut record = Vec::new();
+            answer = match self.shared.sources.cache.get(code, now, &mut record) {
+                // An answer came late, or another way.
+                Held::Link { .. } => return Resolution::Link(record.into()),
+                Held::Nothing => return Resolution::Nothing,
+                // Whoever asks has this already, and it may be newer than what is elsewhere.
+                Held::StaleLink => answer,
+                Held::Unknown => self.shared.last_resort(code, now).await,
+            };
+            let has_stale = !record.is_empty();
+            if answer == Resolution::Unavailable && is_under_way && !has_stale {
+                let patience = PATIENCE.saturating_sub(self.shared.sources.store_budget);
                 let late = timeout(patience, self.shared.flights.join(code, question)).await;
                 answer = late.ok().flatten().unwrap_or(Resolution::Unavailable);
             }
@@ -119,7 +127,7 @@ impl Resolver {
     fn wait(&self, code: &str) -> Duration {
         let redis = &self.shared.sources.redis;
         let budget = match self.shared.breaker.state() {
-            State::Closed => self.budget,
+            State::Closed => self.shared.sources.store_budget,
             State::HalfOpen | State::Open if redis.as_ref().is_some_and(|redis| redis.is_well()) => {
                 L2_WAIT_MAX
             }
@@ -128,7 +136,7 @@ impl Resolver {
         budget.saturating_sub(self.shared.flights.age(code))
     }
 
-    /// How many requests were left without an answer.
+    /// How many requests found nobody to answer them; some had something stale.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
@@ -147,6 +155,8 @@ impl Shared {
             && !newest
         {
             match self.ask_redis(redis, code, now).await {
+                // It may have missed a change that is known here.
+                Lookup::Link { record, .. } if cache.knows_newer(code, &record) => newest = true,
                 Lookup::Link { record, refresh } => {
                     cache.fill(code, Some(&record), now);
                     if refresh {
@@ -180,7 +190,7 @@ impl Shared {
         found
     }
 
-    /// Whether whoever asks has an old record already, which may be newer than what is elsewhere.
+    /// Whether an old record is known, which may be newer than what is elsewhere.
     fn has_stale(&self, code: &str, now: Timestamp) -> bool {
         self.sources.cache.get(code, now, &mut Vec::new()) == Held::StaleLink
     }
@@ -192,8 +202,8 @@ impl Shared {
         if let Some(redis) = &self.sources.redis
             && let Lookup::Link { record, .. } =
                 redis.look_up(code, Asked::Hearing, false, Duration::ZERO).await
+            && self.sources.cache.fill_stale(code, &record, now)
         {
-            self.sources.cache.fill_stale(code, &record, now);
             return Resolution::Link(record.into());
         }
         match self.sources.links.unwritten(code).await {
@@ -222,9 +232,11 @@ impl Shared {
         let in_time = timeout(self.sources.store_budget, &mut question).await;
         let answer = match in_time {
             Ok(answer) => {
-                self.note_time(asked.elapsed());
                 match &answer {
-                    Ok(_) | Err(StoreError::Damaged(_)) => permit.succeeded(Instant::now()),
+                    Ok(_) | Err(StoreError::Damaged(_)) => {
+                        self.note_time(asked.elapsed());
+                        permit.succeeded(Instant::now());
+                    }
                     Err(_) => permit.failed(Instant::now()),
                 }
                 answer

@@ -6,9 +6,10 @@
 
 use crate::entry::{Known, Lifetimes, Times, seconds};
 use crate::index::Index;
-use crate::ring::{Ring, for_each_in};
+use crate::ring::{Entry, Ring, for_each_in};
 use curtail_model::Timestamp;
 use curtail_store::AGE_MAX_MILLIS;
+use std::cmp::Ordering;
 
 /// The share of the bytes that the index may take: one of eight.
 const INDEX_SHARE: usize = 8;
@@ -20,12 +21,25 @@ pub(crate) enum Reason {
     Change,
     /// Another did. Matters only where something is known of the code.
     News,
-    /// The store was asked. Whether it was overtaken by a change under the same hash tells only where there
-    /// is nothing to compare with: a link is there then for when the store cannot be asked again.
+    /// The store was asked.
     Fill {
-        /// Whether it was.
+        /// Whether something changed under the same hash since. Then it may be old where no higher version is
+        /// there to say so: such a link is kept as stale, and confirms nothing that is in doubt.
         overtaken: bool,
     },
+    /// The store could not be asked, and something else told of a link: kept as stale.
+    LastResort,
+}
+
+/// What is done with something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is what will be served.
+    Take,
+    /// It, or the same as it is here, is served only when the store cannot be asked.
+    MakeStale,
+    /// All stays as it is.
+    Refuse,
 }
 
 pub(crate) struct Shard {
@@ -56,8 +70,8 @@ impl Shard {
         Some((entry.known, entry.times))
     }
 
-    /// Remembers what is known of a code, unless something
-    /// newer is. Answers whether it may be served from here.
+    /// Remembers what is known of a code, unless something newer is.
+    /// Answers whether it is what will be served from here.
     pub(crate) fn put(
         &mut self,
         hash: u64,
@@ -68,42 +82,35 @@ impl Shard {
         reason: Reason,
     ) -> bool {
         let ring = &self.ring;
-        if let Some(offset) = self.index.find(hash, |offset| ring.entry(offset).code == code) {
-            let old = self.ring.entry(offset);
-            // A lower version never replaces a higher one, whenever it comes. "There is
-            // nothing" as the store says it has no version (0), so it is not known which
-            // is newer: it replaces an entry that has expired, or that is older than a
-            // replica may be behind, because the store would know of that link by now.
-            let (is_older, is_undated) = (old.known.version() > known.version(), known.version() == 0);
-            let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
-            let is_past = old.times.expires <= seconds(at) || age > AGE_MAX_MILLIS;
-            // Of what was called in doubt the store has to have been
-            // asked since, though the version may be the same after all.
-            let is_same = old.known.version() == known.version();
-            let is_doubtful =
-                is_same && old.times == Times::OVER && reason == Reason::Fill { overtaken: true };
-            if (is_older && !(is_undated && is_past)) || is_doubtful {
-                self.refused += 1;
-                return false;
+        let old = self.index.find(hash, |offset| ring.entry(offset).code == code);
+        let verdict = match old {
+            Some(offset) => {
+                let old = self.ring.entry(offset);
+                let age = at.millis() - self.lifetimes.asked(&old.known, hash, old.times).millis();
+                let is_past = old.times.expires <= seconds(at) || age > AGE_MAX_MILLIS;
+                beside(&old, is_past, known, times, reason)
             }
-            if is_same && times == Times::OVER && matches!(old.known, Known::Link(_)) {
-                // Not to be believed any more; still better than nothing while the store is away.
-                self.ring.set_times(offset, Times::OVER);
-                return true;
-            }
-            self.index.remove(hash, |candidate| candidate == offset);
-        } else if reason == Reason::News {
-            return false;
-        } else if reason == (Reason::Fill { overtaken: true }) {
-            // It may be old, so it has to be asked for again;
-            // still better than nothing while the store is away.
+            None => beside_nothing(known, reason),
+        };
+        if let (Verdict::Refuse | Verdict::MakeStale, Reason::Fill { .. }) = (verdict, reason) {
             self.refused += 1;
-            if matches!(known, Known::Link(_)) {
-                self.insert(hash, code, known, Times::OVER, at);
-            }
-            return false;
         }
-        self.insert(hash, code, known, times, at)
+        match (verdict, old) {
+            (Verdict::Refuse, _) => false,
+            (Verdict::MakeStale, Some(offset)) => {
+                self.ring.set_times(offset, Times::OVER);
+                false
+            }
+            (Verdict::MakeStale, None) => {
+                self.insert(hash, code, known, Times::OVER, at);
+                false
+            }
+            (Verdict::Take, None) => self.insert(hash, code, known, times, at),
+            (Verdict::Take, Some(offset)) => {
+                self.index.remove(hash, |candidate| candidate == offset);
+                self.insert(hash, code, known, times, at)
+            }
+        }
     }
 
     /// Puts in what nothing is known of. Answers whether it fits.
@@ -171,5 +178,37 @@ impl Shard {
             }
         });
         self.index = fresh;
+    }
+}
+
+/// What becomes of something new about a code of which something is known; `is_past` says that this has expired
+/// or is older than a replica may be behind.
+fn beside(old: &Entry<'_>, is_past: bool, known: &Known<'_>, times: Times, reason: Reason) -> Verdict {
+    let was_link = matches!(old.known, Known::Link(_));
+    let was_over = old.times == Times::OVER;
+    match old.known.version().cmp(&known.version()) {
+        Ordering::Less => Verdict::Take,
+        // A lower version never replaces a higher one, whenever it comes. "There is nothing" as the store says
+        // it has no version (0), so it is not known which is newer: it replaces what is past, because the store
+        // would know of that link by now.
+        Ordering::Greater if known.version() == 0 && is_past => Verdict::Take,
+        Ordering::Greater => Verdict::Refuse,
+        // The same link again, stale: nothing new.
+        Ordering::Equal if was_link && reason == Reason::LastResort => Verdict::Refuse,
+        // Not to be believed any more; still better than nothing while the store is away.
+        Ordering::Equal if was_link && times == Times::OVER => Verdict::MakeStale,
+        // Of what was called in doubt the store has to have been asked since, though the version may be the
+        // same after all.
+        Ordering::Equal if was_over && reason == (Reason::Fill { overtaken: true }) => Verdict::Refuse,
+        Ordering::Equal => Verdict::Take,
+    }
+}
+
+/// What becomes of something new about a code of which nothing is known.
+fn beside_nothing(known: &Known<'_>, reason: Reason) -> Verdict {
+    match (reason, known) {
+        (Reason::News, _) | (Reason::Fill { overtaken: true }, Known::Nothing { .. }) => Verdict::Refuse,
+        (Reason::Fill { overtaken: true }, Known::Link(_)) => Verdict::MakeStale,
+        (Reason::Change | Reason::Fill { overtaken: false } | Reason::LastResort, _) => Verdict::Take,
     }
 }

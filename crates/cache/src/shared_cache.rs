@@ -123,38 +123,53 @@ impl SharedCache {
         kept
     }
 
-    /// Remembers a link as a copy of the store has it that may be behind, until the
-    /// end of this second: so that many who ask for one link ask for it once. Where
-    /// something has just changed that would make two seconds of one, so there it
-    /// is only something stale. Answers whether nothing newer is known of the code.
+    /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that
+    /// many who ask for one link ask for it once. Where something has just changed that would make two seconds
+    /// of one, so there it is stale at once. Answers whether nothing newer is known of the code.
     pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
+        let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
+        self.fill_unless_newer(code, packed, now, |last_change| {
+            let is_settled = now >= last_change.plus_millis(RECENT_MILLIS);
+            if is_settled {
+                (times, Reason::Fill { overtaken: false })
+            } else {
+                (Times::OVER, Reason::LastResort)
+            }
+        })
+    }
+
+    /// Remembers a link of whatever age, to be served again when nobody can be asked. Answers whether nothing
+    /// newer is known of the code.
+    pub(crate) fn fill_stale(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
+        self.fill_unless_newer(code, packed, now, |_| (Times::OVER, Reason::LastResort))
+    }
+
+    /// Remembers a link as `how` says, given when something last changed under the hash of its code.
+    fn fill_unless_newer(
+        &self,
+        code: &str,
+        packed: &[u8],
+        now: Timestamp,
+        how: impl FnOnce(Timestamp) -> (Times, Reason),
+    ) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
-        let old = shard.get(hash, code.as_bytes()).map(|(old, _)| old.version());
-        if old.is_some_and(|old| old > known.version()) {
+        if shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version()) {
             return false;
         }
         // Looked at under the lock: see `learn`.
-        let is_settled = now >= self.changes.last(hash).plus_millis(RECENT_MILLIS);
-        if is_settled || old.is_none() {
-            let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
-            let reason = Reason::Fill { overtaken: !is_settled };
-            shard.put(hash, code.as_bytes(), &known, times, now, reason);
-        }
+        let (times, reason) = how(self.changes.last(hash));
+        shard.put(hash, code.as_bytes(), &known, times, now, reason);
         drop(shard);
         self.generations.advance(hash);
         true
     }
 
-    /// Remembers a link that may be older than anything allows, where nothing is known of its code: to be
-    /// served again when nobody can be asked.
-    pub(crate) fn fill_stale(&self, code: &str, packed: &[u8], now: Timestamp) {
-        let hash = hash_of(code.as_bytes());
+    /// Whether more is known of a code than this record of it says.
+    pub(crate) fn knows_newer(&self, code: &str, packed: &[u8]) -> bool {
+        let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
-        if shard.get(hash, code.as_bytes()).is_none() {
-            let reason = Reason::Fill { overtaken: true };
-            shard.put(hash, code.as_bytes(), &Known::Link(packed), Times::OVER, now, reason);
-        }
+        shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version())
     }
 
     /// Whether something may have changed about a code so lately that a copy of the store need not know.
@@ -286,14 +301,22 @@ mod tests {
         }
         assert!(!cache.fill("asked", Some(&record), now));
         assert!(cache.fill_briefly("behind", &record, now));
-        cache.fill_stale("last resort", &record, now);
+        assert!(cache.fill_stale("last resort", &record, now));
         assert!(!cache.fill("gone", None, now));
         assert_eq!(["asked", "behind", "last resort"].map(held), [Held::StaleLink; 3]);
         assert_eq!(held("gone"), Held::Unknown);
         // It keeps nothing away that is newer, nor makes anything stale that is not.
         assert!(cache.fill("asked", Some(&record), now.plus_millis(1)));
-        cache.fill_stale("asked", &record, now);
+        assert!(cache.fill_stale("asked", &record, now));
         assert!(cache.fill_briefly("asked", &record, now));
         assert!(matches!(held("asked"), Held::Link { .. }));
+        // Newer than what is known it is kept, and it takes the place of no newer knowledge.
+        let newer = packed(1, 2, "https://example.com/newer");
+        assert!(cache.fill_stale("asked", &newer, now));
+        assert_eq!(held("asked"), Held::StaleLink);
+        cache.put_nothing("asked", 3, now);
+        assert!(!cache.fill_stale("asked", &newer, now) && !cache.fill_briefly("asked", &newer, now));
+        assert!(cache.knows_newer("asked", &newer));
+        assert_eq!(held("asked"), Held::Nothing);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn fold_runs(
     let leaders = leaders.named();
     let others = of_no_link(runs, Counter::new(values, &*breathe), &leaders, &*breathe);
     let rows = joined(others, of_links, &*breathe);
-    Batch { rows, totals, positions, lane: 0, claims: Vec::new(), merge, breathe }
+    Batch { rows, totals, positions, lane: 0, claims: Vec::new(), may_be_stored: false, merge, breathe }
 }
 
 /// The rows of a subject whose clicks come in stretches of one minute each, by minute.

@@ -3,7 +3,8 @@
 //! The counting thread wakes a few times a second and reads what has come. When that is to be written
 //! ([`Hold`]), it folds it and commits rollups, totals and positions as one. While the store is away it keeps
 //! what it was to write and tries again ever more slowly; what there is no room to keep stays in the log. A
-//! commit whose answer was lost is not repeated blindly: the stored positions say whether it happened.
+//! commit whose answer was lost is repeated as one that may be stored: inside the transaction, positions say
+//! whether it happened.
 //!
 //! Beside it the keeper looks after the journal's segments, and the retention thread forgets rollups that are
 //! too old.
@@ -35,7 +36,7 @@ use crate::journal::{Keeper, Meter, Reader};
 use crate::kafka::Backlog;
 use crate::log::EmbeddedLog;
 use crate::pending::{Overlay, Pending};
-use counting::{Counted, Counting};
+use counting::{Counting, Setup};
 use curtail_store::Rollups;
 use status::Shared;
 use std::path::PathBuf;
@@ -205,8 +206,8 @@ pub fn start(
     let retention = forget(retention, Arc::clone(&rollups), &shared)?;
     let pending = Arc::new(Pending::default());
     let overlay = hold.map(|_| Arc::new(Overlay::new(Arc::clone(&rollups), Arc::clone(&pending))));
-    let counted = Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
-    let mut counting = Counting::new(counted, Arc::clone(&shared));
+    let setup = Setup { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
+    let mut counting = Counting::new(setup, Arc::clone(&shared));
     let (main, main_ended) = main_thread("counting", move || {
         step_back();
         counting.run();

@@ -31,7 +31,7 @@ mod tls;
 mod words;
 
 pub use address::check_url;
-pub use examination::{Examination, Primary, Replica, SCHEMA_KNOWN, examine};
+pub use examination::{Behind, Examination, Primary, Replica, SCHEMA_KNOWN, examine};
 pub use import::Importer;
 pub use opening::OpenError;
 pub use presence::PrimaryState;

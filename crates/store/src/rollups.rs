@@ -71,7 +71,7 @@ pub struct Claimed {
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// It is stored.
+    /// It is stored, once.
     Done,
     /// Somebody else has taken over one of the streams that it claims: nothing has changed.
     Fenced,
@@ -98,6 +98,10 @@ pub struct Batch {
     pub lane: u16,
     /// Streams and the epochs that they must still have.
     pub claims: Vec<(u64, u64)>,
+    /// Whether it may be stored already: by an earlier attempt whose answer was an error, or by others who
+    /// have a copy of the log. It is, where all its positions are; then nothing changes, and the answer is
+    /// the same. Looked at inside the transaction, behind any attempt that is still under way.
+    pub may_be_stored: bool,
     /// How rows merge with what is stored.
     pub merge: Merge,
     /// Called while the batch is written.
@@ -105,6 +109,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether all its positions are among those that are stored. One that moves none cannot be told.
+    pub fn is_stored(&self, stored: &[(u64, u64)]) -> bool {
+        !self.positions.is_empty() && self.positions.iter().all(|position| stored.contains(position))
+    }
+
     /// Counts nothing: moves positions, in the name of these claims.
     pub fn of_positions(positions: Positions, claims: Vec<(u64, u64)>) -> Batch {
         let merge: Merge = Arc::new(|_, new| Ok(new.to_vec()));
@@ -114,6 +123,7 @@ impl Batch {
             positions,
             lane: 0,
             claims,
+            may_be_stored: false,
             merge,
             breathe: Arc::new(|| {}),
         }
@@ -122,13 +132,13 @@ impl Batch {
 
 /// One rollup to merge.
 pub struct Row {
-    /// Of what
+    /// What it counts.
     pub subject: Subject,
-    /// in periods of this length,
+    /// The length of its period.
     pub grain: Grain,
-    /// the one that starts here,
+    /// The start of its period.
     pub start: Timestamp,
-    /// this much.
+    /// What there is to add.
     pub delta: Vec<u8>,
 }
 

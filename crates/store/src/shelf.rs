@@ -15,7 +15,7 @@
 //! With the checksum ([`crate::checksum`]), a flipped bit cannot move clicks from one link to another.
 
 use crate::checksum::{self, Key};
-use crate::rollups::Totals;
+use crate::rollups::{Subject, Totals};
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
@@ -28,6 +28,16 @@ pub(crate) struct Entry<'a> {
     pub(crate) place: u8,
     /// Nothing when it stands alone.
     pub(crate) rollup: Option<&'a [u8]>,
+}
+
+/// A subject as a column holds it, in the order of subjects. What is not a link has a negative
+/// number: ids are not negative.
+pub(crate) fn subject_column(subject: Subject) -> i64 {
+    match subject {
+        Subject::Orphans => -2,
+        Subject::Everything => -1,
+        Subject::Link(link) => link.get().cast_signed(),
+    }
 }
 
 /// The shelf of a link, which for other subjects means nothing.
@@ -130,6 +140,7 @@ pub(crate) fn merge_totals(stored: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use curtail_model::LinkId;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -176,5 +187,13 @@ mod tests {
             checksum::seal(KEY, &mut bytes);
             let _ = read(KEY, &bytes);
         }
+    }
+
+    #[test]
+    fn subjects_are_in_the_order_of_their_columns() {
+        let links = [0, 1, 1 << 40].map(|id| Subject::Link(LinkId::new(id).unwrap()));
+        let subjects: Vec<_> = [Subject::Orphans, Subject::Everything].into_iter().chain(links).collect();
+        assert!(subjects.is_sorted());
+        assert!(subjects.is_sorted_by_key(|subject| subject_column(*subject)));
     }
 }

@@ -5,8 +5,7 @@ use super::finding::Finding;
 use crate::config::Settings;
 use crate::data_folder;
 use crate::engines;
-use curtail_clicks::clock::now;
-use curtail_store::postgres::{self, LAG_MAX_MILLIS, OpenError, Primary, Replica, SCHEMA_KNOWN};
+use curtail_store::postgres::{self, Behind, LAG_MAX_MILLIS, OpenError, Primary, Replica, SCHEMA_KNOWN};
 use curtail_store::rollups::Positions;
 use tokio::sync::oneshot;
 
@@ -24,7 +23,7 @@ pub(super) async fn look(
     let mut findings = match found.primary {
         Ok(found) => {
             let findings = primary(&found, settings);
-            // Whoever wants to know may have an answer already.
+            // Whoever wants to know may have ended without it.
             let _ = positions.send(found.positions);
             let _ = found.secret.map(|found| secret.send(found));
             findings
@@ -56,7 +55,7 @@ fn primary(found: &Primary, settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::warning(
             CHECK,
             format!("only {owner} may bring new words into their index: until autovacuum does, lists by words take longer"),
-            &format!("GRANT {owner} TO the user of database.url"),
+            &format!("Run as a superuser, with the user of database.url: GRANT {owner} TO user"),
         ));
     }
     let (room, used) = found.sessions;
@@ -81,15 +80,21 @@ fn primary(found: &Primary, settings: &Settings) -> Vec<Finding> {
              idle_in_transaction_session_timeout",
         ));
     }
-    let apart = found.now.millis() - now().millis();
-    if apart.abs() > APART_MAX {
-        findings.push(Finding::warning(
-            "clock",
-            format!("the clock of {} is {apart} ms ahead of ours", found.server),
-            "Keep both clocks with NTP: replicas and leases are judged by them",
-        ));
-    }
+    findings.extend(clock(found));
     findings
+}
+
+/// Whether its clock and ours agree: one of them may be far from those of all other servers too.
+fn clock(found: &Primary) -> Option<Finding> {
+    let ahead = found.clock_ahead_millis;
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    (ahead.abs() > APART_MAX).then(|| {
+        Finding::warning(
+            "clock",
+            format!("the clock of {} is {} ms {way} ours", found.server, ahead.abs()),
+            "Keep all clocks with NTP: by those of the servers links start and end, and clicks have their minute",
+        )
+    })
 }
 
 /// Whether what stands between suits the settings.
@@ -133,22 +138,27 @@ fn direct(found: Result<String, OpenError>) -> Finding {
 
 fn replica(found: Result<Replica, OpenError>) -> Finding {
     const CHECK: &str = "replica";
-    let Replica { server, lag_millis, problem } = match found {
+    let Replica { server, behind, problem } = match found {
         Ok(found) => found,
         Err(error) => return Finding::refused(CHECK, &error),
     };
-    match (problem, lag_millis) {
+    match (problem, behind) {
         (Some(problem), _) => Finding::wrong(
             CHECK,
             format!("{server} is not read from: {problem}"),
             "Correct database.replica_urls, or make the replica anew from its primary",
         ),
-        (None, Some(lag)) if lag > LAG_MAX_MILLIS => Finding::warning(
+        (None, Behind::NoBeatYet) => Finding::warning(
+            CHECK,
+            format!("{server} has not replayed the first heartbeat, and is not read from until it has"),
+            "Wait a moment and look again; if it stays so, look at pg_stat_replication on the primary",
+        ),
+        (None, Behind::Millis(lag)) if lag > LAG_MAX_MILLIS => Finding::warning(
             CHECK,
             format!("{server} is {lag} ms behind, and is not read from until it has caught up"),
             "Look at its load, its disk and the network (pg_stat_replication on the primary)",
         ),
-        (None, Some(lag)) => Finding::ok(CHECK, format!("{server} is {lag} ms behind")),
-        (None, None) => Finding::ok(CHECK, format!("{server} answers")),
+        (None, Behind::Millis(lag)) => Finding::ok(CHECK, format!("{server} is {lag} ms behind")),
+        (None, Behind::Unknown) => Finding::ok(CHECK, format!("{server} answers")),
     }
 }

@@ -76,6 +76,7 @@ fn batch(rows: Vec<Row>, totals: Vec<(LinkId, Totals)>) -> Batch {
         positions: Vec::new(),
         lane: 0,
         claims: Vec::new(),
+        may_be_stored: false,
         merge,
         breathe: Arc::new(|| {}),
     }

@@ -1,9 +1,9 @@
 //! Redis is killed, hung and emptied, and redirects go on.
 
-use crate::support::node::{Node, Site};
+use crate::support::node::{Node, Site, now};
 use crate::support::store::create;
 use crate::support::until::until;
-use curtail_cache::Strategy;
+use curtail_cache::{Resolution, Strategy};
 use curtail_runtime::breaker::{Policy, State};
 use curtail_servers::RedisServer;
 use curtail_store::Links;
@@ -60,6 +60,24 @@ async fn what_only_redis_could_tell_is_served_again_when_redis_is_away_too() {
     assert!(reader.visit("told").await.is_some());
 }
 
+#[tokio::test]
+async fn what_redis_still_has_of_a_removed_link_leads_nobody_there() {
+    let server = RedisServer::start();
+    let mut site = site(&server);
+    site.config.strategy = Strategy::WriteThrough;
+    let link = site.lonely_node().await.make("gone").await;
+    // These have heard of the removal, of which word has not come to Redis.
+    site.store.delete(link.id, None).await.unwrap().unwrap();
+    let [one, other] = [site.lonely_node().await, site.lonely_node().await];
+    for node in [&one, &other] {
+        node.cache.put_nothing("gone", link.version + 1, now().plus_millis(-60_000));
+        assert!(!node.remembers("gone"));
+    }
+    assert_eq!(one.visit("gone").await, None);
+    site.store.gate.close();
+    assert_eq!(other.resolver.resolve("gone", now()).await, Resolution::Unavailable);
+}
+
 /// How long it takes to look up a thousand codes that nobody
 /// knows. `looked_up` is told after each how long it was so far.
 async fn time_of_a_thousand(node: &Node, name: &str, mut looked_up: impl FnMut(Duration)) -> Duration {
@@ -112,7 +130,8 @@ async fn a_redis_that_hangs_costs_a_few_questions_their_budget_and_the_others_no
     // If each of the thousand waited for its budget, they would
     // take 5 s longer; what else they take is up to the machine.
     assert!(hanging < 2 * usual + Duration::from_secs(3), "{hanging:?}, and {usual:?} with Redis");
-    assert_eq!(after.breaker, State::Open);
+    // It is open, or one question is asked to see whether it may close.
+    assert_ne!(after.breaker, State::Closed);
     assert_eq!(after.hits, before.hits);
     server.go_on();
     is_trusted(&node, "back").await;

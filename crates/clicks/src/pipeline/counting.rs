@@ -6,7 +6,7 @@
 
 use super::Hold;
 use super::pacing::Pacing;
-use super::status::Shared;
+use super::status::{Shared, Work};
 use super::yielding::Yielding;
 use crate::aggregator;
 use crate::journal::{Counts, Meter};
@@ -14,7 +14,7 @@ use crate::log::{Log, Unavailable};
 use crate::pending::{Pending, RUN_CLICKS_MAX, Writing};
 use crate::waiter::Waiter;
 use curtail_runtime::retry::Backoff;
-use curtail_store::rollups::{Batch, Committed, Merge, Positions};
+use curtail_store::rollups::{Batch, Committed, Merge};
 use curtail_store::{Rollups, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,7 +63,7 @@ pub(super) struct Counting {
 }
 
 /// What is counted, and how.
-pub(super) struct Counted {
+pub(super) struct Setup {
     pub(super) log: Box<dyn Log>,
     pub(super) rollups: Arc<dyn Rollups>,
     pub(super) pending: Arc<Pending>,
@@ -74,8 +74,8 @@ pub(super) struct Counted {
 }
 
 impl Counting {
-    pub(super) fn new(counted: Counted, shared: Arc<Shared>) -> Counting {
-        let Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding } = counted;
+    pub(super) fn new(setup: Setup, shared: Arc<Shared>) -> Counting {
+        let Setup { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding } = setup;
         let pacing = Arc::new(Pacing::default());
         let status = Arc::clone(&shared);
         let merge = aggregator::merge(move |malformed| {
@@ -164,7 +164,7 @@ impl Counting {
             self.read();
         }
         let commits = match self.failed {
-            // It is committed as it was: its positions tell whether it happened after all.
+            // It is committed as it was, so that the store can tell whether it happened after all.
             Some(_) => stops || Instant::now() >= self.retry_at,
             None => !self.pending.is_empty() && (self.is_full || stops || self.is_due()),
         };
@@ -259,14 +259,14 @@ impl Counting {
         match read {
             Ok(()) if was_readable => {}
             Ok(()) => {
-                self.shared.set_error(None);
+                self.shared.set_error(Work::Reading, None);
                 tracing::info!("clicks can be read again");
             }
             Err(error) => {
                 if was_readable {
                     tracing::warn!(%error, "clicks cannot be read just now; they wait where they are");
                 }
-                self.shared.set_error(Some(error.to_string()));
+                self.shared.set_error(Work::Reading, Some(error.to_string()));
             }
         }
     }
@@ -277,20 +277,15 @@ impl Counting {
         let pacing = Arc::clone(&self.pacing);
         let breathe = Arc::new(move || pacing.rest_if_due());
         let writing = failed.unwrap_or_else(|| self.pending.begin_write(&*breathe));
-        let positions = writing.positions();
-        // In the name of the streams that it moves.
-        let moved = |stream| positions.iter().any(|(other, _)| *other == stream);
-        let claims = self.log.claims().iter().copied().filter(|(stream, _)| moved(*stream)).collect();
-        let lane = self.log.lane();
-        let batch = if is_repeated && self.is_stored(positions) {
-            // An earlier attempt was made durable although its answer was an error; or others, who have a
-            // copy of the journal, counted the same and stopped at the same place. Whose it was, the claims
-            // tell.
-            Batch::of_positions(positions.clone(), claims)
-        } else {
-            Batch { claims, ..self.pending.fold(&writing, Arc::clone(&self.merge), breathe) }
+        let moves = |stream| writing.positions().iter().any(|(other, _)| *other == stream);
+        let claims = self.log.claims().iter().copied().filter(|(stream, _)| moves(*stream)).collect();
+        let batch = Batch {
+            claims,
+            lane: self.log.lane(),
+            may_be_stored: is_repeated,
+            ..self.pending.fold(&writing, Arc::clone(&self.merge), breathe)
         };
-        match self.put(Batch { lane, ..batch }) {
+        match self.put(batch) {
             Ok(Committed::Done) => self.committed(&writing),
             Ok(Committed::Fenced) => self.fenced(),
             Err(error) => self.failed(&error, writing),
@@ -315,13 +310,6 @@ impl Counting {
                 Some(_) => self.pacing.set_hurry(true),
             }
         }
-    }
-
-    /// Whether all of it has been counted, by whomever.
-    fn is_stored(&self, positions: &Positions) -> bool {
-        let streams = positions.iter().map(|(stream, _)| *stream).collect();
-        let stored = self.waiter.wait(self.rollups.positions_of(streams));
-        stored.is_ok_and(|stored| positions.iter().all(|position| stored.contains(position)))
     }
 
     fn committed(&mut self, writing: &Writing) {
@@ -356,14 +344,14 @@ impl Counting {
     fn store_is_well(&mut self) {
         if std::mem::take(&mut self.is_failing) {
             self.backoff.reset();
-            self.shared.set_error(None);
+            self.shared.set_error(Work::HandingOn, None);
             tracing::info!("the store takes clicks again");
         }
     }
 
     fn failed(&mut self, error: &StoreError, writing: Arc<Writing>) {
         self.shared.commits_failed.fetch_add(1, Ordering::Relaxed);
-        self.shared.set_error(Some(error.to_string()));
+        self.shared.set_error(Work::HandingOn, Some(error.to_string()));
         if !self.is_failing {
             tracing::warn!(%error, "clicks cannot be counted just now; they wait in the log");
         }

@@ -1,6 +1,6 @@
 //! The two halves of a pipeline that has Kafka in the middle.
 
-use super::counting::{Counted, Counting};
+use super::counting::{Counting, Setup};
 use super::shipping::Shipping;
 use super::status::{Part, Shared};
 use super::yielding::Yielding;
@@ -82,8 +82,8 @@ pub fn work(
     // Others read what is counted here.
     let (hold, yielding) = (None, None);
     let (log, pending) = (Box::new(log), Arc::default());
-    let counted = Counted { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
-    let mut counting = Counting::new(counted, Arc::clone(&shared));
+    let setup = Setup { log, rollups, pending, hold, commit_interval, batch_clicks_max, yielding };
+    let mut counting = Counting::new(setup, Arc::clone(&shared));
     let (main, main_ended) = main_thread("counting", move || counting.run())?;
     let watch = Watch::of(shared, None);
     Ok(Pipeline { watch, overlay: None, main, main_ended, keeper: None, retention: Some(retention) })

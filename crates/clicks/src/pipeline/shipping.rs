@@ -1,6 +1,6 @@
 //! The shipping thread of a node: read the journal, enrich, hand to Kafka, release what it has acknowledged.
 
-use super::status::Shared;
+use super::status::{Shared, Work};
 use super::yielding::Yielding;
 use crate::enricher::Enricher;
 use crate::journal::{Reader, Shipped};
@@ -180,7 +180,7 @@ impl Shipping {
             Ok(number) => self.batch.number = number,
             Err(error) => {
                 // It cannot be made, so there is nothing of it to fail later.
-                self.shared.set_error(Some(format!("Kafka's client: {error}")));
+                self.shared.set_error(Work::HandingOn, Some(format!("Kafka's client: {error}")));
                 self.batch.clear();
                 self.reader.rewind(&[]);
                 self.has_failed = true;
@@ -210,7 +210,7 @@ impl Shipping {
         }
         if std::mem::take(&mut self.has_failed) {
             self.backoff.reset();
-            self.shared.set_error(None);
+            self.shared.set_error(Work::HandingOn, None);
             tracing::info!("clicks are shipped again");
         }
     }
@@ -220,7 +220,7 @@ impl Shipping {
     fn fail(&mut self) -> Option<Duration> {
         let failure = self.producer.take_failure()?;
         tracing::warn!(failure, "a producer has failed; another one begins at the last click that is safe");
-        self.shared.set_error(Some(format!("Kafka: {failure}")));
+        self.shared.set_error(Work::HandingOn, Some(format!("Kafka: {failure}")));
         self.batch.clear();
         self.reader.rewind(&[]);
         self.settle();

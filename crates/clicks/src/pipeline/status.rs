@@ -145,6 +145,19 @@ struct Accounts {
     backlog_bytes: u64,
 }
 
+/// What may be in trouble by itself.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// Handing on what was read: to the store, or to the log of all nodes.
+    HandingOn,
+    /// Reading the log.
+    Reading,
+}
+
+impl Work {
+    const COUNT: usize = 2;
+}
+
 /// What the threads write and [`Status`] reads.
 #[derive(Default)]
 pub(super) struct Shared {
@@ -164,7 +177,8 @@ pub(super) struct Shared {
     /// When the oldest uncounted click happened, in milliseconds; 0 for none.
     oldest: AtomicI64,
     accounts: Mutex<Accounts>,
-    last_error: Mutex<Option<String>>,
+    /// What each kind of work is in trouble with.
+    troubles: [Mutex<Option<String>>; Work::COUNT],
     stop: Mutex<Option<Instant>>,
 }
 
@@ -245,12 +259,15 @@ impl Shared {
         self.oldest.store(oldest.map_or(0, Timestamp::millis), Ordering::Relaxed);
     }
 
-    pub(super) fn set_error(&self, error: Option<String>) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    /// Says what a kind of work is in trouble with, or that it is well again.
+    pub(super) fn set_error(&self, of: Work, error: Option<String>) {
+        *self.troubles[of as usize].lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     fn error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let trouble =
+            |slot: &Mutex<Option<String>>| slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.troubles.iter().find_map(trouble)
     }
 
     /// Asks the main thread to end, and to finish until then what it can.

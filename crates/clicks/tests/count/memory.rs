@@ -88,7 +88,9 @@ impl Rollups for Memory {
         if batch.claims.iter().any(|(stream, epoch)| state.epochs.get(stream) != Some(epoch)) {
             return answer(Ok(Committed::Fenced));
         }
-        if state.mood != Mood::Away {
+        let stored: Vec<_> = state.positions.iter().map(|(stream, at)| (*stream, *at)).collect();
+        let is_stored = batch.may_be_stored && batch.is_stored(&stored);
+        if state.mood != Mood::Away && !is_stored {
             state.apply(batch);
         }
         answer(match state.mood {

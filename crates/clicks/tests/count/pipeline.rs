@@ -112,7 +112,7 @@ fn a_store_that_is_away_loses_no_click_and_counts_none_twice() {
         until(&pipeline, |status| {
             status.last_error.is_some() && status.commits_failed > before.commits_failed
         });
-        // A lost answer is not repeated: the next look at the positions shows that the commit was made.
+        // After a lost answer the store finds that the commit was made, and does nothing twice.
         until(&pipeline, |status| {
             mood == Mood::AnswersLost || status.commits_failed > before.commits_failed + 1
         });

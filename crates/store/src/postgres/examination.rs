@@ -9,7 +9,7 @@ use super::replicas::{OTHER_STORE, read_state};
 use super::row::column;
 use super::{OpenError, Settings, identity, migrations, opening};
 use crate::rollups::Positions;
-use curtail_model::Timestamp;
+use curtail_runtime::clock;
 use futures_util::future::{join_all, join3};
 use std::future::Future;
 use std::time::Duration;
@@ -47,8 +47,8 @@ pub struct Primary {
     pub version: String,
     /// The version of the schema; nothing where no store has been made yet.
     pub schema: Option<usize>,
-    /// What its clock says.
-    pub now: Timestamp,
+    /// How far its clock is ahead of ours, in milliseconds.
+    pub clock_ahead_millis: i64,
     /// Sessions that it has room for, and those that there are.
     pub sessions: (u64, u64),
     /// Whether it makes what it acknowledges durable at all (`fsync`).
@@ -72,11 +72,25 @@ pub struct Primary {
 pub struct Replica {
     /// Host, port and database.
     pub server: String,
-    /// How far it is behind, in milliseconds, if that can be told.
-    pub lag_millis: Option<i64>,
+    /// How far it is behind.
+    pub behind: Behind,
     /// Why it is not read from, if it is not.
     pub problem: Option<String>,
 }
+
+/// How far a replica is behind its primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// Nobody can tell: there is no store yet, or the primary is away.
+    Unknown,
+    /// It has not replayed the first heartbeat.
+    NoBeatYet,
+    /// So many milliseconds, by the heartbeats of the primary.
+    Millis(i64),
+}
+
+/// The heartbeat of a store that nobody has served from yet (`migrations/0001.sql`).
+const NO_BEAT: i64 = 0;
 
 /// The last version of the schema that is known here.
 pub const SCHEMA_KNOWN: usize = migrations::KNOWN;
@@ -144,7 +158,10 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
     if schema > migrations::KNOWN {
         return Err(OpenError::Newer { found: schema, known: migrations::KNOWN });
     }
+    let asked = clock::coarse_millis();
     let rows = session.query(&ABOUT, &[]).await?;
+    // It was read somewhere between.
+    let clock_here = asked.midpoint(clock::coarse_millis());
     let row = rows.first().ok_or_else(|| OpenError::io("it says nothing of itself"))?;
     opening::check_rights(&session).await?;
     let made = schema > 0;
@@ -167,7 +184,7 @@ async fn look_at_primary(address: &Address, settings: &Settings) -> Result<Looke
         server: address.name.clone(),
         version: value(row, 0)?,
         schema: made.then_some(schema),
-        now: Timestamp::from_millis(value(row, 4)?),
+        clock_ahead_millis: value::<i64>(row, 4)? - clock_here,
         sessions: (value::<i64>(row, 1)?.cast_unsigned(), value::<i64>(row, 2)?.cast_unsigned()),
         syncs: value(row, 3)?,
         is_behind_another_port: port.is_some_and(|port| !ports.contains(&port)),
@@ -203,7 +220,7 @@ fn same(direct: Looked<String>, primary: Option<&Looked<Primary>>) -> Result<Str
 async fn look_at_replica(address: &Address, settings: &Settings) -> Result<Looked<Replica>, OpenError> {
     let session = connect(address, settings).await?;
     let server = address.name.clone();
-    let mut found = Replica { server, lag_millis: None, problem: None };
+    let mut found = Replica { server, behind: Behind::Unknown, problem: None };
     let (mut key, mut beat_at) = (None, None);
     if migrations::version(&session).await? > 0 {
         match read_state(&session.query(&STATE, &[]).await?) {
@@ -229,7 +246,10 @@ fn beside(replica: Looked<Replica>, primary: Option<&Looked<Primary>>) -> Replic
         found.problem = Some(OTHER_STORE.into());
     }
     if let (Some(here), Some(there)) = (primary.beat_at, replica.beat_at) {
-        found.lag_millis = Some((here - there).max(0));
+        found.behind = match there {
+            NO_BEAT if here != NO_BEAT => Behind::NoBeatYet,
+            _ => Behind::Millis((here - there).max(0)),
+        };
     }
     found
 }

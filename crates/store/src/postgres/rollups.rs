@@ -15,6 +15,7 @@ use super::replicas::Servers;
 use super::row::{column, id_column};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
+use crate::shelf::subject_column;
 use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
 use batches::Lanes;
 use curtail_model::{LinkId, Timestamp};
@@ -225,13 +226,4 @@ fn damaged_rollup((grain, start): Period, subject: i64) -> StoreError {
 
 fn number(row: &Row, place: usize) -> Result<u64, StoreError> {
     Ok(column::<i64>(row, place)?.cast_unsigned())
-}
-
-/// What is not a link has a negative number: ids are not negative.
-fn subject_column(subject: Subject) -> i64 {
-    match subject {
-        Subject::Everything => -1,
-        Subject::Orphans => -2,
-        Subject::Link(link) => id_column(link),
-    }
 }

@@ -15,6 +15,7 @@ use super::row::id_column;
 use super::writer::{Writer, WriterState};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
+use crate::shelf::subject_column;
 use crate::{Answer, Rollups, StoreError, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
@@ -44,6 +45,9 @@ impl Rollups for SqliteRollups {
         self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |state| {
             if !claiming::holds(&state.0, &batch.claims)? {
                 return Ok(Committed::Fenced);
+            }
+            if batch.may_be_stored && batch.is_stored(&positions::read(&state.0)?) {
+                return Ok(Committed::Done);
             }
             paced_writes::set_breathe(Some(batch.breathe.clone()));
             batches::add(&state.0, batch)?;
@@ -186,29 +190,4 @@ fn damaged_shelf((grain, start): Period, number: i64) -> StoreError {
 
 fn row_key(row: &Row) -> (i64, i64, i64) {
     (row.grain.millis(), row.start.millis(), subject_column(row.subject))
-}
-
-/// What is not a link has a negative number: ids are not negative.
-fn subject_column(subject: Subject) -> i64 {
-    match subject {
-        Subject::Orphans => -2,
-        Subject::Everything => -1,
-        Subject::Link(link) => id_column(link),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::subject_column;
-    use crate::rollups::Subject;
-    use curtail_model::LinkId;
-
-    #[test]
-    fn subjects_are_in_the_order_of_their_columns() {
-        let links = [0, 1, 1 << 40].map(|id| Subject::Link(LinkId::new(id).unwrap()));
-        let subjects = [Subject::Orphans, Subject::Everything].into_iter().chain(links);
-        let subjects: Vec<_> = subjects.collect();
-        assert!(subjects.is_sorted());
-        assert!(subjects.is_sorted_by_key(|subject| subject_column(*subject)));
-    }
 }

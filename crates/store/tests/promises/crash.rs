@@ -96,6 +96,7 @@ async fn count_for_ever(store: Sqlite) {
             positions: vec![(1, position)],
             lane: 0,
             claims: Vec::new(),
+            may_be_stored: false,
             merge: adding(),
             breathe: std::sync::Arc::new(|| {}),
         };

@@ -20,6 +20,7 @@ macro_rules! promises {
             what_was_counted_in_several_lanes_adds_up,
             a_claim_tells_how_far_a_stream_is_and_ends_the_claims_before_it,
             of_two_who_count_one_stream_only_the_last_to_claim_it_counts,
+            a_batch_that_may_be_stored_is_stored_once,
         );
     };
 }
@@ -46,6 +47,7 @@ pub(crate) fn batch(rows: Vec<Row>, position: u64) -> Batch {
         positions,
         lane: 0,
         claims: Vec::new(),
+        may_be_stored: false,
         merge: adding(),
         breathe: Arc::new(|| {}),
     }
@@ -234,6 +236,32 @@ pub(crate) async fn of_two_who_count_one_stream_only_the_last_to_claim_it_counts
 }
 
 /// Rollups that grow by each other's bytes.
+pub(crate) async fn a_batch_that_may_be_stored_is_stored_once(engine: Engine) {
+    let link = Subject::Link(id(1));
+    let claims = engine.rollups.claim(vec![1, 2]).await.unwrap();
+    let repeated = |positions: &[(u64, u64)]| Batch {
+        positions: positions.to_vec(),
+        claims: claims.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
+        may_be_stored: true,
+        ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
+    };
+    for (positions, counted) in [
+        (&[(1, 10)][..], 1),
+        (&[(1, 10)], 1),
+        (&[(1, 10), (2, 5)], 2),
+        (&[(1, 10), (2, 5)], 2),
+        (&[(2, 5)], 2),
+        (&[(2, 6)], 3),
+        // One that moves nothing cannot be told, so it is one more.
+        (&[], 4),
+    ] {
+        assert_eq!(engine.rollups.commit(repeated(positions)).await, Ok(Committed::Done));
+        assert_eq!(series(&engine, link, Grain::Day).await, [(1, counted)], "{positions:?}");
+    }
+    engine.rollups.claim(vec![1]).await.unwrap();
+    assert_eq!(engine.rollups.commit(repeated(&[(1, 10), (2, 5)])).await, Ok(Committed::Fenced));
+}
+
 fn appending() -> Merge {
     Arc::new(|stored, new| Ok([stored.unwrap_or_default(), new].concat()))
 }

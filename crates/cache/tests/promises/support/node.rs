@@ -18,7 +18,7 @@ pub(crate) struct Node {
     pub(crate) cache: Arc<SharedCache>,
     pub(crate) redis: Arc<Redis>,
     pub(crate) bus: Option<Arc<Bus>>,
-    resolver: Resolver,
+    pub(crate) resolver: Resolver,
     links: CoherentLinks,
 }
 

@@ -1,7 +1,7 @@
-//! Adds what was counted to what is stored: one statement reads all rows of a batch, they are merged here,
-//! and one statement writes them.
+//! Adds what was counted to what is stored: rows are read by the thousand, merged here, and written by the
+//! thousand, in one transaction.
 
-use super::{LIFETIME, begin, subject_column};
+use super::{LIFETIME, POSITIONS_OF, begin, number, subject_column};
 use crate::StoreError;
 use crate::checksum;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
@@ -76,6 +76,10 @@ async fn attempt(
         session.command("ROLLBACK").await?;
         return Ok(Committed::Fenced);
     }
+    if batch.may_be_stored && is_stored(session, batch).await? {
+        session.command("ROLLBACK").await?;
+        return Ok(Committed::Done);
+    }
     let is_new = !lanes.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&lane);
     if is_new {
         session.query(&LANE, &[&lane]).await?;
@@ -112,6 +116,15 @@ async fn holds(session: &Session, claims: &[(u64, u64)]) -> Result<bool, Failure
     let stored = rows.iter().map(|row| Ok((column::<i64>(row, 0)?, column::<i64>(row, 1)?)));
     let stored: HashSet<(i64, i64)> = stored.collect::<Result<_, StoreError>>()?;
     Ok(claims.iter().all(|(stream, epoch)| stored.contains(&(stream.cast_signed(), epoch.cast_signed()))))
+}
+
+/// Whether an earlier attempt was committed. One that still is being committed holds the lock of the lane, so
+/// it has ended by now.
+async fn is_stored(session: &Session, batch: &Batch) -> Result<bool, Failure> {
+    let streams: Vec<i64> = batch.positions.iter().map(|(stream, _)| stream.cast_signed()).collect();
+    let rows = session.query(&POSITIONS_OF, &[&streams]).await?;
+    let stored = rows.iter().map(|row| Ok((number(row, 0)?, number(row, 1)?)));
+    Ok(batch.is_stored(&stored.collect::<Result<Vec<_>, StoreError>>()?))
 }
 
 impl<'b> Rows<'b> {

@@ -4,11 +4,12 @@ use super::database::{Database, connect};
 use super::tampering::losing_answers_to_commits;
 use super::until;
 use crate::engine::{at, create, id, make, new_link, postgres_settings};
+use crate::rollups::{batch, row};
 use curtail_model::{Change, Field, NewLink};
 use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres};
-use curtail_store::rollups::{Committed, Grain, Subject};
+use curtail_store::rollups::{Batch, Committed, Grain, Subject};
 use curtail_store::{Create, Idempotency, Links, Seen, Spent, StoreError, UpdateRefused};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -170,9 +171,8 @@ async fn rollups_and_positions_are_never_apart_whatever_is_killed() {
         tokio::spawn(async move {
             let mut position = 0;
             while end.load(Ordering::Relaxed) == 0 {
-                let rows =
-                    (0..100).map(|link| crate::rollups::row(Subject::Link(id(link)), Grain::Day, 1, 1));
-                let batch = crate::rollups::batch(rows.collect(), position + 1);
+                let rows = (0..100).map(|link| row(Subject::Link(id(link)), Grain::Day, 1, 1));
+                let batch = batch(rows.collect(), position + 1);
                 match rollups.commit(batch).await {
                     Ok(Committed::Done) => position += 1,
                     Ok(Committed::Fenced) => panic!("nobody else counts"),
@@ -198,6 +198,58 @@ async fn rollups_and_positions_are_never_apart_whatever_is_killed() {
         let series = store.rollups.series(Subject::Link(id(link)), Grain::Day, ever.0, ever.1).await.unwrap();
         assert_eq!(series[0].1, [position as u8], "link {link}");
     }
+    store.close().await;
+}
+
+/// Has commits wait for a standby that there is not: until then nobody sees what they commit.
+async fn have_commits_wait(server: &Server) {
+    server.ask("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.ask("SELECT pg_reload_conf()");
+    for number in 0.. {
+        let client = connect(&server.url()).await;
+        let commit = format!("CREATE TABLE commit{number} ()");
+        let commit = tokio::spawn(async move { client.batch_execute(&commit).await });
+        let waits = "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        until("a commit waits or is done", async || commit.is_finished() || server.ask(waits) != "0").await;
+        if !commit.is_finished() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_whose_commit_goes_on_while_it_is_repeated_is_counted_once() {
+    let cluster = Cluster::start(0, &[]);
+    let loses = Arc::new(AtomicBool::new(false));
+    let server = format!("127.0.0.1:{}", cluster.primary.port());
+    let proxy = losing_answers_to_commits(server.clone(), loses.clone()).await;
+    let url = cluster.primary.url().replace(&server, &proxy.to_string());
+    let store = postgres::open(postgres_settings(&url)).await.unwrap();
+    let (link, claims) = (Subject::Link(id(1)), store.rollups.claim(vec![1]).await.unwrap());
+    let counted = |may_be_stored| Batch {
+        positions: vec![(1, 10)],
+        claims: vec![(1, claims[0].epoch)],
+        may_be_stored,
+        ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
+    };
+    have_commits_wait(&cluster.primary).await;
+    loses.store(true, Ordering::SeqCst);
+    assert!(store.rollups.commit(counted(false)).await.is_err());
+    loses.store(false, Ordering::SeqCst);
+    knows_the_primary(&store).await;
+    assert_eq!(store.rollups.positions_of(vec![1]).await.unwrap(), [], "nobody sees it yet");
+    let (rollups, repeated) = (store.rollups.clone(), counted(true));
+    let repeated = tokio::spawn(async move { rollups.commit(repeated).await });
+    let waits = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    until("it waits for the one before", async || cluster.primary.ask(waits) != "0").await;
+    cluster.primary.ask("ALTER SYSTEM RESET synchronous_standby_names");
+    cluster.primary.ask("SELECT pg_reload_conf()");
+    // Whether it has waited for too long by then does not matter.
+    let _ = repeated.await.unwrap();
+    until("it is stored", async || store.rollups.commit(counted(true)).await == Ok(Committed::Done)).await;
+    let ever = (curtail_model::Timestamp::default(), at(0));
+    let series = store.rollups.series(link, Grain::Day, ever.0, ever.1).await.unwrap();
+    assert_eq!(series.iter().map(|(_, count)| count[0]).sum::<u8>(), 1);
     store.close().await;
 }
 
