@@ -1,5 +1,5 @@
-//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time, and
-//! every layer remembers the answer; this process alone, and not for long, one that may be behind.
+//! What happens on a miss: L2 is asked, then the store, once for all who wait and within a budget of time,
+//! and every layer remembers the answer; this process alone, and not for long, one that may be behind.
 
 use crate::flight::Flights;
 use crate::redis::{Asked, Lookup, Redis};

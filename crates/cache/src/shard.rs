@@ -181,16 +181,16 @@ impl Shard {
     }
 }
 
-/// What becomes of something new about a code of which something is known; `is_past` says that this has expired
-/// or is older than a replica may be behind.
+/// What becomes of something new about a code of which something is known; `is_past` says that this has
+/// expired or is older than a replica may be behind.
 fn beside(old: &Entry<'_>, is_past: bool, known: &Known<'_>, times: Times, reason: Reason) -> Verdict {
     let was_link = matches!(old.known, Known::Link(_));
     let was_over = old.times == Times::OVER;
     match old.known.version().cmp(&known.version()) {
         Ordering::Less => Verdict::Take,
-        // A lower version never replaces a higher one, whenever it comes. "There is nothing" as the store says
-        // it has no version (0), so it is not known which is newer: it replaces what is past, because the store
-        // would know of that link by now.
+        // A lower version never replaces a higher one, whenever it comes. "There is nothing" as the store
+        // says it has no version (0), so it is not known which is newer: it replaces what is past, because
+        // the store would know of that link by now.
         Ordering::Greater if known.version() == 0 && is_past => Verdict::Take,
         Ordering::Greater => Verdict::Refuse,
         // The same link again, stale: nothing new.

@@ -123,9 +123,9 @@ impl SharedCache {
         kept
     }
 
-    /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so that
-    /// many who ask for one link ask for it once. Where something has just changed that would make two seconds
-    /// of one, so there it is stale at once. Answers whether nothing newer is known of the code.
+    /// Remembers a link as a copy of the store has it that may be behind, until the end of this second: so
+    /// that many who ask for one link ask for it once. Where something has just changed that would make two
+    /// seconds of one, so there it is stale at once. Answers whether nothing newer is known of the code.
     pub(crate) fn fill_briefly(&self, code: &str, packed: &[u8], now: Timestamp) -> bool {
         let times = Times { expires: seconds(now).saturating_add(1), fraction: 0 };
         self.fill_unless_newer(code, packed, now, |last_change| {

@@ -123,8 +123,8 @@ impl Pending {
         clicks
     }
 
-    /// The log has been read to its end, for as much as can be held, or for as long as it could be read at all:
-    /// whoever waited for that may look.
+    /// The log has been read to its end, for as much as can be held, or for as long as it could be read at
+    /// all: whoever waited for that may look.
     pub(crate) fn begin(&self) {
         self.has_begun.send_if_modified(|has_begun| !std::mem::replace(has_begun, true));
     }

@@ -14,13 +14,20 @@
 //!
 //! With the checksum ([`crate::checksum`]), a flipped bit cannot move clicks from one link to another.
 
-use crate::checksum::{self, Key};
+use crate::StoreError;
+use crate::checksum::{self, Key, Period};
 use crate::rollups::{Subject, Totals};
+use tracing::error;
 
 /// The lowest bits of an id, which tell the links of a shelf apart.
 const PLACE_BITS: u32 = 5;
 /// The longest rollup that shares a row.
-pub(crate) const ALONE_BYTES: usize = 512;
+const ALONE_BYTES: usize = 512;
+
+/// The period that totals are of.
+pub(crate) const LIFETIME: Period = (0, 0);
+/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
+pub(crate) const LOST: &[u8] = &[];
 
 /// What a shelf has of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,15 @@ pub(crate) struct Entry<'a> {
     pub(crate) place: u8,
     /// Nothing when it stands alone.
     pub(crate) rollup: Option<&'a [u8]>,
+}
+
+/// What does not stand on the shelf that it was added to, by place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct OffShelf<'a> {
+    /// What is to be added to rollups that stand alone already.
+    pub(crate) added: Vec<(u8, &'a [u8])>,
+    /// Rollups that stand alone from now on.
+    pub(crate) grown: Vec<(u8, Vec<u8>)>,
 }
 
 /// A subject as a column holds it, in the order of subjects. What is not a link has a negative
@@ -79,6 +95,52 @@ pub(crate) fn read(key: Key, shelf: &[u8]) -> Option<Vec<Entry<'_>>> {
 pub(crate) fn find<'a>(entries: &[Entry<'a>], place: u8) -> Option<Entry<'a>> {
     let found = entries.binary_search_by_key(&place, |entry| entry.place).ok()?;
     Some(entries[found])
+}
+
+/// Adds to what is `stored` of a shelf, and puts that into `shelf`,
+/// replacing what is there. `additions` are in the order of their places.
+pub(crate) fn add<'a>(
+    (period, number): (Period, i64),
+    stored: Option<&[u8]>,
+    additions: impl IntoIterator<Item = (u8, &'a [u8])>,
+    merge: &(impl Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + ?Sized),
+    shelf: &mut Vec<u8>,
+) -> Result<OffShelf<'a>, StoreError> {
+    let key = checksum::of_shelf(period, number);
+    let entries = stored.map_or(Some(Vec::new()), |stored| read(key, stored));
+    if entries.is_none() {
+        let (grain, start) = period;
+        error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
+    }
+    // `merge` is given the damaged bytes as what each link had before: it reports them, and begins the link
+    // anew. Totals are not reported one by one: they begin anew from nothing.
+    let unreadable = stored.filter(|_| entries.is_none() && period != LIFETIME);
+    let mut entries = entries.unwrap_or_default().into_iter().peekable();
+    let mut off_shelf = OffShelf::default();
+    shelf.clear();
+    for (place, addition) in additions {
+        while let Some(before) = entries.next_if(|entry| entry.place < place) {
+            put(before, shelf);
+        }
+        let merged = match entries.next_if(|entry| entry.place == place) {
+            Some(Entry { rollup: None, .. }) => {
+                off_shelf.added.push((place, addition));
+                put(Entry { place, rollup: None }, shelf);
+                continue;
+            }
+            Some(Entry { rollup, .. }) => merge(rollup, addition),
+            None => merge(unreadable, addition),
+        };
+        let merged = merged.map_err(StoreError::Damaged)?;
+        let is_small = merged.len() <= ALONE_BYTES;
+        put(Entry { place, rollup: is_small.then_some(merged.as_slice()) }, shelf);
+        if !is_small {
+            off_shelf.grown.push((place, merged));
+        }
+    }
+    entries.for_each(|entry| put(entry, shelf));
+    checksum::seal(key, shelf);
+    Ok(off_shelf)
 }
 
 /// Appends an entry, which must come after those that are there.
@@ -144,7 +206,16 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    const KEY: Key = [1, 60_000, 1, 2];
+    const PERIOD: Period = (60_000, 1);
+    const NUMBER: i64 = 2;
+
+    fn key() -> Key {
+        checksum::of_shelf(PERIOD, NUMBER)
+    }
+
+    fn joined(before: Option<&[u8]>, new: &[u8]) -> Result<Vec<u8>, String> {
+        Ok([before.unwrap_or_default(), new].concat())
+    }
 
     type Rollups = BTreeMap<u8, Option<Vec<u8>>>;
 
@@ -158,7 +229,7 @@ mod tests {
         for (&place, rollup) in rollups {
             put(Entry { place, rollup: rollup.as_deref() }, &mut shelf);
         }
-        checksum::seal(KEY, &mut shelf);
+        checksum::seal(key(), &mut shelf);
         shelf
     }
 
@@ -166,7 +237,7 @@ mod tests {
         #[test]
         fn every_link_finds_what_was_put_for_it(rollups in rollups()) {
             let shelf = written(&rollups);
-            let entries = read(KEY, &shelf).unwrap();
+            let entries = read(key(), &shelf).unwrap();
             prop_assert_eq!(entries.len(), rollups.len());
             for place in 0..32 {
                 let found = find(&entries, place).map(|entry| entry.rollup.map(<[u8]>::to_vec));
@@ -175,17 +246,44 @@ mod tests {
         }
 
         #[test]
+        fn what_is_added_is_joined_with_what_was_there(
+            before in rollups(),
+            added in prop::collection::btree_map(0..32_u8, prop::collection::vec(any::<u8>(), 0..400), 1..32),
+        ) {
+            let (mut after, mut alone, mut grown) = (before.clone(), Vec::new(), Vec::new());
+            for (&place, addition) in &added {
+                match after.entry(place).or_insert(Some(Vec::new())) {
+                    None => alone.push((place, addition.as_slice())),
+                    slot @ Some(_) => {
+                        let merged = joined(slot.as_deref(), addition).unwrap();
+                        if merged.len() > ALONE_BYTES {
+                            grown.push((place, merged));
+                            *slot = None;
+                        } else {
+                            *slot = Some(merged);
+                        }
+                    }
+                }
+            }
+            let mut shelf = b"what was there".to_vec();
+            let additions = added.iter().map(|(place, addition)| (*place, addition.as_slice()));
+            let off_shelf = add((PERIOD, NUMBER), Some(&written(&before)), additions, &joined, &mut shelf);
+            prop_assert_eq!(off_shelf, Ok(OffShelf { added: alone, grown }));
+            prop_assert_eq!(shelf, written(&after));
+        }
+
+        #[test]
         fn a_flipped_bit_is_seen(rollups in rollups(), at: prop::sample::Index, bit in 0..8_u32) {
             let mut shelf = written(&rollups);
             let at = at.index(shelf.len());
             shelf[at] ^= 1_u8 << bit;
-            prop_assert_eq!(read(KEY, &shelf), None);
+            prop_assert_eq!(read(key(), &shelf), None);
         }
 
         #[test]
         fn whatever_passes_the_checksum_is_read_without_harm(mut bytes: Vec<u8>) {
-            checksum::seal(KEY, &mut bytes);
-            let _ = read(KEY, &bytes);
+            checksum::seal(key(), &mut bytes);
+            let _ = read(key(), &bytes);
         }
     }
 

@@ -1,9 +1,9 @@
-//! What goes from one store to another when a store moves to another engine, in which order, and how both tell
-//! whether it arrived.
+//! What goes from one store to another when a store moves to another
+//! engine, in which order, and how both tell whether it arrived.
 //!
 //! [`crate::sqlite::Exporter`] reads a store in a stable order, in pieces that can be asked for again after
-//! any of them; [`crate::postgres::Importer`] takes each piece as often as it comes. A [`pass`] moves all that
-//! is new or has changed, and compares both sides at its end: links by [`Checksums`] of each bucket,
+//! any of them; [`crate::postgres::Importer`] takes each piece as often as it comes. A [`pass`] moves all
+//! that is new or has changed, and compares both sides at its end: links by [`Checksums`] of each bucket,
 //! everything else piece by piece.
 
 mod checksums;

@@ -15,7 +15,7 @@ use super::replicas::Servers;
 use super::row::{column, id_column};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
-use crate::shelf::subject_column;
+use crate::shelf::{LIFETIME, subject_column};
 use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
 use batches::Lanes;
 use curtail_model::{LinkId, Timestamp};
@@ -34,9 +34,6 @@ static TOTALS: Sql = sql!("shelves_of", INT8_ARRAY);
 /// Batches, and reads, that may be under way or wait.
 const BATCHES_MAX: u32 = 64;
 const READS_MAX: u32 = 256;
-
-/// The period that totals are of.
-const LIFETIME: Period = (0, 0);
 
 /// Rollups on a primary and its replicas.
 pub(super) struct PostgresRollups {

@@ -15,13 +15,10 @@ use super::row::id_column;
 use super::writer::{Writer, WriterState};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
-use crate::shelf::subject_column;
+use crate::shelf::{LIFETIME, subject_column};
 use crate::{Answer, Rollups, StoreError, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
-
-/// The period that totals are of.
-const LIFETIME: Period = (0, 0);
 
 /// Rollups in `clicks.db`.
 pub(super) struct SqliteRollups {

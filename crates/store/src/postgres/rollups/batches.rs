@@ -1,18 +1,17 @@
 //! Adds what was counted to what is stored: rows are read by the thousand, merged here, and written by the
 //! thousand, in one transaction.
 
-use super::{LIFETIME, POSITIONS_OF, begin, number, subject_column};
+use super::{POSITIONS_OF, begin, number, subject_column};
 use crate::StoreError;
 use crate::checksum;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
 use crate::postgres::failure::Failure;
 use crate::postgres::row::{column, id_column};
 use crate::rollups::{Batch, Committed};
-use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
+use crate::shelf::{self, LIFETIME, LOST, merge_totals, write_totals};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use tokio::time::sleep;
-use tracing::error;
 
 static LANE: Sql = sql!("lane_add", INT4);
 static STREAMS: Sql = sql!("streams_lock", INT8_ARRAY);
@@ -24,9 +23,6 @@ static PUT_ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8
 
 /// Shelves, or rollups, of one statement.
 const ROWS_AT_ONCE: usize = 8_192;
-
-/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
-const LOST: &[u8] = &[];
 
 type Merging<'m> = &'m (dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Sync);
 
@@ -163,14 +159,14 @@ async fn add_to_shelves(
         let stored = get(session, &GET_SHELVES, lane, &keys).await?;
         let mut shelves = Vec::with_capacity(some.len());
         for (place, (key, links)) in some.iter().enumerate() {
-            let shelf = merged_shelf(
-                **key,
-                stored.get(&place).map(Vec::as_slice),
-                links,
-                merge,
-                &mut alone,
-                &mut grown,
-            )?;
+            let (&(grain, start, number), mut shelf) = (*key, Vec::new());
+            let stored = stored.get(&place).map(Vec::as_slice);
+            let links = links.iter().copied();
+            let off_shelf = shelf::add(((grain, start), number), stored, links, merge, &mut shelf)?;
+            let key_of = |place| (grain, start, shelf::subject_of(number, place));
+            alone.extend(off_shelf.added.into_iter().map(|(place, delta)| (key_of(place), delta)));
+            let sealed = |(place, rollup)| (key_of(place), sealed(key_of(place), rollup));
+            grown.extend(off_shelf.grown.into_iter().map(sealed));
             shelves.push(shelf);
         }
         put(session, &PUT_SHELVES, lane, &keys, &shelves).await?;
@@ -195,57 +191,6 @@ async fn add_to_shelves(
         put(session, &PUT_ROLLUPS, lane, &keys, &rollups).await?;
     }
     Ok(())
-}
-
-/// A shelf with what is added to it. What stands alone is
-/// added to `alone`, what has just grown too large to `grown`.
-fn merged_shelf<'b>(
-    key: Key,
-    stored: Option<&[u8]>,
-    links: &[(u8, &'b [u8])],
-    merge: Merging<'_>,
-    alone: &mut BTreeMap<Key, &'b [u8]>,
-    grown: &mut Vec<(Key, Vec<u8>)>,
-) -> Result<Vec<u8>, StoreError> {
-    let (grain, start, number) = key;
-    let checked = checksum::of_shelf((grain, start), number);
-    let entries = match stored {
-        None => Some(Vec::new()),
-        Some(stored) => shelf::read(checked, stored),
-    };
-    // To merge a rollup with what cannot be read says so, and tells whoever counts how to go on. Totals have
-    // no such thing, and begin anew.
-    let unreadable = if entries.is_none() && (grain, start) != LIFETIME { stored } else { None };
-    if entries.is_none() {
-        error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
-    }
-    let mut shelf = Vec::new();
-    let mut entries = entries.unwrap_or_default().into_iter().peekable();
-    for &(place, delta) in links {
-        while let Some(before) = entries.next_if(|entry| entry.place < place) {
-            shelf::put(before, &mut shelf);
-        }
-        let subject = shelf::subject_of(number, place);
-        let merged = match entries.next_if(|entry| entry.place == place) {
-            Some(Entry { rollup: None, .. }) => {
-                alone.insert((grain, start, subject), delta);
-                shelf::put(Entry { place, rollup: None }, &mut shelf);
-                continue;
-            }
-            Some(Entry { rollup, .. }) => merge(rollup, delta),
-            None => merge(unreadable, delta),
-        };
-        let merged = merged.map_err(StoreError::Damaged)?;
-        let is_small = merged.len() <= ALONE_BYTES;
-        shelf::put(Entry { place, rollup: is_small.then_some(merged.as_slice()) }, &mut shelf);
-        if !is_small {
-            let key = (grain, start, subject);
-            grown.push((key, sealed(key, merged)));
-        }
-    }
-    entries.for_each(|entry| shelf::put(entry, &mut shelf));
-    checksum::seal(checked, &mut shelf);
-    Ok(shelf)
 }
 
 fn of_rollup((grain, start, subject): Key) -> checksum::Key {

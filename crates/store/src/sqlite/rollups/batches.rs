@@ -1,12 +1,11 @@
 //! Adds what was counted to what is stored, inside the writer's transaction.
 
-use super::{LIFETIME, Period, id_column, positions, row_key, subject_column};
+use super::{Period, id_column, positions, row_key, subject_column};
 use crate::StoreError;
 use crate::checksum;
 use crate::rollups::{Batch, Row};
-use crate::shelf::{self, ALONE_BYTES, Entry, merge_totals, write_totals};
+use crate::shelf::{self, LIFETIME, LOST, merge_totals, write_totals};
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
-use tracing::error;
 
 /// A rollup to add: of whom and what.
 type Addition<'a> = (i64, &'a [u8]);
@@ -14,9 +13,6 @@ type Merging<'m> = &'m dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String>;
 
 /// Rows are looked at in parts of this size, between which others get their turn.
 const AT_ONCE: usize = 256;
-
-/// What a rollup is shown as whose shelf says that it stands alone, and which is not there: no rollup.
-const LOST: &[u8] = &[];
 
 /// Statements on shelves and on rollups that stand alone.
 struct Adding<'c> {
@@ -99,42 +95,19 @@ impl<'c> Adding<'c> {
             self.alone.merge(period, *other, None, merge)?;
         }
         let Some((first, _)) = links.first() else { return Ok(()) };
-        let number = shelf::number_of(*first);
-        let (key, checked) = ((period.0, period.1, number), checksum::of_shelf(period, number));
+        let (number, (grain, start)) = (shelf::number_of(*first), period);
         let Adding { get_shelf, put_shelf, alone, shelf } = self;
-        shelf.clear();
-        let mut stored = get_shelf.query(key)?;
+        let mut stored = get_shelf.query((grain, start, number))?;
         let stored = stored.next()?.map(blob).transpose()?;
-        let entries = match stored {
-            None => Some(Vec::new()),
-            Some(stored) => shelf::read(checked, stored),
-        };
-        if entries.is_none() {
-            let (grain, start) = period;
-            error!(grain, start, shelf = number, "a shelf of rollups is damaged; its links are counted anew");
+        let links = links.iter().map(|(subject, delta)| (shelf::place_of(*subject), *delta));
+        let off_shelf = shelf::add((period, number), stored, links, merge, shelf)?;
+        put_shelf.execute((grain, start, number, shelf.as_slice()))?;
+        for (place, delta) in off_shelf.added {
+            alone.merge(period, (shelf::subject_of(number, place), delta), Some(LOST), merge)?;
         }
-        // `merge` is given the damaged bytes as what each link had before: it reports them, and begins the
-        // link anew. Totals are not reported one by one: they begin anew from nothing.
-        let unreadable = if entries.is_none() && period != LIFETIME { stored } else { None };
-        let mut entries = entries.unwrap_or_default().into_iter().peekable();
-        for &(subject, delta) in links {
-            let place = shelf::place_of(subject);
-            while let Some(before) = entries.next_if(|entry| entry.place < place) {
-                shelf::put(before, shelf);
-            }
-            let rollup = match entries.next_if(|entry| entry.place == place) {
-                Some(Entry { rollup: None, .. }) => {
-                    alone.merge(period, (subject, delta), Some(LOST), merge)?;
-                    None
-                }
-                Some(Entry { rollup, .. }) => alone.unless_small(period, subject, merge(rollup, delta))?,
-                None => alone.unless_small(period, subject, merge(unreadable, delta))?,
-            };
-            shelf::put(Entry { place, rollup: rollup.as_deref() }, shelf);
+        for (place, rollup) in off_shelf.grown {
+            put(&mut alone.put, period, shelf::subject_of(number, place), rollup)?;
         }
-        entries.for_each(|entry| shelf::put(entry, shelf));
-        checksum::seal(checked, shelf);
-        put_shelf.execute((key.0, key.1, key.2, shelf.as_slice()))?;
         Ok(())
     }
 }
@@ -158,21 +131,6 @@ impl Alone<'_> {
             merge(rollup.or(missing), delta).map_err(StoreError::Damaged)?
         };
         put(&mut self.put, period, subject, merged)
-    }
-
-    /// Answers a small rollup back, for its shelf; a large one gets its own row.
-    fn unless_small(
-        &mut self,
-        period: Period,
-        subject: i64,
-        merged: Result<Vec<u8>, String>,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let merged = merged.map_err(StoreError::Damaged)?;
-        if merged.len() <= ALONE_BYTES {
-            return Ok(Some(merged));
-        }
-        put(&mut self.put, period, subject, merged)?;
-        Ok(None)
     }
 }
 
