@@ -111,7 +111,8 @@ impl Server {
         }
     }
 
-    /// Kills it as `kill -9` does and starts it again on the same folder.
+    /// Kills it as `kill -9` does and starts it again on the same folder with the same flags. What a command
+    /// of the caller's had beside them is not kept.
     pub(crate) fn kill_and_restart(self) -> Server {
         let (data, flags) = (self.data.clone(), self.flags.clone());
         self.kill();

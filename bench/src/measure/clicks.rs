@@ -64,6 +64,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
             connections: options.connections,
             keep_alive: true,
             rate: Rate::Fixed { ours: rate, peer: rate },
+            beside_bare: false,
         };
         let compared = sides.compare(load, 1, &mut redirects)?;
         let disk = format!("{rate} redirects a second: disk written for each");

@@ -34,6 +34,8 @@ pub(super) struct Load {
     pub(super) connections: usize,
     pub(super) keep_alive: bool,
     pub(super) rate: Rate,
+    /// Whether a server that does nothing but answer has its rounds between theirs: the kernel's share.
+    pub(super) beside_bare: bool,
 }
 
 /// How fast each of the two is asked.
@@ -72,6 +74,7 @@ pub(super) struct Round {
 pub(super) struct Compared {
     ours: Vec<Round>,
     peer: Vec<Round>,
+    bare: Vec<Round>,
 }
 
 /// The servers that take part.
@@ -82,6 +85,7 @@ pub(super) struct Sides<'a> {
     folder: &'a Path,
     ours: Option<Curtail>,
     peer: Option<Nginx>,
+    bare: Option<(Process, SocketAddr)>,
     /// Redirects that Curtail has given since its data folder was made.
     redirected: u64,
 }
@@ -95,7 +99,7 @@ impl<'a> Sides<'a> {
         peer: Option<Nginx>,
     ) -> Result<Sides<'a>> {
         ensure!(ours.is_some() || peer.is_some(), "there is nothing to measure");
-        Ok(Sides { settings, round, folder, ours, peer, redirected: 0 })
+        Ok(Sides { settings, round, folder, ours, peer, bare: None, redirected: 0 })
     }
 
     /// Asks both for all of these once, so that what is measured is warm.
@@ -114,10 +118,11 @@ impl<'a> Sides<'a> {
         redirects: &mut Redirects<'_>,
     ) -> Result<Compared> {
         let until = Until::Elapsed(self.round);
-        let mut compared = Compared { ours: Vec::new(), peer: Vec::new() };
+        let mut compared = Compared { ours: Vec::new(), peer: Vec::new(), bare: Vec::new() };
         for _ in 0..rounds {
             compared.ours.extend(self.round_of_ours(load, until, redirects)?);
             compared.peer.extend(self.round_of_peer(load, until, redirects)?);
+            compared.bare.extend(self.round_of_bare(load, until, redirects)?);
         }
         Ok(compared)
     }
@@ -169,6 +174,27 @@ impl<'a> Sides<'a> {
         Ok(Some(round))
     }
 
+    /// A round on a server that does nothing but answer, where one is wanted.
+    fn round_of_bare(
+        &mut self,
+        load: Load,
+        until: Until,
+        redirects: &mut Redirects<'_>,
+    ) -> Result<Option<Round>> {
+        if !load.beside_bare {
+            return Ok(None);
+        }
+        let (process, address) = match self.bare.take() {
+            Some(started) => started,
+            None => floor::start(self.folder, Some(self.settings.server_core))?,
+        };
+        let plan = self.plan(address, load, Pace::Closed, until);
+        let load = || load::run(&plan, &mut AnyAnswer(redirects));
+        let round = round(&process, "the bare server", load, |outcome| Ok(outcome.answered))?.0;
+        self.bare = Some((process, address));
+        Ok(Some(round))
+    }
+
     fn load(&self, load: Load, plan: &Plan, redirects: &mut Redirects<'_>) -> Result<Outcome> {
         match load.client {
             Client::Ours => load::run(plan, redirects),
@@ -180,27 +206,6 @@ impl<'a> Sides<'a> {
         let core = Some(self.settings.client_core);
         Plan { server, connections: load.connections, keep_alive: load.keep_alive, pace, until, core }
     }
-}
-
-/// One round on a server that does nothing but answer: the kernel's share, and the greatest rate that this
-/// client can tell of.
-pub(super) fn floor(
-    settings: &Settings,
-    folder: &Path,
-    load: Load,
-    redirects: &mut Redirects<'_>,
-) -> Result<Round> {
-    let (process, server) = floor::start(folder, Some(settings.server_core))?;
-    let plan = Plan {
-        server,
-        connections: load.connections,
-        keep_alive: true,
-        pace: Pace::Closed,
-        until: Until::Elapsed(settings.round()),
-        core: Some(settings.client_core),
-    };
-    let load = || load::run(&plan, &mut AnyAnswer(redirects));
-    Ok(round(&process, "the bare server", load, |outcome| Ok(outcome.answered))?.0)
 }
 
 /// Takes every redirect for right: the bare server has one destination only.
@@ -273,6 +278,18 @@ impl Compared {
     ) -> Figure {
         let [ours, peer] = self.measured(column);
         Figure::new(what, unit).ours(ours).peer(peer)
+    }
+
+    /// The same of the bare server, where it had rounds, against the peer.
+    pub(super) fn figure_of_bare(
+        &self,
+        what: impl Into<String>,
+        unit: &'static str,
+        column: fn(&Round) -> f64,
+    ) -> Option<Figure> {
+        let [_, peer] = self.measured(column);
+        let bare = Measured::of(self.bare.iter().map(column).collect())?;
+        Some(Figure::new(what, unit).ours(Some(bare)).peer(peer))
     }
 
     /// Half of the rate that each of them reached.

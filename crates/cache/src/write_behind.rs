@@ -156,7 +156,7 @@ impl WriteBehind {
         let leases = Arc::new(Leases::default());
         let unwritten = Arc::new(Unwritten::new(folder.clone(), codes.clone(), budget, leases.clone()));
         let counts = Counts::default();
-        let sequence = left.last().map_or(0, |old| old.sequence);
+        let sequence = journal::last_sequence(&folder)?;
         let damaged: u64 = left.into_iter().map(|old| recall(&old, &codes, &unwritten, &leases)).sum();
         counts.damaged.store(damaged, Ordering::Relaxed);
         let (journal, thread) = Journal::start(&folder, store, sequence, unwritten.clone(), leases.clone())?;

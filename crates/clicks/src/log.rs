@@ -25,7 +25,7 @@ pub use values::{AgentId, AgentValues, CampaignId, CampaignValues, PlaceId, Plac
 
 use crate::journal::Damage;
 use curtail_model::Timestamp;
-use curtail_store::rollups::Positions;
+use curtail_store::rollups::{Claimed, Positions};
 use std::collections::BTreeMap;
 
 /// What carries clicks. One consumer owns it; calls hand over batches, never single clicks.
@@ -47,11 +47,11 @@ pub trait Log: Send {
     /// The lane to commit in, so as not to wait for other consumers.
     fn lane(&self) -> u16;
 
-    /// The streams that this consumer has claimed, with their epochs: a commit names those that it moves.
-    fn claims(&self) -> &[(u64, u64)];
+    /// The streams that this consumer has claimed, as the store has them: a commit names those that it moves.
+    fn claims(&self) -> &[Claimed];
 
-    /// A commit was fenced: others count some of these streams. What was read since the last commit is
-    /// forgotten and comes again, unless they have counted it.
+    /// A commit was fenced: others count some of these streams, or the store is not what it was. What was
+    /// read since the last commit is forgotten and comes again, unless they have counted it.
     fn fenced(&mut self);
 
     /// Whether others count what is left when this consumer ends.

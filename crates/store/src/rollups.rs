@@ -57,7 +57,7 @@ pub trait Rollups: Send + Sync {
 /// that is not named has not been counted at all.
 pub type Positions = Vec<(u64, u64)>;
 
-/// A stream that was taken over.
+/// A stream that was taken over. Whoever commits names it so, with the position that the last commit gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// Which.
@@ -73,7 +73,8 @@ pub struct Claimed {
 pub enum Committed {
     /// It is stored, once.
     Done,
-    /// Somebody else has taken over one of the streams that it claims: nothing has changed.
+    /// Somebody else has taken over one of the streams that it claims, or the store is not what it was when
+    /// they were read (another server after a failover, a backup): nothing has changed.
     Fenced,
 }
 
@@ -96,8 +97,8 @@ pub struct Batch {
     /// Batches of different lanes never wait for each other; those of
     /// one lane may. Where there is one writer anyway, it says nothing.
     pub lane: u16,
-    /// Streams and the epochs that they must still have.
-    pub claims: Vec<(u64, u64)>,
+    /// Streams, with the epochs and positions that they must still have.
+    pub claims: Vec<Claimed>,
     /// Whether it may be stored already: by an earlier attempt whose answer was an error, or by others who
     /// have a copy of the log. It is, where all its positions are; then nothing changes, and the answer is
     /// the same. Looked at inside the transaction, behind any attempt that is still under way.
@@ -109,13 +110,30 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether all its positions are among those that are stored. One that moves none cannot be told.
-    pub fn is_stored(&self, stored: &[(u64, u64)]) -> bool {
-        !self.positions.is_empty() && self.positions.iter().all(|position| stored.contains(position))
+    /// What becomes of it beside what is stored of the streams that it claims and, if it may be stored, of
+    /// those that it moves; nothing when it is to be added.
+    pub fn judge(&self, stored: &[Claimed], positions: &[(u64, u64)]) -> Option<Committed> {
+        let agree = |same: fn(&Claimed, &Claimed) -> bool| {
+            let is_there = |claim: &Claimed| {
+                stored.iter().any(|stored| stored.stream == claim.stream && same(stored, claim))
+            };
+            self.claims.iter().all(is_there)
+        };
+        if !agree(|stored, claim| stored.epoch == claim.epoch) {
+            return Some(Committed::Fenced);
+        }
+        // One that moves nothing cannot be told.
+        let is_stored = || {
+            !self.positions.is_empty() && self.positions.iter().all(|position| positions.contains(position))
+        };
+        if self.may_be_stored && is_stored() {
+            return Some(Committed::Done);
+        }
+        (!agree(|stored, claim| stored.position == claim.position)).then_some(Committed::Fenced)
     }
 
     /// Counts nothing: moves positions, in the name of these claims.
-    pub fn of_positions(positions: Positions, claims: Vec<(u64, u64)>) -> Batch {
+    pub fn of_positions(positions: Positions, claims: Vec<Claimed>) -> Batch {
         let merge: Merge = Arc::new(|_, new| Ok(new.to_vec()));
         Batch {
             rows: Vec::new(),

@@ -267,13 +267,29 @@ pub(super) fn read_folder(folder: &Path, store: u64) -> Result<Vec<Old>, OpenErr
     Ok(found)
 }
 
-/// Whether a folder has segments.
+/// Whether a folder has no segments; one that cannot be read may have some.
 pub(super) fn is_empty(folder: &Path) -> bool {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    !entries.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == EXTENSION))
+    let mut entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return error.kind() == io::ErrorKind::NotFound,
+    };
+    let may_be_one = |path: PathBuf| path.extension().is_some_and(|extension| extension == EXTENSION);
+    !entries.any(|entry| entry.map_or(true, |entry| may_be_one(entry.path())))
 }
 
-/// Removes a segment that is of no use any more; one that somebody has to look at stays under another name.
+/// The greatest sequence that a file of the folder has, whatever became of it.
+pub(super) fn last_sequence(folder: &Path) -> Result<u32, OpenError> {
+    let mut last = 0;
+    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let path = entry.map_err(|source| failed(folder, source))?.path();
+        let sequence = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        last = last.max(sequence.unwrap_or(0));
+    }
+    Ok(last)
+}
+
+/// Removes a segment that is of no use any more; one that somebody has to look at stays under another name,
+/// which no other has: sequences go on behind those of all files ([`last_sequence`]).
 pub(super) fn remove(folder: &Path, sequence: u32, keep: bool) {
     let path = path(folder, sequence);
     let done = if keep { fs::rename(&path, path.with_extension("damaged")) } else { fs::remove_file(&path) };
@@ -289,4 +305,24 @@ fn path(folder: &Path, sequence: u32) -> PathBuf {
 
 fn failed(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hold_links_is_not_taken_for_empty_and_no_file_gets_the_name_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(is_empty(&path("missing")));
+        fs::write(path("file"), "").unwrap();
+        assert!(!is_empty(&path("file")), "it cannot be listed");
+        fs::write(path("0000000007.damaged"), "").unwrap();
+        assert!(is_empty(folder.path()));
+        assert_eq!(last_sequence(folder.path()).unwrap(), 7);
+        fs::write(path(&format!("0000000009.{EXTENSION}")), "").unwrap();
+        assert!(!is_empty(folder.path()));
+        assert_eq!(last_sequence(folder.path()).unwrap(), 9);
+    }
 }

@@ -18,7 +18,7 @@ use crate::log::tally::Tally;
 use crate::log::{Clicks, Log, Unavailable, streams};
 use curtail_model::Timestamp;
 use curtail_store::Rollups;
-use curtail_store::rollups::Positions;
+use curtail_store::rollups::{Claimed, Positions};
 use group::{Change, Group};
 use partitions::{Partitions, Start, Taken, Watermarks};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -223,7 +223,8 @@ impl Log for KafkaLog {
         Ok(read)
     }
 
-    fn committed(&mut self, _: &Positions) {
+    fn committed(&mut self, positions: &Positions) {
+        self.claims.committed(positions);
         if self.last_told_at.elapsed() < TELL_INTERVAL {
             return;
         }
@@ -254,14 +255,17 @@ impl Log for KafkaLog {
         }
     }
 
-    fn claims(&self) -> &[(u64, u64)] {
+    fn claims(&self) -> &[Claimed] {
         self.claims.held()
     }
 
     fn fenced(&mut self) {
         self.partitions.clear();
         if let State::Claimed(partitions) = std::mem::replace(&mut self.state, State::Idle) {
-            tracing::warn!(?partitions, "somebody else counts these partitions now");
+            tracing::warn!(
+                ?partitions,
+                "somebody else counts these partitions now, or the store is another one"
+            );
             self.state = State::Doubted(partitions, Instant::now());
         }
         if let Err(error) = self.consumer.unassign() {

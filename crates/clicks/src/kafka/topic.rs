@@ -212,8 +212,7 @@ async fn remember(rollups: &dyn Rollups, partitions: u16) -> Result<u64, StoreEr
         if let Some(remembered) = claimed.iter().find_map(|claimed| claimed.position) {
             return Ok(remembered);
         }
-        let claims = claimed.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect();
-        let batch = Batch::of_positions(vec![(PARTITIONS, u64::from(partitions))], claims);
+        let batch = Batch::of_positions(vec![(PARTITIONS, u64::from(partitions))], claimed);
         if rollups.commit(batch).await? == Committed::Done {
             return Ok(u64::from(partitions));
         }

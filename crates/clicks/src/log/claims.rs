@@ -1,9 +1,7 @@
 //! Whose turn it is to count a stream: claims on streams in the store.
 
 use crate::waiter::Waiter;
-use curtail_store::rollups::Claimed;
-#[cfg(feature = "kafka")]
-use curtail_store::rollups::Positions;
+use curtail_store::rollups::{Claimed, Positions};
 use curtail_store::{Rollups, StoreError};
 use std::sync::Arc;
 
@@ -12,7 +10,7 @@ use std::sync::Arc;
 pub(crate) struct Claims {
     rollups: Arc<dyn Rollups>,
     waiter: Waiter,
-    held: Vec<(u64, u64)>,
+    held: Vec<Claimed>,
 }
 
 impl Claims {
@@ -25,7 +23,7 @@ impl Claims {
     pub(crate) fn make(&mut self, streams: Vec<u64>) -> Result<Vec<Claimed>, StoreError> {
         self.held.clear();
         let claimed = self.waiter.wait(self.rollups.claim(streams))?;
-        self.held = claimed.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect();
+        self.held.clone_from(&claimed);
         Ok(claimed)
     }
 
@@ -35,8 +33,16 @@ impl Claims {
         self.waiter.wait(self.rollups.positions())
     }
 
-    /// The streams with the epochs that a commit must name.
-    pub(crate) fn held(&self) -> &[(u64, u64)] {
+    /// The streams as the next commit must name them.
+    pub(crate) fn held(&self) -> &[Claimed] {
         &self.held
+    }
+
+    /// The store has these positions now.
+    pub(crate) fn committed(&mut self, positions: &Positions) {
+        for (stream, position) in positions {
+            let claimed = self.held.iter_mut().find(|claimed| claimed.stream == *stream);
+            claimed.into_iter().for_each(|claimed| claimed.position = Some(*position));
+        }
     }
 }

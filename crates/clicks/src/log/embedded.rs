@@ -9,7 +9,7 @@ use crate::enricher::Enricher;
 use crate::journal::{Damage, Reader};
 use curtail_model::Timestamp;
 use curtail_store::Rollups;
-use curtail_store::rollups::Positions;
+use curtail_store::rollups::{Claimed, Positions};
 use std::sync::Arc;
 
 /// Nodes that count into one store spread over so many lanes.
@@ -59,6 +59,7 @@ impl Log for EmbeddedLog {
     }
 
     fn committed(&mut self, positions: &Positions) {
+        self.claims.committed(positions);
         self.reader.committed(positions);
     }
 
@@ -74,7 +75,7 @@ impl Log for EmbeddedLog {
         self.lane
     }
 
-    fn claims(&self) -> &[(u64, u64)] {
+    fn claims(&self) -> &[Claimed] {
         self.claims.held()
     }
 

@@ -278,7 +278,7 @@ impl Counting {
         let breathe = Arc::new(move || pacing.rest_if_due());
         let writing = failed.unwrap_or_else(|| self.pending.begin_write(&*breathe));
         let moves = |stream| writing.positions().iter().any(|(other, _)| *other == stream);
-        let claims = self.log.claims().iter().copied().filter(|(stream, _)| moves(*stream)).collect();
+        let claims = self.log.claims().iter().copied().filter(|claimed| moves(claimed.stream)).collect();
         let batch = Batch {
             claims,
             lane: self.log.lane(),

@@ -85,13 +85,16 @@ impl Rollups for Memory {
     fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
         let mut state = self.state.lock().unwrap();
         state.attempts += 1;
-        if batch.claims.iter().any(|(stream, epoch)| state.epochs.get(stream) != Some(epoch)) {
-            return answer(Ok(Committed::Fenced));
-        }
-        let stored: Vec<_> = state.positions.iter().map(|(stream, at)| (*stream, *at)).collect();
-        let is_stored = batch.may_be_stored && batch.is_stored(&stored);
-        if state.mood != Mood::Away && !is_stored {
-            state.apply(batch);
+        let claimed = state.epochs.iter().map(|(&stream, &epoch)| Claimed {
+            stream,
+            position: state.positions.get(&stream).copied(),
+            epoch,
+        });
+        let positions: Vec<_> = state.positions.iter().map(|(stream, at)| (*stream, *at)).collect();
+        match batch.judge(&claimed.collect::<Vec<_>>(), &positions) {
+            Some(Committed::Fenced) => return answer(Ok(Committed::Fenced)),
+            None if state.mood != Mood::Away => state.apply(batch),
+            None | Some(Committed::Done) => {}
         }
         answer(match state.mood {
             Mood::Well => Ok(Committed::Done),

@@ -41,6 +41,25 @@ fn segments_that_are_gone_from_the_middle_are_said_with_the_clicks_that_were_in_
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_just_now_is_waited_for_and_not_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    record_in(dir.path(), &[], 0..5_000);
+    let (_, mut reader, mut keeper) = open(&config(dir.path()), &[]);
+    // What is in its place is there, and is no file: neither gone nor lost by its disk.
+    let segment = &segments(dir.path())[1];
+    let aside = dir.path().join("aside");
+    fs::rename(segment, &aside).unwrap();
+    fs::create_dir(segment).unwrap();
+    let (before, damage) = read_all(&mut reader);
+    assert!(before > 0 && before < 5_000 && damage.is_empty(), "{before}, {damage:?}");
+    keeper.tick(Timestamp::default());
+    assert_eq!(read_all(&mut reader), (0, Vec::new()));
+    fs::remove_dir(segment).unwrap();
+    fs::rename(&aside, segment).unwrap();
+    assert_eq!(read_all(&mut reader), (5_000 - before, Vec::new()));
+}
+
+#[test]
 fn segments_that_are_gone_from_the_beginning_and_were_not_counted_are_said() {
     let dir = tempfile::tempdir().unwrap();
     let (clicks, counted) = (5_000, 100);

@@ -112,7 +112,12 @@ fn server() -> String {
 
 /// Has the server do something, with its own client.
 fn sql(statement: &str) {
+    sql_in(&server(), statement);
+}
+
+/// The same in the database at this address.
+pub(crate) fn sql_in(url: &str, statement: &str) {
     let mut psql = Command::new("psql");
-    let output = psql.args(["--quiet", "--command", statement]).arg(server()).output().unwrap();
+    let output = psql.args(["--quiet", "--command", statement, url]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,6 +1,6 @@
 //! Nodes and workers, while all is well and while workers come and go.
 
-use crate::engine::{Engine, on_each_engine};
+use crate::engine::{Engine, on_each_engine, sql_in};
 use crate::folder::copy;
 use crate::support::{
     Ground, assert_each_once, clicks_of_days, clicks_on, record_all, record_only, ship, start_node,
@@ -21,6 +21,30 @@ on_each_engine!(
     a_topic_that_was_made_anew_is_counted_from_its_front,
     everybody_can_tell_what_waits_between_nodes_and_workers,
 );
+
+/// What is lost with a primary whose replica had not everything: of the tables of clicks, as it was before.
+#[test]
+fn what_a_failover_has_lost_of_what_was_counted_is_counted_again_from_the_log() {
+    const TABLES: [&str; 4] = ["streams", "lanes", "shelves", "rollups"];
+    let Ground { place, topic, store, found } = Ground::new(Engine::Postgres, 2);
+    let (rollups, journal, url) = (&store.rollups, place.journal(), place.url().unwrap());
+    let in_all = |statement: &str| {
+        let statements = TABLES.map(|table| statement.replace('@', table)).join("; ");
+        sql_in(&url, &statements);
+    };
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    ship(&journal, &topic.config, &found, 1..1_001);
+    until_counted(&topic, &found, rollups);
+    in_all("CREATE UNLOGGED TABLE @_of_the_replica AS SELECT * FROM @");
+    ship(&journal, &topic.config, &found, 1_001..2_001);
+    until_counted(&topic, &found, rollups);
+    in_all("DELETE FROM @; INSERT INTO @ SELECT * FROM @_of_the_replica");
+    ship(&journal, &topic.config, &found, 2_001..3_001);
+    until_status(&worker, |status| status.commits_fenced > 0);
+    until_counted(&topic, &found, rollups);
+    worker.drain(PATIENCE);
+    assert_each_once(rollups, 1..3_001);
+}
 
 fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     let Ground { place, topic, store, found } = Ground::new(engine, 3);

@@ -194,14 +194,18 @@ impl Pool {
     }
 }
 
+/// Whatever a database or a role has as its default: who
+/// waits for a lock has to see what was committed before.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /// What transactions begin with. Where sessions are not set up, the server is told in each one when to give
 /// up: whoever has died in the middle of it must not keep its locks.
 fn begin(prepared: bool, statement_timeout: Duration) -> String {
     let timeout = statement_timeout.as_millis();
     match prepared {
-        true => "BEGIN".to_owned(),
+        true => BEGIN.to_owned(),
         false => format!(
-            "BEGIN; SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {timeout}"
+            "{BEGIN}; SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {timeout}"
         ),
     }
 }

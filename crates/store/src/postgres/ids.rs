@@ -30,6 +30,20 @@ pub(super) struct Ids {
     custom: Mutex<Range<u64>>,
 }
 
+/// The names of the counters.
+const GENERATED: &str = "generated";
+const CUSTOM: &str = "custom";
+
+/// How numbers are leased when none are at hand.
+#[derive(Clone, Copy)]
+pub(super) enum Leasing {
+    /// As a block, of which the rest is kept. Only where the lease is a transaction of its own: one that is
+    /// undone gives the block to others too.
+    Block,
+    /// As many as are wanted, inside the transaction that uses them.
+    Exact,
+}
+
 impl Ids {
     pub(super) fn new(codes: Codes, block: u32) -> Ids {
         Ids { codes, block: block.max(1), generated: Mutex::new(0..0), custom: Mutex::new(0..0) }
@@ -41,13 +55,18 @@ impl Ids {
         &self,
         session: &Session,
         count: usize,
+        leasing: Leasing,
     ) -> Result<Vec<(LinkId, String)>, Failure> {
         let mut leased = self.generated.lock().await;
         let mut ids = Vec::with_capacity(count);
+        let mut exact = 0..0;
         while ids.len() < count {
-            let Some(number) = leased.next() else {
-                let wanted = (count - ids.len()).max(self.block as usize);
-                *leased = lease(session, "generated", wanted).await?;
+            let Some(number) = leased.next().or_else(|| exact.next()) else {
+                let wanted = count - ids.len();
+                match leasing {
+                    Leasing::Block => *leased = self.block(session, GENERATED, wanted).await?,
+                    Leasing::Exact => exact = take(session, GENERATED, wanted).await?,
+                }
                 continue;
             };
             if number >= self.codes.capacity() {
@@ -59,14 +78,44 @@ impl Ids {
     }
 
     /// An id for a chosen code that looks like no generated one. Nothing when numbers are used up.
-    pub(super) async fn custom(&self, session: &Session, bucket: Bucket) -> Result<Option<LinkId>, Failure> {
+    pub(super) async fn custom(
+        &self,
+        session: &Session,
+        bucket: Bucket,
+        leasing: Leasing,
+    ) -> Result<Option<LinkId>, Failure> {
         let mut leased = self.custom.lock().await;
-        loop {
-            match leased.next() {
-                Some(number) => return Ok(LinkId::from_parts(number, bucket)),
-                None => *leased = lease(session, "custom", self.block as usize).await?,
+        let number = match (leased.next(), leasing) {
+            (Some(number), _) => Some(number),
+            (None, Leasing::Block) => {
+                *leased = self.block(session, CUSTOM, 1).await?;
+                leased.next()
+            }
+            (None, Leasing::Exact) => take(session, CUSTOM, 1).await?.next(),
+        };
+        Ok(number.and_then(|number| LinkId::from_parts(number, bucket)))
+    }
+
+    /// Sees to it that so many of each kind are at hand: for a transaction that is about to begin, because
+    /// there each is leased by itself, and others wait for that until the transaction ends.
+    pub(super) async fn have_ready(
+        &self,
+        session: &Session,
+        generated: usize,
+        custom: usize,
+    ) -> Result<(), Failure> {
+        for (name, leased, count) in [(GENERATED, &self.generated, generated), (CUSTOM, &self.custom, custom)]
+        {
+            let mut leased = leased.lock().await;
+            if leased.end - leased.start < count as u64 {
+                *leased = self.block(session, name, count).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn block(&self, session: &Session, name: &str, count: usize) -> Result<Range<u64>, Failure> {
+        take(session, name, count.max(self.block as usize)).await
     }
 }
 
@@ -79,7 +128,8 @@ pub(super) fn given(codes: &Codes, number: u64) -> Option<(LinkId, String)> {
     (!is_offensive(&code) && !is_reserved).then_some((id, code))
 }
 
-async fn lease(session: &Session, name: &str, count: usize) -> Result<Range<u64>, Failure> {
+/// Takes so many numbers from a counter, for as long as the transaction is not undone.
+async fn take(session: &Session, name: &str, count: usize) -> Result<Range<u64>, Failure> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = session.query(&LEASE, &[&name, &count, &COUNTER_MAX]).await?;
     let row =

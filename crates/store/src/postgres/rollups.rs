@@ -17,7 +17,6 @@ use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
 use crate::shelf::{LIFETIME, subject_column};
 use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
-use batches::Lanes;
 use curtail_model::{LinkId, Timestamp};
 use futures_util::future::try_join;
 use std::collections::HashMap;
@@ -39,7 +38,6 @@ const READS_MAX: u32 = 256;
 pub(super) struct PostgresRollups {
     pool: Pool,
     servers: Arc<Servers>,
-    lanes: Arc<Lanes>,
     /// On the thread that counts.
     batches: Bulkhead,
     /// On the thread that reads.
@@ -56,7 +54,6 @@ impl PostgresRollups {
         PostgresRollups {
             pool,
             servers,
-            lanes: Arc::new(Lanes::default()),
             batches: Bulkhead::new("batches of clicks", BATCHES_MAX, counting),
             reads: Bulkhead::new("reads of clicks", READS_MAX, reading),
         }
@@ -107,8 +104,8 @@ impl Rollups for PostgresRollups {
     }
 
     fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
-        let (pool, lanes) = (self.pool.clone(), Arc::clone(&self.lanes));
-        self.batches.run(async move { batches::commit(&pool, &lanes, batch).await })
+        let pool = self.pool.clone();
+        self.batches.run(async move { batches::commit(&pool, batch).await })
     }
 
     fn series(

@@ -40,14 +40,14 @@ impl Rollups for SqliteRollups {
 
     fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
         self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |state| {
-            if !claiming::holds(&state.0, &batch.claims)? {
-                return Ok(Committed::Fenced);
-            }
-            if batch.may_be_stored && batch.is_stored(&positions::read(&state.0)?) {
-                return Ok(Committed::Done);
+            // First: when it is not known what has been counted, nothing may be.
+            let counted = positions::read(&state.0)?;
+            let stored = claiming::find(&state.0, &batch.claims, &counted)?;
+            if let Some(outcome) = batch.judge(&stored, &counted) {
+                return Ok(outcome);
             }
             paced_writes::set_breathe(Some(batch.breathe.clone()));
-            batches::add(&state.0, batch)?;
+            batches::add(&state.0, batch, counted)?;
             Ok(Committed::Done)
         })
     }

@@ -20,6 +20,7 @@ macro_rules! promises {
             what_was_counted_in_several_lanes_adds_up,
             a_claim_tells_how_far_a_stream_is_and_ends_the_claims_before_it,
             of_two_who_count_one_stream_only_the_last_to_claim_it_counts,
+            nothing_is_added_to_a_store_that_is_not_what_it_was_when_clicks_were_read,
             a_batch_that_may_be_stored_is_stored_once,
         );
     };
@@ -219,49 +220,84 @@ pub(crate) async fn of_two_who_count_one_stream_only_the_last_to_claim_it_counts
     let claim = async || engine.rollups.claim(vec![1, 2]).await.unwrap();
     let counted = |claims: &[Claimed], position| Batch {
         positions: vec![(1, position)],
-        claims: claims.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
+        claims: claims.to_vec(),
         ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
     };
     let one = claim().await;
     assert_eq!(engine.rollups.commit(counted(&one, 10)).await, Ok(Committed::Done));
     let two = claim().await;
+    // The first one knows how far it has come, and has another epoch.
+    let one: Vec<_> =
+        one.iter().zip(&two).map(|(one, two)| Claimed { position: two.position, ..*one }).collect();
     assert_eq!(engine.rollups.commit(counted(&one, 20)).await, Ok(Committed::Fenced));
     assert_eq!(engine.rollups.commit(counted(&two, 20)).await, Ok(Committed::Done));
     assert_eq!(engine.rollups.commit(counted(&one[1..], 30)).await, Ok(Committed::Fenced));
     // Who never claimed a stream cannot have its epoch.
-    let never = Batch { claims: vec![(99, 0)], ..batch(vec![row(link, Grain::Day, 1, 1)], 9) };
+    let never = Claimed { stream: 99, position: None, epoch: 0 };
+    let never = Batch { claims: vec![never], ..batch(vec![row(link, Grain::Day, 1, 1)], 9) };
     assert_eq!(engine.rollups.commit(never).await, Ok(Committed::Fenced));
     assert_eq!(series(&engine, link, Grain::Day).await, [(1, 2)]);
     assert_eq!(engine.rollups.positions().await.unwrap(), [(1, 20)]);
 }
 
-/// Rollups that grow by each other's bytes.
-pub(crate) async fn a_batch_that_may_be_stored_is_stored_once(engine: Engine) {
+pub(crate) async fn nothing_is_added_to_a_store_that_is_not_what_it_was_when_clicks_were_read(
+    engine: Engine,
+) {
     let link = Subject::Link(id(1));
-    let claims = engine.rollups.claim(vec![1, 2]).await.unwrap();
-    let repeated = |positions: &[(u64, u64)]| Batch {
-        positions: positions.to_vec(),
-        claims: claims.iter().map(|claimed| (claimed.stream, claimed.epoch)).collect(),
-        may_be_stored: true,
+    let claim = engine.rollups.claim(vec![1]).await.unwrap()[0];
+    let counted = |position, to| Batch {
+        positions: vec![(1, to)],
+        claims: vec![Claimed { position, ..claim }],
         ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
     };
-    for (positions, counted) in [
-        (&[(1, 10)][..], 1),
-        (&[(1, 10)], 1),
-        (&[(1, 10), (2, 5)], 2),
-        (&[(1, 10), (2, 5)], 2),
-        (&[(2, 5)], 2),
-        (&[(2, 6)], 3),
-        // One that moves nothing cannot be told, so it is one more.
-        (&[], 4),
+    for (position, to, outcome) in [
+        (None, 10, Committed::Done),
+        (Some(10), 20, Committed::Done),
+        // A replica that has become the primary may lack what was committed; or have more than is known here.
+        (Some(30), 40, Committed::Fenced),
+        (Some(10), 40, Committed::Fenced),
+        (None, 40, Committed::Fenced),
+        (Some(20), 30, Committed::Done),
     ] {
-        assert_eq!(engine.rollups.commit(repeated(positions)).await, Ok(Committed::Done));
-        assert_eq!(series(&engine, link, Grain::Day).await, [(1, counted)], "{positions:?}");
+        assert_eq!(engine.rollups.commit(counted(position, to)).await, Ok(outcome), "{position:?} to {to}");
     }
-    engine.rollups.claim(vec![1]).await.unwrap();
-    assert_eq!(engine.rollups.commit(repeated(&[(1, 10), (2, 5)])).await, Ok(Committed::Fenced));
+    assert_eq!(series(&engine, link, Grain::Day).await, [(1, 3)]);
 }
 
+pub(crate) async fn a_batch_that_may_be_stored_is_stored_once(engine: Engine) {
+    let link = Subject::Link(id(1));
+    let mut claims = engine.rollups.claim(vec![1, 2]).await.unwrap();
+    let mut expected = 0;
+    for positions in [&[(1, 10)][..], &[(1, 20), (2, 5)], &[(2, 6)]] {
+        let repeated = || Batch {
+            positions: positions.to_vec(),
+            claims: claims.clone(),
+            may_be_stored: true,
+            ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
+        };
+        expected += 1;
+        for _ in 0..3 {
+            assert_eq!(engine.rollups.commit(repeated()).await, Ok(Committed::Done));
+            assert_eq!(series(&engine, link, Grain::Day).await, [(1, expected)], "{positions:?}");
+        }
+        // A part of it is not all of it: that is a batch of its own, of a store that is not this one.
+        let more = Batch { positions: [positions, &[(3, 1)]].concat(), ..repeated() };
+        assert_eq!(engine.rollups.commit(more).await, Ok(Committed::Fenced));
+        for (stream, position) in positions {
+            let claimed = claims.iter_mut().find(|claimed| claimed.stream == *stream).unwrap();
+            claimed.position = Some(*position);
+        }
+    }
+    // Whoever has taken the streams over goes first.
+    let last =
+        Batch { positions: vec![(2, 6)], claims: claims.clone(), may_be_stored: true, ..batch(vec![], 0) };
+    assert_eq!(engine.rollups.commit(last).await, Ok(Committed::Done));
+    let last = Batch { positions: vec![(2, 6)], claims, may_be_stored: true, ..batch(vec![], 0) };
+    engine.rollups.claim(vec![1]).await.unwrap();
+    assert_eq!(engine.rollups.commit(last).await, Ok(Committed::Fenced));
+}
+
+/// Rollups that grow by each other's bytes.
 fn appending() -> Merge {
     Arc::new(|stored, new| Ok([stored.unwrap_or_default(), new].concat()))
 }

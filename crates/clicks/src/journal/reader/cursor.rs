@@ -13,6 +13,7 @@ use curtail_model::Timestamp;
 use source::Source;
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -41,6 +42,8 @@ pub(super) struct Cursor {
     unsettled: VecDeque<Unsettled>,
     /// Whether positions are stored long after they were read.
     is_held: bool,
+    /// Whether it was said that a segment cannot be read just now.
+    is_unreadable: bool,
 }
 
 /// Clicks that were read and not counted.
@@ -89,6 +92,7 @@ impl Cursor {
             entered: VecDeque::new(),
             unsettled: VecDeque::new(),
             is_held: false,
+            is_unreadable: false,
         }
     }
 
@@ -207,7 +211,16 @@ impl Cursor {
     fn has_segment(&mut self, shared: &Shared, damage: &mut Vec<Damage>) -> bool {
         while self.current.is_none() {
             if let Some(old) = self.old.pop_front() {
-                self.load(&old, damage);
+                let bytes = fs::read(&old.path);
+                if let Err(error) = &bytes
+                    && !is_damage(error)
+                {
+                    self.say_unreadable(&old, error);
+                    self.old.push_front(old);
+                    return false;
+                }
+                self.is_unreadable = false;
+                self.load(&old, bytes, damage);
                 if self.current.is_some() {
                     self.current_backlog = old.length;
                 } else {
@@ -230,7 +243,14 @@ impl Cursor {
         if sequence_of(self.position) == sequence { self.position } else { 0 }
     }
 
-    fn load(&mut self, old: &OldSegment, damage: &mut Vec<Damage>) {
+    /// Once when it begins: it is tried again many times a second.
+    fn say_unreadable(&mut self, old: &OldSegment, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_unreadable, true) {
+            tracing::warn!(path = %old.path.display(), %error, "a segment cannot be read just now; it is tried again");
+        }
+    }
+
+    fn load(&mut self, old: &OldSegment, bytes: io::Result<Vec<u8>>, damage: &mut Vec<Damage>) {
         let sequence = u64::from(old.sequence);
         let whole = Damage {
             stream: self.stream.number,
@@ -239,7 +259,6 @@ impl Cursor {
             clicks: 0,
             kind: DamageKind::Segment,
         };
-        let bytes = fs::read(&old.path);
         let found = bytes.as_deref().map_or(Found::Damaged, Header::find);
         match (found, bytes) {
             (Found::Header { header, whole: is_whole }, Ok(bytes)) => {
@@ -307,6 +326,13 @@ impl Cursor {
             self.committed(self.position);
         }
     }
+}
+
+/// Whether a file that cannot be read will not be readable later either: it is gone, or its disk has lost it.
+/// All else (too many open files, no memory, a network disk that is away) passes.
+fn is_damage(error: &io::Error) -> bool {
+    let is_lost = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+    is_lost || error.kind() == io::ErrorKind::NotFound
 }
 
 /// The clicks that went with damage.

@@ -118,22 +118,28 @@ async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap
 }
 
 async fn take(session: &Session, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, Failure> {
-    let ids: Vec<LinkId> = clicks.keys().copied().collect();
-    let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
-    let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
-    let numbers: Vec<i64> = clicks.values().copied().collect();
-    let rows = session.query(&SPEND, &[&buckets, &columns, &numbers]).await?;
+    let mut ids: Vec<LinkId> = clicks.keys().copied().collect();
     let mut taken = HashMap::with_capacity(ids.len());
-    for row in &rows {
-        // Where a limit was lowered below what was given, less than nothing is left.
-        let (granted, left): (i64, i64) = (column(row, 1)?, column(row, 2)?);
-        let left = left.max(0).cast_unsigned();
-        taken.insert(link_id(column(row, 0)?)?, Taken::Some { granted: granted.cast_unsigned(), left });
-    }
-    let others: Vec<LinkId> = ids.into_iter().filter(|id| !taken.contains_key(id)).collect();
-    if !others.is_empty() {
-        let free = left(session, &others).await?;
-        taken.extend(free.into_iter().map(|(id, spent)| (id, Taken::Free(spent))));
+    while !ids.is_empty() {
+        let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
+        let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
+        let numbers: Vec<i64> = ids.iter().map(|id| clicks[id]).collect();
+        let rows = session.query(&SPEND, &[&buckets, &columns, &numbers]).await?;
+        for row in &rows {
+            // Where a limit was lowered below what was given, less than nothing is left.
+            let (granted, left): (i64, i64) = (column(row, 1)?, column(row, 2)?);
+            let left = left.max(0).cast_unsigned();
+            taken.insert(link_id(column(row, 0)?)?, Taken::Some { granted: granted.cast_unsigned(), left });
+        }
+        ids.retain(|id| !taken.contains_key(id));
+        if ids.is_empty() {
+            break;
+        }
+        let mut others = left(session, &ids).await?;
+        // Some have got a limit just now: of that nothing was taken yet.
+        ids.retain(|id| matches!(others.get(id), Some(Spent::Granted { .. })));
+        ids.iter().for_each(|id| _ = others.remove(id));
+        taken.extend(others.into_iter().map(|(id, spent)| (id, Taken::Free(spent))));
     }
     Ok(taken)
 }

@@ -7,7 +7,7 @@ use super::create::{Maker, Outcome};
 use super::insert::{INSERT, RENEW, Rows, versions};
 use crate::postgres::connections::{Session, Sql, sql};
 use crate::postgres::failure::Failure;
-use crate::postgres::ids::LOCK_CHOOSING;
+use crate::postgres::ids::{LOCK_CHOOSING, Leasing};
 use crate::postgres::row::{column, id_column, link_id};
 use crate::{Create, Refused, StoreError};
 use curtail_model::{Code, LinkId};
@@ -23,7 +23,7 @@ pub(super) async fn make(
     creates: &[&Create],
 ) -> Result<Vec<Outcome>, Failure> {
     let codes: Vec<&Code> = creates.iter().filter_map(|create| create.link.code.as_ref()).collect();
-    let wanted = maker.ids_of(session, &codes).await?;
+    let wanted = maker.ids_of(session, &codes, Leasing::Block).await?;
     // In one order everywhere: two groups that want the same codes never wait for each other.
     let mut order: Vec<usize> = (0..creates.len()).collect();
     order.sort_by_key(|&place| creates[place].link.code.as_ref().map(Code::as_str));
@@ -68,6 +68,7 @@ impl Maker {
         &self,
         session: &Session,
         codes: &[&Code],
+        leasing: Leasing,
     ) -> Result<Vec<Option<(LinkId, bool)>>, Failure> {
         let named: Vec<Option<LinkId>> =
             codes.iter().map(|code| self.codes.decode(code.as_str().as_bytes())).collect();
@@ -78,7 +79,7 @@ impl Maker {
                 Some(id) => Some((id, true)),
                 None => {
                     let bucket = self.codes.bucket_of(0, code.as_str().as_bytes());
-                    self.ids.custom(session, bucket).await?.map(|id| (id, false))
+                    self.ids.custom(session, bucket, leasing).await?.map(|id| (id, false))
                 }
             });
         }

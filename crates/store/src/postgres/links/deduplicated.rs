@@ -6,7 +6,7 @@
 
 use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
-use super::super::ids::LOCK_CHOOSING;
+use super::super::ids::{LOCK_CHOOSING, Leasing};
 use super::super::row::{self, bucket_column, column, id_column, link_id};
 use super::acknowledged::WAL_POSITION;
 use super::allowance::left;
@@ -77,6 +77,8 @@ pub(super) async fn make(
     locks.sort_unstable();
     locks.dedup();
     let mut codes = creates.iter().filter_map(|create| create.link.code.as_ref());
+    let chosen = codes.clone().count();
+    maker.ids.have_ready(session, creates.len() - chosen, chosen).await?;
     let is_shaped = codes.any(|code| maker.codes.decode(code.as_str().as_bytes()).is_some());
     let begin = session.begin(if is_shaped { LOCK_CHOOSING } else { "" });
     let lock = session.ready(&LOCK);
@@ -263,9 +265,9 @@ async fn insert(
     outcomes: &mut [Option<Outcome>],
 ) -> Result<(), Failure> {
     let without_code = turn.iter().filter(|&&place| creates[place].link.code.is_none()).count();
-    let mut generated = maker.ids.generated(session, without_code).await?.into_iter();
+    let mut generated = maker.ids.generated(session, without_code, Leasing::Exact).await?.into_iter();
     let codes: Vec<&Code> = turn.iter().filter_map(|&place| creates[place].link.code.as_ref()).collect();
-    let mut chosen = maker.ids_of(session, &codes).await?.into_iter();
+    let mut chosen = maker.ids_of(session, &codes, Leasing::Exact).await?.into_iter();
     let mut wanted: Vec<Wanted> = Vec::with_capacity(turn.len());
     for &place in turn {
         let identity = match &creates[place].link.code {

@@ -2,6 +2,7 @@
 
 use super::super::connections::Session;
 use super::super::failure::Failure;
+use super::super::ids::Leasing;
 use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
 use super::insert::{INSERT, Rows, versions};
@@ -19,7 +20,7 @@ pub(super) async fn make(
     outcomes.resize_with(creates.len(), || None);
     let mut open: Vec<usize> = (0..creates.len()).collect();
     while !open.is_empty() {
-        let ids = maker.ids.generated(session, open.len()).await?;
+        let ids = maker.ids.generated(session, open.len(), Leasing::Block).await?;
         let (given, without) = open.split_at(ids.len());
         for place in without {
             outcomes[*place] = Some(Outcome::Refused(Refused::CodesUsedUp));

@@ -7,10 +7,9 @@ use crate::checksum;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
 use crate::postgres::failure::Failure;
 use crate::postgres::row::{column, id_column};
-use crate::rollups::{Batch, Committed};
+use crate::rollups::{Batch, Claimed, Committed, Positions};
 use crate::shelf::{self, LIFETIME, LOST, merge_totals, write_totals};
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 use tokio::time::sleep;
 
 static LANE: Sql = sql!("lane_add", INT4);
@@ -25,10 +24,6 @@ static PUT_ROLLUPS: Sql = sql!("rollups_put", INT4, INT8_ARRAY, INT8_ARRAY, INT8
 const ROWS_AT_ONCE: usize = 8_192;
 
 type Merging<'m> = &'m (dyn Fn(Option<&[u8]>, &[u8]) -> Result<Vec<u8>, String> + Sync);
-
-/// Lanes that are known to be in the table of them.
-#[derive(Default)]
-pub(super) struct Lanes(Mutex<HashSet<i32>>);
 
 /// What stands in one row or on one shelf: length and start
 /// of the period, and the subject or the shelf's number.
@@ -45,7 +40,7 @@ struct Rows<'b> {
 }
 
 /// Commits a batch.
-pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<Committed, StoreError> {
+pub(super) async fn commit(pool: &Pool, batch: Batch) -> Result<Committed, StoreError> {
     let mut totals: Vec<(i64, Vec<u8>)> =
         batch.totals.iter().map(|(link, totals)| (id_column(*link), write_totals(totals))).collect();
     // As they stand on their shelves.
@@ -53,33 +48,24 @@ pub(super) async fn commit(pool: &Pool, lanes: &Lanes, batch: Batch) -> Result<C
     let mut retries = pool.retries();
     loop {
         let session = pool.session().await?;
-        let outcome = session.within(attempt(&session, lanes, &batch, &totals)).await;
+        let outcome = attempt(&session, &batch, &totals).await;
         let outcome = session.end::<_, Failure>(outcome);
         let Some(pause) = retries.pause_after(&outcome) else { return Ok(outcome?) };
         sleep(pause).await;
     }
 }
 
-async fn attempt(
-    session: &Session,
-    lanes: &Lanes,
-    batch: &Batch,
-    totals: &[(i64, Vec<u8>)],
-) -> Result<Committed, Failure> {
+/// Each statement has its time to answer; a large batch has many.
+async fn attempt(session: &Session, batch: &Batch, totals: &[(i64, Vec<u8>)]) -> Result<Committed, Failure> {
     let lane = i32::from(batch.lane);
-    begin(session, lane).await?;
-    if !holds(session, &batch.claims).await? {
-        session.command("ROLLBACK").await?;
-        return Ok(Committed::Fenced);
+    session.within(begin(session, lane)).await?;
+    let (stored, moved) = (claimed(session, batch).await?, moved(session, batch).await?);
+    if let Some(outcome) = batch.judge(&stored, &moved) {
+        session.within(session.command("ROLLBACK")).await?;
+        return Ok(outcome);
     }
-    if batch.may_be_stored && is_stored(session, batch).await? {
-        session.command("ROLLBACK").await?;
-        return Ok(Committed::Done);
-    }
-    let is_new = !lanes.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&lane);
-    if is_new {
-        session.query(&LANE, &[&lane]).await?;
-    }
+    // Not once and for all: a failover may have lost it, and nobody reads what is in no lane.
+    session.within(session.query(&LANE, &[&lane])).await?;
     let rows = Rows::of(batch);
     let merge = |stored: Option<&[u8]>, new: &[u8]| {
         (batch.breathe)();
@@ -94,33 +80,36 @@ async fn attempt(
     add_to_shelves(session, lane, &shelves, &BTreeMap::new(), &merge_totals).await?;
     let (streams, positions): (Vec<i64>, Vec<i64>) =
         batch.positions.iter().map(|(stream, at)| (stream.cast_signed(), at.cast_signed())).unzip();
-    session.query(&PUT_POSITIONS, &[&streams, &positions]).await?;
-    session.command("COMMIT").await?;
-    if is_new {
-        lanes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lane);
-    }
+    session.within(session.query(&PUT_POSITIONS, &[&streams, &positions])).await?;
+    session.within(session.command("COMMIT")).await?;
     Ok(Committed::Done)
 }
 
-/// Whether all streams have the epochs that are claimed. They keep them until the transaction ends.
-async fn holds(session: &Session, claims: &[(u64, u64)]) -> Result<bool, Failure> {
-    if claims.is_empty() {
-        return Ok(true);
+/// How the streams are that a batch claims. They stay so until the transaction ends.
+async fn claimed(session: &Session, batch: &Batch) -> Result<Vec<Claimed>, Failure> {
+    if batch.claims.is_empty() {
+        return Ok(Vec::new());
     }
-    let streams: Vec<i64> = claims.iter().map(|(stream, _)| stream.cast_signed()).collect();
-    let rows = session.query(&STREAMS, &[&streams]).await?;
-    let stored = rows.iter().map(|row| Ok((column::<i64>(row, 0)?, column::<i64>(row, 1)?)));
-    let stored: HashSet<(i64, i64)> = stored.collect::<Result<_, StoreError>>()?;
-    Ok(claims.iter().all(|(stream, epoch)| stored.contains(&(stream.cast_signed(), epoch.cast_signed()))))
+    let streams: Vec<i64> = batch.claims.iter().map(|claim| claim.stream.cast_signed()).collect();
+    let rows = session.within(session.query(&STREAMS, &[&streams])).await?;
+    let stored = rows.iter().map(|row| {
+        let position: Option<i64> = column(row, 1)?;
+        let position = position.map(i64::cast_unsigned);
+        Ok(Claimed { stream: number(row, 0)?, position, epoch: number(row, 2)? })
+    });
+    Ok(stored.collect::<Result<_, StoreError>>()?)
 }
 
-/// Whether an earlier attempt was committed. One that still is being committed holds the lock of the lane, so
-/// it has ended by now.
-async fn is_stored(session: &Session, batch: &Batch) -> Result<bool, Failure> {
+/// Up to where the streams that a batch moves have been counted, where it may be stored. An attempt before it
+/// that still is being committed holds the lock of the lane, so it has ended by now.
+async fn moved(session: &Session, batch: &Batch) -> Result<Positions, Failure> {
+    if !batch.may_be_stored {
+        return Ok(Positions::new());
+    }
     let streams: Vec<i64> = batch.positions.iter().map(|(stream, _)| stream.cast_signed()).collect();
-    let rows = session.query(&POSITIONS_OF, &[&streams]).await?;
+    let rows = session.within(session.query(&POSITIONS_OF, &[&streams])).await?;
     let stored = rows.iter().map(|row| Ok((number(row, 0)?, number(row, 1)?)));
-    Ok(batch.is_stored(&stored.collect::<Result<Vec<_>, StoreError>>()?))
+    Ok(stored.collect::<Result<_, StoreError>>()?)
 }
 
 impl<'b> Rows<'b> {
@@ -210,7 +199,7 @@ async fn get(
     keys: &[Key],
 ) -> Result<std::collections::HashMap<usize, Vec<u8>>, Failure> {
     let (grains, starts, numbers) = columns(keys);
-    let rows = session.query(sql, &[&lane, &grains, &starts, &numbers]).await?;
+    let rows = session.within(session.query(sql, &[&lane, &grains, &starts, &numbers])).await?;
     let row = |row| {
         // Counted from one.
         let place: i64 = column(row, 0)?;
@@ -228,7 +217,7 @@ async fn put(
 ) -> Result<(), Failure> {
     if !keys.is_empty() {
         let (grains, starts, numbers) = columns(keys);
-        session.query(sql, &[&lane, &grains, &starts, &numbers, &values]).await?;
+        session.within(session.query(sql, &[&lane, &grains, &starts, &numbers, &values])).await?;
     }
     Ok(())
 }

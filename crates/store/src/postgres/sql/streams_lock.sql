@@ -1,2 +1,2 @@
--- The epochs of streams, which nobody raises until the end of the transaction.
-SELECT stream, epoch FROM streams WHERE stream = ANY ($1::bigint[]) ORDER BY stream FOR SHARE
+-- How streams are, until the end of the transaction: nobody claims or moves them meanwhile.
+SELECT stream, position, epoch FROM streams WHERE stream = ANY ($1::bigint[]) ORDER BY stream FOR SHARE

@@ -3,7 +3,7 @@
 use super::{Period, id_column, positions, row_key, subject_column};
 use crate::StoreError;
 use crate::checksum;
-use crate::rollups::{Batch, Row};
+use crate::rollups::{Batch, Positions, Row};
 use crate::shelf::{self, LIFETIME, LOST, merge_totals, write_totals};
 use rusqlite::{CachedStatement, Connection, Row as Stored, Statement};
 
@@ -28,11 +28,9 @@ struct Alone<'c> {
     put: CachedStatement<'c>,
 }
 
-/// Adds a batch: rollups, totals and positions.
-pub(super) fn add(connection: &Connection, batch: Batch) -> Result<(), StoreError> {
+/// Adds a batch to what has been counted up to these positions: rollups, totals and positions.
+pub(super) fn add(connection: &Connection, batch: Batch, counted: Positions) -> Result<(), StoreError> {
     let Batch { mut rows, mut totals, positions: moved, merge, breathe, .. } = batch;
-    // First: when it is not known what has been counted, nothing may be.
-    let counted = positions::read(connection)?;
     let mut adding = Adding::new(connection)?;
     // In the order of the tables, so that neighbours are on the page that was just touched.
     bring_in_order(&mut rows, row_key, &*breathe);

@@ -1,9 +1,8 @@
-//! Takes streams over, and tells whether a batch still may
-//! move those that it claims; inside the writer's transaction.
+//! Takes streams over, and tells how those that a batch claims are; inside the writer's transaction.
 
 use super::positions;
 use crate::StoreError;
-use crate::rollups::Claimed;
+use crate::rollups::{Claimed, Positions};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
@@ -20,14 +19,18 @@ pub(super) fn claim(connection: &Connection, streams: &[u64]) -> Result<Vec<Clai
     Ok(claimed)
 }
 
-/// Whether all streams have the epochs that are claimed.
-pub(super) fn holds(connection: &Connection, claims: &[(u64, u64)]) -> Result<bool, StoreError> {
+/// How these streams are, of those that have been claimed.
+pub(super) fn find(
+    connection: &Connection,
+    claims: &[Claimed],
+    positions: &Positions,
+) -> Result<Vec<Claimed>, StoreError> {
     let mut get = connection.prepare_cached(include_str!("../sql/epoch_get.sql"))?;
-    for &(stream, epoch) in claims {
-        let stored: Option<i64> = get.query_row([stream.cast_signed()], |row| row.get(0)).optional()?;
-        if stored != Some(epoch.cast_signed()) {
-            return Ok(false);
-        }
+    let mut found = Vec::with_capacity(claims.len());
+    for &Claimed { stream, .. } in claims {
+        let epoch: Option<i64> = get.query_row([stream.cast_signed()], |row| row.get(0)).optional()?;
+        let position = positions.iter().find(|(other, _)| *other == stream).map(|(_, position)| *position);
+        found.extend(epoch.map(|epoch| Claimed { stream, position, epoch: epoch.cast_unsigned() }));
     }
-    Ok(true)
+    Ok(found)
 }

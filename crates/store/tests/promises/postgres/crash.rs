@@ -5,7 +5,7 @@ use super::tampering::losing_answers_to_commits;
 use super::until;
 use crate::engine::{at, create, id, make, new_link, postgres_settings};
 use crate::rollups::{batch, row};
-use curtail_model::{Change, Field, NewLink};
+use curtail_model::{Change, Code, Field, NewLink};
 use curtail_runtime::breaker::State;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, Postgres};
@@ -228,7 +228,7 @@ async fn a_batch_whose_commit_goes_on_while_it_is_repeated_is_counted_once() {
     let (link, claims) = (Subject::Link(id(1)), store.rollups.claim(vec![1]).await.unwrap());
     let counted = |may_be_stored| Batch {
         positions: vec![(1, 10)],
-        claims: vec![(1, claims[0].epoch)],
+        claims: claims.clone(),
         may_be_stored,
         ..batch(vec![row(link, Grain::Day, 1, 1)], 0)
     };
@@ -350,5 +350,27 @@ async fn a_link_that_cannot_be_kept_fails_alone() {
         kept.push(answer.await.is_ok());
     }
     assert_eq!(kept, [true, false, true, true]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn ids_that_were_leased_for_a_link_that_was_not_made_are_leased_to_nobody_else() {
+    let database = Database::make().await;
+    let store = postgres::open(postgres_settings(database.url())).await.unwrap();
+    let client = database.connect().await;
+    client
+        .batch_execute("ALTER TABLE links ADD CONSTRAINT refused CHECK (title IS DISTINCT FROM 'refused')")
+        .await
+        .unwrap();
+    // The first links of the process, of each kind, in transactions that are undone.
+    for (number, code) in [None, Some("of-its-own")].into_iter().enumerate() {
+        let code = code.map(|code| Code::custom(code).unwrap());
+        let link = NewLink { title: Some("refused".into()), code, ..new_link("https://example.com/") };
+        let idempotency = Some(Idempotency { key: [number as u8; 32], request: [1; 32] });
+        assert!(store.links.create(vec![Create { idempotency, ..create(link) }]).await.is_err());
+    }
+    let block = i64::from(postgres_settings(database.url()).id_block);
+    let given_again = "SELECT name FROM counters WHERE name IN ('generated', 'custom') AND next < $1";
+    assert!(client.query(given_again, &[&block]).await.unwrap().is_empty());
     store.close().await;
 }

@@ -45,7 +45,7 @@ async fn pass_until_a_commit(client: TcpStream, server: TcpStream, loses: Arc<At
         loop {
             let length = client_reads.read(&mut buffer).await?;
             server_writes.write_all(&buffer[..length]).await?;
-            let commits = buffer[..length].windows(6).any(|word| word == b"COMMIT");
+            let commits = buffer[..length].windows(7).any(|word| word == b"COMMIT\0");
             if length == 0 || (commits && loses.load(Ordering::SeqCst)) {
                 return Ok::<(), std::io::Error>(());
             }
