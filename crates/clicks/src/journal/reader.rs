@@ -104,6 +104,9 @@ pub enum DamageKind {
     Missing,
     /// Records that the log between nodes had forgotten before they were counted.
     Expired,
+    /// Records that the log between nodes did not hand out, though
+    /// it was asked for them twice: their checksum is wrong there.
+    Skipped,
 }
 
 /// Follows all streams, the live ones and those that earlier processes left.

@@ -48,17 +48,25 @@ pub(crate) fn path_of(dir: &Path, stream: u64, sequence: u32) -> PathBuf {
 }
 
 impl Segment {
-    /// Makes a new file with all its blocks. When the disk has no room for it, nothing is left behind.
+    /// Makes a new file with all its blocks. When the disk has no room for
+    /// it, nothing is left behind. It gets its name when it is whole: what a
+    /// process that died meanwhile leaves is no segment, and is overwritten.
     pub(crate) fn create(dir: &Path, header: Header) -> io::Result<Segment> {
         let path = path_of(dir, header.stream, header.sequence);
         let folder = path.parent().unwrap_or(dir);
         fs::create_dir_all(folder)?;
-        let made = Self::allocate(&path, &header).and_then(|mapped| sync_folder(folder).map(|()| mapped));
+        let unnamed = folder.join("new");
+        let made = Self::allocate(&unnamed, &header).and_then(|mapped| {
+            fs::rename(&unnamed, &path)?;
+            sync_folder(folder)?;
+            Ok(mapped)
+        });
         match made {
             Ok(mapped) => Ok(Self::with(header, path, mapped)),
             Err(error) => {
-                // The first error says what is wrong; a file that cannot be removed is found again at the
-                // next start.
+                // The first error says what is wrong; what cannot be removed is overwritten, or found again
+                // at the next start.
+                drop(fs::remove_file(&unnamed));
                 drop(fs::remove_file(&path));
                 Err(error)
             }

@@ -20,7 +20,7 @@ use curtail_model::Timestamp;
 use curtail_store::Rollups;
 use curtail_store::rollups::{Claimed, Positions};
 use group::{Change, Group};
-use partitions::{Partitions, Start, Taken, Watermarks};
+use partitions::{Partitions, Skipped, Taken, Watermarks};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -149,7 +149,7 @@ impl KafkaLog {
             let counted = claimed.iter().find(|claimed| claimed.stream == offset);
             let counted = counted.and_then(|claimed| claimed.position);
             let start = self.partitions.start(*partition, counted, watermarks, &positions);
-            self.note_loss(*partition, start);
+            self.note_loss(*partition, start.next - start.lost, start.lost, DamageKind::Expired);
             let from = Offset::Offset(start.read_from.cast_signed());
             list.add_partition_offset(&self.topic.name, (*partition).into(), from)
                 .map_err(|error| self.trouble(&error))?;
@@ -159,16 +159,11 @@ impl KafkaLog {
         Ok(())
     }
 
-    /// Records that retention has taken before they were counted.
-    fn note_loss(&mut self, partition: u16, start: Start) {
-        if start.lost > 0 {
-            self.damage.push(Damage {
-                stream: streams::offset(partition, &self.topic.identity()),
-                position: start.next - start.lost,
-                bytes: 0,
-                clicks: start.lost,
-                kind: DamageKind::Expired,
-            });
+    /// Records that will not be counted.
+    fn note_loss(&mut self, partition: u16, from: u64, records: u64, kind: DamageKind) {
+        if records > 0 {
+            let stream = streams::offset(partition, &self.topic.identity());
+            self.damage.push(Damage { stream, position: from, bytes: 0, clicks: records, kind });
         }
     }
 
@@ -206,11 +201,14 @@ impl Log for KafkaLog {
             match taken {
                 Taken::Read => read += 1,
                 Taken::Nothing => {}
-                Taken::Foreign => {
+                Taken::Foreign | Taken::Missed => {
                     self.begin_again(into)?;
                     return Ok(0);
                 }
             }
+        }
+        for Skipped { partition, from, records } in self.partitions.take_skipped() {
+            self.note_loss(partition, from, records, DamageKind::Skipped);
         }
         if self.follow(into) {
             return Ok(0);

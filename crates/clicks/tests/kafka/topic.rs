@@ -8,7 +8,9 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::time::{Duration, Instant};
 
 /// The brokers that are there.
 pub(crate) fn brokers() -> String {
@@ -31,15 +33,23 @@ impl Topic {
         let unique = folder.path().file_name().unwrap().to_str().unwrap();
         let topic = format!("test-{}-{}", std::process::id(), unique.trim_start_matches('.'));
         let topic = Topic { config: Config { brokers: brokers.to_owned(), topic }, partitions };
-        assert!(topic.try_make(), "{} does not make a topic", topic.config.brokers);
+        let begun = Instant::now();
+        // A request that is lost is sent again; if it was heard all the same, there is one of this name.
+        while let Err(error) = topic.make() {
+            assert!(begun.elapsed() < PATIENCE, "{} does not make a topic: {error}", topic.config.brokers);
+        }
         topic
     }
 
     /// Makes it on the broker, unless there is one.
     pub(crate) fn try_make(&self) -> bool {
+        self.make().unwrap()
+    }
+
+    fn make(&self) -> Result<bool, KafkaError> {
         let new = NewTopic::new(&self.config.topic, self.partitions, TopicReplication::Fixed(1));
-        let made = wait(self.admin().create_topics([&new], &options())).unwrap();
-        made.iter().all(Result::is_ok)
+        let made = wait(self.admin().create_topics([&new], &options()))?;
+        Ok(made.iter().all(Result::is_ok))
     }
 
     /// The same with more partitions.
@@ -78,6 +88,22 @@ impl Topic {
         producer.flush(PATIENCE).unwrap();
     }
 
+    /// Puts records there that are never handed out, though they have offsets. Answers how many offsets.
+    pub(crate) fn put_and_take_back(&self, records: u64) -> u64 {
+        let mut client = self.client();
+        let producer: BaseProducer = client.set("transactional.id", &self.config.topic).create().unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        for _ in 0..records {
+            let record = BaseRecord::<(), [u8]>::to(&self.config.topic).partition(0).payload(b"taken back");
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+        producer.abort_transaction(PATIENCE).unwrap();
+        // The end of a transaction has an offset too.
+        records + 1
+    }
+
     fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.config.brokers);
@@ -97,7 +123,8 @@ impl Drop for Topic {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
+    const ANSWER_MAX: Duration = Duration::from_secs(30);
+    AdminOptions::new().operation_timeout(Some(ANSWER_MAX)).request_timeout(Some(ANSWER_MAX))
 }
 
 /// Waits for a future; it may use blocking threads.

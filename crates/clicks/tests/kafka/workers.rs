@@ -19,6 +19,7 @@ on_each_engine!(
     workers_come_and_go_while_clicks_come_and_each_is_counted_once,
     what_is_no_click_is_set_aside_and_holds_nothing_up,
     a_topic_that_was_made_anew_is_counted_from_its_front,
+    records_that_are_not_handed_out_are_said_to_be_lost_and_no_others_are,
     everybody_can_tell_what_waits_between_nodes_and_workers,
 );
 
@@ -176,6 +177,19 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
     until_counted(&topic, &found, rollups);
     let status = worker.drain(PATIENCE);
     assert_eq!((status.counted, status.poison.iter().map(|(_, count)| count).sum::<u64>()), (100, 0));
+}
+
+fn records_that_are_not_handed_out_are_said_to_be_lost_and_no_others_are(engine: Engine) {
+    let Ground { place, topic, store, found } = Ground::new(engine, 1);
+    let rollups = &store.rollups;
+    let journal = place.journal();
+    ship(&journal, &topic.config, &found, 1..1_001);
+    let lost = topic.put_and_take_back(3);
+    ship(&journal, &topic.config, &found, 1_001..2_001);
+    let worker = start_worker(place.folder(), &topic.config, &found, rollups);
+    until_counted(&topic, &found, rollups);
+    assert_eq!(worker.drain(PATIENCE).damaged, lost);
+    assert_each_once(rollups, 1..2_001);
 }
 
 fn a_topic_that_was_made_anew_is_counted_from_its_front(engine: Engine) {

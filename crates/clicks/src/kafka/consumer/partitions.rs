@@ -24,6 +24,19 @@ pub(super) struct Partitions {
     counted: Vec<Option<Partition>>,
     /// Those that turned out not to be what the store has counted: they are read from the front.
     foreign: BTreeSet<u16>,
+    /// Partitions and offsets from which records were missing, and were asked for again.
+    missed: BTreeSet<(u16, u64)>,
+    /// What did not come then either.
+    skipped: Vec<Skipped>,
+}
+
+/// Records that the broker has and did not hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) partition: u16,
+    /// The offset of the first.
+    pub(super) from: u64,
+    pub(super) records: u64,
 }
 
 /// How far one partition has been read.
@@ -75,11 +88,21 @@ pub(super) enum Taken {
     Nothing,
     /// The partition is not the one that was counted.
     Foreign,
+    /// Records before it have not come.
+    Missed,
 }
 
 impl Partitions {
     pub(super) fn new(identity: String, aside: Aside, tally: Arc<Tally>) -> Partitions {
-        Partitions { identity, aside, tally, counted: Vec::new(), foreign: BTreeSet::new() }
+        Partitions {
+            identity,
+            aside,
+            tally,
+            counted: Vec::new(),
+            foreign: BTreeSet::new(),
+            missed: BTreeSet::new(),
+            skipped: Vec::new(),
+        }
     }
 
     /// Forgets all partitions.
@@ -142,6 +165,21 @@ impl Partitions {
             }
             return if is_foreign { Taken::Foreign } else { Taken::Nothing };
         }
+        if offset > partition.next {
+            // A client passes over what has a wrong checksum, which may be so on its way only.
+            let Partition { number, next, .. } = *partition;
+            if self.missed.insert((number, next)) {
+                tracing::warn!(
+                    partition = number,
+                    next,
+                    offset,
+                    "records have not come; they are asked for again"
+                );
+                return Taken::Missed;
+            }
+            self.missed.remove(&(number, next));
+            self.skipped.push(Skipped { partition: number, from: next, records: offset - next });
+        }
         match record {
             Ok(record) if partition.is_new(&record) => {
                 let mark = Mark { position: record.origin.position, has_moved: true };
@@ -158,6 +196,11 @@ impl Partitions {
         partition.next = offset + 1;
         partition.has_moved = true;
         Taken::Read
+    }
+
+    /// What the broker has and did not hand out, since the last call.
+    pub(super) fn take_skipped(&mut self) -> Vec<Skipped> {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Adds the positions that moved since they were last told.
