@@ -70,7 +70,8 @@ impl Clicks {
         counter(encoder, "rollup_commits", "Commits of rollups.", status.commits)?;
         let help = "Commits that failed and were tried again.";
         counter(encoder, "rollup_commits_failed", help, status.commits_failed)?;
-        let help = "Commits that changed nothing because others count those clicks now.";
+        let help =
+            "Commits that changed nothing: others count those clicks now, or the store is another one.";
         counter(encoder, "rollup_commits_fenced", help, status.commits_fenced)?;
         counter(encoder, "rollups_damaged", "Rollups that could not be read back.", status.rollups_damaged)?;
         let help = "Rollups that were forgotten for their age.";

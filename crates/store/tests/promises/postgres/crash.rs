@@ -329,8 +329,8 @@ async fn a_change_whose_commit_is_not_answered_is_in_doubt_and_one_that_was_not_
     store.close().await;
 }
 
-#[tokio::test]
-async fn a_link_that_cannot_be_kept_fails_alone() {
+/// A store whose database refuses links with the title `refused`.
+async fn refusing_a_title() -> (Database, Postgres) {
     let database = Database::make().await;
     let store = postgres::open(postgres_settings(database.url())).await.unwrap();
     let client = database.connect().await;
@@ -338,6 +338,12 @@ async fn a_link_that_cannot_be_kept_fails_alone() {
         .batch_execute("ALTER TABLE links ADD CONSTRAINT refused CHECK (title IS DISTINCT FROM 'refused')")
         .await
         .unwrap();
+    (database, store)
+}
+
+#[tokio::test]
+async fn a_link_that_cannot_be_kept_fails_alone() {
+    let (_database, store) = refusing_a_title().await;
     let titled =
         |title: &str| create(NewLink { title: Some(title.into()), ..new_link("https://example.com/") });
     // They wait for each other, so they are one group.
@@ -355,13 +361,7 @@ async fn a_link_that_cannot_be_kept_fails_alone() {
 
 #[tokio::test]
 async fn ids_that_were_leased_for_a_link_that_was_not_made_are_leased_to_nobody_else() {
-    let database = Database::make().await;
-    let store = postgres::open(postgres_settings(database.url())).await.unwrap();
-    let client = database.connect().await;
-    client
-        .batch_execute("ALTER TABLE links ADD CONSTRAINT refused CHECK (title IS DISTINCT FROM 'refused')")
-        .await
-        .unwrap();
+    let (database, store) = refusing_a_title().await;
     // The first links of the process, of each kind, in transactions that are undone.
     for (number, code) in [None, Some("of-its-own")].into_iter().enumerate() {
         let code = code.map(|code| Code::custom(code).unwrap());
@@ -371,6 +371,6 @@ async fn ids_that_were_leased_for_a_link_that_was_not_made_are_leased_to_nobody_
     }
     let block = i64::from(postgres_settings(database.url()).id_block);
     let given_again = "SELECT name FROM counters WHERE name IN ('generated', 'custom') AND next < $1";
-    assert!(client.query(given_again, &[&block]).await.unwrap().is_empty());
+    assert!(database.connect().await.query(given_again, &[&block]).await.unwrap().is_empty());
     store.close().await;
 }
