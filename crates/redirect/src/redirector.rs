@@ -161,10 +161,20 @@ impl Redirector {
         match self.shared.resolver.resolve(code, now).await {
             Resolution::Link(record) => Found::Record(record, Outcome::Cold),
             Resolution::Nothing => Found::Nothing,
-            Resolution::Unavailable => match stale {
+            Resolution::Unavailable => match stale.or_else(|| self.known_by_now(code, now)) {
                 Some(record) => Found::Record(record.into(), Outcome::Stale),
                 None => Found::Unavailable,
             },
+        }
+    }
+
+    /// What others who asked for a code at the same time have left of it, of whatever age.
+    fn known_by_now(&self, code: &str, now: Timestamp) -> Option<Vec<u8>> {
+        let cache = &mut self.hot.borrow_mut().cache;
+        match cache.look_up(code.as_bytes(), now) {
+            Lookup::Link(record) => Some(record.to_vec()),
+            Lookup::Unknown { stale: true } => Some(cache.stale().to_vec()),
+            Lookup::Nothing | Lookup::Unknown { stale: false } => None,
         }
     }
 

@@ -137,8 +137,14 @@ impl Node {
         match self.resolver.resolve(code, now()).await {
             Resolution::Link(found) => Some(location(&found)),
             Resolution::Nothing => None,
-            Resolution::Unavailable if record.is_empty() => panic!("a visitor of {code} was turned away"),
-            Resolution::Unavailable => Some(location(&record)),
+            Resolution::Unavailable => {
+                // Others may have left something meanwhile.
+                if record.is_empty() {
+                    self.cache.get(code, now(), &mut record);
+                }
+                assert!(!record.is_empty(), "a visitor of {code} was turned away");
+                Some(location(&record))
+            }
         }
     }
 
