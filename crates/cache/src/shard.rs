@@ -70,6 +70,11 @@ impl Shard {
         Some((entry.known, entry.times))
     }
 
+    /// Whether something of a higher version than this is known of a code.
+    pub(crate) fn knows_newer(&mut self, hash: u64, code: &[u8], known: &Known<'_>) -> bool {
+        self.get(hash, code).is_some_and(|(old, _)| old.version() > known.version())
+    }
+
     /// Remembers what is known of a code, unless something newer is.
     /// Answers whether it is what will be served from here.
     pub(crate) fn put(

@@ -154,7 +154,7 @@ impl SharedCache {
     ) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
         let mut shard = lock(self.shard(hash));
-        if shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version()) {
+        if shard.knows_newer(hash, code.as_bytes(), &known) {
             return false;
         }
         // Looked at under the lock: see `learn`.
@@ -168,8 +168,7 @@ impl SharedCache {
     /// Whether more is known of a code than this record of it says.
     pub(crate) fn knows_newer(&self, code: &str, packed: &[u8]) -> bool {
         let (hash, known) = (hash_of(code.as_bytes()), Known::Link(packed));
-        let mut shard = lock(self.shard(hash));
-        shard.get(hash, code.as_bytes()).is_some_and(|(old, _)| old.version() > known.version())
+        lock(self.shard(hash)).knows_newer(hash, code.as_bytes(), &known)
     }
 
     /// Whether something may have changed about a code so lately that a copy of the store need not know.
