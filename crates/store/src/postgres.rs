@@ -9,7 +9,6 @@ mod changes;
 mod connections;
 mod deferred;
 mod engine;
-mod epoch;
 mod examination;
 mod failure;
 mod groups;
@@ -27,6 +26,7 @@ mod replicas;
 mod retries;
 mod rollups;
 mod row;
+mod timeline;
 mod tls;
 mod words;
 

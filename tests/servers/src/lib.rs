@@ -5,11 +5,13 @@
 
 mod kafka;
 pub mod log;
+mod pgbouncer;
 pub mod postgres;
 mod process;
 mod redis;
 
 pub use kafka::Broker;
+pub use pgbouncer::PgBouncer;
 pub use redis::RedisServer;
 
 use std::fs;

@@ -51,12 +51,7 @@ impl Server {
     fn new(folder: &Path, name: &str, settings: &[&str]) -> Server {
         let data = folder.join(name);
         fs::DirBuilder::new().mode(0o700).create(&data).expect("a folder can be made");
-        if let Some(owner) = other_user() {
-            // PostgreSQL does not run as root.
-            for path in [folder, &data] {
-                std::os::unix::fs::chown(path, Some(owner), Some(owner)).expect("root may give it away");
-            }
-        }
+        give_away(&[folder, &data]);
         let settings = settings.iter().map(|&line| line.to_owned()).collect();
         Server { data, port: free_port(), settings }
     }
@@ -155,15 +150,7 @@ impl Server {
     }
 
     fn tool(&self, name: &str, arguments: &[&str]) {
-        let mut command = match other_user() {
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                let user = user.to_string();
-                command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(binary(name));
-                command
-            }
-            None => Command::new(binary(name)),
-        };
+        let mut command = as_other_user(&binary(name));
         // What pg_ctl starts would keep a pipe open: its words go to files.
         let said = self.data.with_extension(format!("{name}.said"));
         let file = fs::File::create(&said).expect("a file can be made");
@@ -191,7 +178,23 @@ fn has_ended(process: Pid) -> bool {
     stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
-/// Whom servers run as when the test itself is root: PostgreSQL refuses to be.
+/// A program, to be run as somebody who is not root.
+pub(crate) fn as_other_user(program: &Path) -> Command {
+    let Some(user) = other_user() else { return Command::new(program) };
+    let (mut command, user) = (Command::new("setpriv"), user.to_string());
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(program);
+    command
+}
+
+/// Lets who is not root have files and folders.
+pub(crate) fn give_away(paths: &[&Path]) {
+    let Some(owner) = other_user() else { return };
+    for path in paths {
+        std::os::unix::fs::chown(path, Some(owner), Some(owner)).expect("root may give it away");
+    }
+}
+
+/// Whom servers run as when the test itself is root: they refuse to be.
 fn other_user() -> Option<u32> {
     if !geteuid().is_root() {
         return None;

@@ -31,6 +31,11 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
+    /// SIGHUP: it reads its settings again.
+    pub(crate) fn read_again(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let process = self.0.as_ref().expect("it runs");
         kill_process(Pid::from_child(process), signal).expect("it runs");

@@ -3,11 +3,11 @@
 
 use super::OpenError;
 use super::address::{Address, with_causes};
-use super::epoch;
 use super::failure::Failure;
 use super::hosts::Connector;
 use super::presence::Presence;
 use super::retries::Retries;
+use super::timeline;
 use crate::StoreError;
 use curtail_runtime::retry::Budget;
 use deadpool_postgres::{
@@ -108,9 +108,9 @@ impl Pool {
             None => Manager::from_connect(server, Connector { hosts, tls: NoTls }, config),
             Some(tls) => Manager::from_connect(server, Connector { hosts, tls: tls.clone() }, config),
         };
-        let is_at_home = Hook::sync_fn(move |_, session| match home.has_moved_since(session.created) {
+        let is_at_home = Hook::sync_fn(move |_, session| match home.is_older(session.created) {
             false => Ok(()),
-            true => Err(HookError::message("another host takes writes now")),
+            true => Err(HookError::message("it is of the time before another server took over")),
         });
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(WAIT * 2), recycle: Some(WAIT) };
         let sessions = Deadpool::builder(manager)
@@ -148,7 +148,7 @@ impl Pool {
         let session = self.wrap(object);
         if is_new && self.presence.is_some() {
             // It may lead to another primary than the one before.
-            session.within(epoch::keep(&session)).await?;
+            session.within(timeline::keep(&session)).await?;
         }
         Ok(session)
     }
@@ -213,6 +213,11 @@ fn begin(prepared: bool, statement_timeout: Duration) -> String {
 impl Session {
     fn client(&self) -> &deadpool_postgres::ClientWrapper {
         self.object.as_ref().expect("a session has its connection until it ends")
+    }
+
+    /// Whether what is set on it stays with it, and with nobody else.
+    pub(super) fn is_ours_alone(&self) -> bool {
+        self.prepared
     }
 
     /// Makes a statement ready.

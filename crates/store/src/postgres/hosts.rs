@@ -33,7 +33,7 @@ pub(super) struct Hosts {
 #[derive(Default)]
 struct Home {
     place: Option<usize>,
-    /// Since when it is another one than before.
+    /// Sessions that began before are closed.
     since: Option<Instant>,
 }
 
@@ -80,9 +80,14 @@ impl Hosts {
         Err(failure.expect("several hosts were asked, and each has let us in or said why not"))
     }
 
-    /// Whether a session that began then may be with a host that does not take writes any more. One that
-    /// hangs keeps its connections, and whoever were lent one would wait for it in vain.
-    pub(super) fn has_moved_since(&self, then: Instant) -> bool {
+    /// Has all sessions begin anew that nobody has on loan, and the others when they come back.
+    pub(super) fn begin_anew(&self) {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
+    }
+
+    /// Whether a session that began then is to be closed: it may be with a host that does not take writes any
+    /// more. One that hangs keeps its connections, and whoever were lent one would wait for it in vain.
+    pub(super) fn is_older(&self, then: Instant) -> bool {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).since.is_some_and(|since| then < since)
     }
 

@@ -6,12 +6,12 @@ pub use error::OpenError;
 
 use super::address::Address;
 use super::connections::{Pool, Session, Sql, sql};
-use super::epoch;
 use super::failure::Failure;
 use super::identity::{self, Identity};
 use super::import::state;
 use super::migrations::{self, Schema};
 use super::row::column;
+use super::timeline;
 use super::{Settings, VERSION_MIN};
 use crate::StoreError;
 use tokio_postgres::error::SqlState;
@@ -38,7 +38,7 @@ pub(super) async fn prepare(
         match moves {
             None => {
                 state::begin_use(&session).await?;
-                epoch::keep(&session).await?;
+                timeline::keep(&session).await?;
             }
             Some(_) => state::begin(&session).await?,
         }

@@ -105,7 +105,7 @@ impl Servers {
         // Who looks whether it is there must not be kept from it.
         let looked_at = Address { presence: None, ..primary.clone() };
         let heart = pool(&looked_at, 1, Plans::Once)?;
-        engine.spawn(beat(heart, Arc::clone(&presence), Arc::clone(&beats)));
+        engine.spawn(beat(heart, Arc::clone(&primary.hosts), Arc::clone(&presence), Arc::clone(&beats)));
         engine.spawn(keep_words(main.lists.clone()));
         let original =
             Original { key: identity.key, beats: Arc::clone(&beats), presence: Arc::clone(&presence) };

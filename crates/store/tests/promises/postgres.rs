@@ -1,5 +1,6 @@
 //! What PostgreSQL promises beside the suites: of its start, its replicas, and of servers that die.
 
+mod clocks;
 mod crash;
 pub(crate) mod database;
 mod deferred;

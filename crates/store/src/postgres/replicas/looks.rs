@@ -5,9 +5,11 @@ use super::beats::{Beats, LAG_MAX_MILLIS, Lag};
 use super::health::{Condition, Finding, Health};
 use crate::StoreError;
 use crate::postgres::connections::{Pool, Session, Sql, sql};
-use crate::postgres::epoch;
+use crate::postgres::failure::Failure;
+use crate::postgres::hosts::Hosts;
 use crate::postgres::presence::Presence;
 use crate::postgres::row::column;
+use crate::postgres::timeline::{self, About};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -33,26 +35,33 @@ const AHEAD_MAX: Duration = Duration::from_secs(2);
 struct Looks {
     pool: Pool,
     sql: &'static Sql,
-    /// Whether it is the primary: then it is seen first whether another server has become that.
-    is_primary: bool,
-    session: Option<Session>,
+    /// Of the primary: it is seen first whether another server has become that, and with every look whether
+    /// it still is what it was. If not, all sessions with it begin anew.
+    hosts: Option<Arc<Hosts>>,
+    session: Option<Looking>,
     /// A session that is being made.
-    connecting: Option<BoxFuture<'static, Result<Session, StoreError>>>,
+    connecting: Option<BoxFuture<'static, Result<Looking, StoreError>>>,
+}
+
+/// A session, and what was so on it when it began.
+struct Looking {
+    session: Session,
+    about: Option<About>,
 }
 
 impl Looks {
-    fn new(pool: Pool, sql: &'static Sql, is_primary: bool) -> Looks {
-        Looks { pool, sql, is_primary, session: None, connecting: None }
+    fn new(pool: Pool, sql: &'static Sql, hosts: Option<Arc<Hosts>>) -> Looks {
+        Looks { pool, sql, hosts, session: None, connecting: None }
     }
 
     /// Asks once. A connection that is not made in time fails this look and not the next one: far away it
     /// takes several trips to make one, and one trip to ask.
     async fn look(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         let late = || StoreError::Unavailable("it does not answer".into());
-        let session = match self.session.take() {
-            Some(session) => session,
+        let looking = match self.session.take() {
+            Some(looking) => looking,
             None => {
-                let connect = || connect(self.pool.clone(), self.sql, self.is_primary).boxed();
+                let connect = || connect(self.pool.clone(), self.sql, self.hosts.is_some()).boxed();
                 let connecting = self.connecting.get_or_insert_with(connect);
                 let Ok(connected) = timeout(LOOK_TIMEOUT, connecting).await else { return Err(late()) };
                 self.connecting = None;
@@ -60,9 +69,13 @@ impl Looks {
             }
         };
         // A session that did not answer is dropped, which closes it.
-        let answered = timeout(LOOK_TIMEOUT, session.query(self.sql, parameters)).await;
-        let rows = answered.map_err(|_| late())??;
-        self.session = Some(session);
+        let answered = timeout(LOOK_TIMEOUT, looking.ask(self.sql, parameters)).await;
+        let (rows, about) = answered.map_err(|_| late())??;
+        if let Some(hosts) = self.hosts.as_ref().filter(|_| about != looking.about) {
+            hosts.begin_anew();
+            return Err(StoreError::Unavailable("it is another server now, or has other settings".into()));
+        }
+        self.session = Some(looking);
         Ok(rows)
     }
 
@@ -77,23 +90,34 @@ impl Looks {
     }
 }
 
+impl Looking {
+    /// Asks, and reads again what is so on the session, where anything was known of that when it began.
+    async fn ask(
+        &self,
+        sql: &'static Sql,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Vec<Row>, Option<About>), Failure> {
+        let rows = self.session.query(sql, parameters).await?;
+        let about = if self.about.is_some() { timeline::read(&self.session).await? } else { None };
+        Ok((rows, about))
+    }
+}
+
 /// A session on which the statement is ready.
-async fn connect(pool: Pool, sql: &'static Sql, is_primary: bool) -> Result<Session, StoreError> {
+async fn connect(pool: Pool, sql: &'static Sql, is_primary: bool) -> Result<Looking, StoreError> {
     let connect = async {
         let session = pool.session().await?;
-        if is_primary {
-            epoch::keep(&session).await?;
-        }
+        let about = if is_primary { timeline::keep(&session).await? } else { None };
         session.ready(sql).await?;
-        Ok(session)
+        Ok(Looking { session, about })
     };
     let late = |_| Err(StoreError::Unavailable("no connection could be made in time".into()));
     timeout(CONNECT_MAX, connect).await.unwrap_or_else(late)
 }
 
 /// Moves the heartbeat on and notes it; with it, looks whether the primary is there.
-pub(super) async fn beat(pool: Pool, presence: Arc<Presence>, beats: Arc<Beats>) {
-    let mut looks = Looks::new(pool, &BEAT, true);
+pub(super) async fn beat(pool: Pool, hosts: Arc<Hosts>, presence: Arc<Presence>, beats: Arc<Beats>) {
+    let mut looks = Looks::new(pool, &BEAT, Some(hosts));
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_refused = false;
@@ -143,7 +167,7 @@ pub(super) struct Original {
 
 /// Looks again and again how a replica is.
 pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Original) {
-    let mut looks = Looks::new(pool, &STATE, false);
+    let mut looks = Looks::new(pool, &STATE, None);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ahead = None;

@@ -8,8 +8,10 @@ use crate::postgres::row::column;
 use crate::rollups::{Grain, Subject};
 use crate::{checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
+use curtail_runtime::clock;
 use std::collections::HashSet;
 
+static CLOCK: Sql = sql!("clock_read");
 static LANES: Sql = sql!("lanes_list");
 static FORGET_SHELVES: Sql = sql!("shelves_forget_before", INT4, INT8, INT8, INT8);
 static FORGET_ROLLUPS: Sql = sql!("rollups_forget_before", INT4, INT8, INT8, INT8);
@@ -24,7 +26,15 @@ const ROLLUPS_AT_ONCE: i64 = 1_000;
 const SHELVES_AT_ONCE: i64 = 250;
 
 /// Forgets rollups of a grain that start before a time, in small transactions. Answers how many went.
+///
+/// The time is by the clock of whoever asks, of many. Should that be ahead of the server's, so
+/// much less is forgotten: one wrong clock must not forget what all others still want to see.
 pub(super) async fn forget_before(pool: &Pool, grain: Grain, before: Timestamp) -> Result<u64, StoreError> {
+    let here = clock::coarse_millis();
+    let rows = pool.query(&CLOCK, &[]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::Damaged("the server does not tell the time".into()))?;
+    let ahead = here - column::<i64>(row, 0)?;
+    let before = before.plus_millis(-ahead.max(0));
     let mut forgotten = 0;
     for lane in lanes(pool).await? {
         loop {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Raises the epoch of each stream.
 pub(super) fn claim(connection: &Connection, streams: &[u64]) -> Result<Vec<Claimed>, StoreError> {
-    let mut raise = connection.prepare_cached(include_str!("../sql/epoch_raise.sql"))?;
+    let mut raise = connection.prepare_cached(include_str!("../sql/stream_claim.sql"))?;
     let positions: BTreeMap<u64, u64> = positions::read(connection)?.into_iter().collect();
     let mut claimed = Vec::with_capacity(streams.len());
     for &stream in streams {
@@ -25,7 +25,7 @@ pub(super) fn find(
     claims: &[Claimed],
     positions: &Positions,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut get = connection.prepare_cached(include_str!("../sql/epoch_get.sql"))?;
+    let mut get = connection.prepare_cached(include_str!("../sql/stream_epoch.sql"))?;
     let mut found = Vec::with_capacity(claims.len());
     for &Claimed { stream, .. } in claims {
         let epoch: Option<i64> = get.query_row([stream.cast_signed()], |row| row.get(0)).optional()?;
