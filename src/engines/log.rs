@@ -53,7 +53,9 @@ impl Recording {
             return kafka::ship(settings, folder, store, config).await;
         }
         let counted = store.rollups.positions().await?;
-        let (recorders, reader, keeper) = journal::open(journal_config(settings, folder), &counted)?;
+        let journal = journal_config(settings, folder);
+        journal::end_shipping(&journal.folder, &counted)?;
+        let (recorders, reader, keeper) = journal::open(journal, &counted)?;
         let hold = hold(settings);
         let config = pipeline::Config {
             geo_path: settings.geo.path.clone(),

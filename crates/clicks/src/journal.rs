@@ -48,7 +48,7 @@ pub mod stream;
 pub use decode::decode;
 pub use keeper::Keeper;
 pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, SegmentKey, Text};
-pub use shipped::Shipped;
+pub use shipped::{Shipped, end_shipping};
 pub use stream::{Counts, Meter};
 
 use crate::clock::now;
@@ -102,6 +102,16 @@ pub enum JournalError {
         path: PathBuf,
         /// Its format.
         version: u16,
+    },
+    /// Clicks wait that may have been handed on already.
+    #[error(
+        "kafka.brokers is empty, and clicks wait in the journal that Kafka may have already: counted here too, they would be \
+         counted twice. Start once more with kafka.brokers and stop with SIGTERM, which hands on what waits. If that Kafka will \
+         never come back, delete {path}: then they are counted here"
+    )]
+    Shipping {
+        /// The file that says how far was handed on.
+        path: PathBuf,
     },
 }
 

@@ -16,6 +16,8 @@ mod repair;
 mod rewind;
 #[path = "journal/room.rs"]
 mod room;
+#[path = "journal/shipped.rs"]
+mod shipped;
 #[path = "journal/speed.rs"]
 mod speed;
 #[path = "journal/support.rs"]

@@ -61,6 +61,53 @@ fn one_that_hands_clicks_on_and_counts_them_says_of_both_how_far_it_is() {
 }
 
 #[test]
+fn kafka_is_taken_away_without_counting_any_click_twice() {
+    const CLICKS: u64 = 20;
+    let (cluster, broker, data) = (Cluster::start(0, &[]), Broker::start(), tempdir().unwrap());
+    broker.make_topic("clicks", 4);
+    let try_start = |brokers: &str| {
+        let mut command = curtail();
+        command
+            .env("CURTAIL_DATABASE_URL", cluster.primary.url())
+            .env("CURTAIL_KAFKA_BROKERS", brokers)
+            .env("CURTAIL_KAFKA_TOPIC", "clicks");
+        Server::try_launch(command, data.path(), Vec::new())
+    };
+    let start = |brokers: &str| try_start(brokers).unwrap_or_else(|said| panic!("{said}"));
+    let click = |server: &Server| {
+        let mut client = server.client();
+        (0..CLICKS).for_each(|_| assert_eq!(client.get("/own").status, 302));
+    };
+    let server = start(broker.address());
+    let id = server.link(&json!({ "url": FIRST, "code": "own" }))["id"].as_str().unwrap().to_owned();
+    let until_counted = |server: &Server, clicks: u64| {
+        server.eventually(|server| (server.clicks(&id)["total"] == clicks).then_some(()));
+    };
+    click(&server);
+    until_counted(&server, CLICKS);
+    broker.hang();
+    click(&server);
+    server.kill();
+    // Kafka may have these, or get them.
+    let said = try_start("").err().expect("it started");
+    assert!(said.contains("kafka.brokers") && said.contains("/journal/shipped"), "{said}");
+    broker.go_on();
+    let server = start(broker.address());
+    until_counted(&server, 2 * CLICKS);
+    assert!(server.terminate().success());
+    // There is no more to be heard of it than that it ended in order.
+    let server = start("");
+    click(&server);
+    until_counted(&server, 3 * CLICKS);
+    let server = {
+        server.kill();
+        start("")
+    };
+    click(&server);
+    until_counted(&server, 4 * CLICKS);
+}
+
+#[test]
 fn every_answered_redirect_is_counted_once_whatever_is_killed() {
     let mut dice = Dice::new();
     let mut site = Site::start(Shape { apps: 2, replicas: 0, kafka: true, relays: false });

@@ -1,10 +1,10 @@
-//! Finds the segments that earlier processes left.
+//! The folder on the disk: the segments that earlier processes left, and names that are to last.
 
 use crate::journal::header::{Found, HEADER_BYTES, Header};
 use crate::journal::{JournalError, io_error};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A segment of an earlier process.
@@ -60,4 +60,9 @@ fn number(path: &Path, extension: Option<&str>) -> Option<u64> {
         return None;
     }
     path.file_stem()?.to_str()?.parse().ok()
+}
+
+/// Makes names last that were given or taken in a folder.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

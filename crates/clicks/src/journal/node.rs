@@ -11,6 +11,7 @@
 //! 64 bytes, little-endian: magic `CURTNODE` (8), number (8), XXH3-128 of the place (16), zero (28), CRC-32C
 //! of the 60 bytes before (4).
 
+use crate::journal::folder::sync_folder;
 use crate::log::streams::NODE_BITS;
 use crc32c::crc32c;
 use std::fs::{self, File};
@@ -100,7 +101,7 @@ fn write(folder: &Path, number: u64, place: u128) -> io::Result<()> {
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&new, folder.join(FILE))?;
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 /// The number, if it was drawn in this place.

@@ -1,6 +1,7 @@
 //! One segment file of this process: allocated, mapped, filled by its recorder, and written over when it has
 //! been counted.
 
+use crate::journal::folder::sync_folder;
 use crate::journal::header::{HEADER_BYTES, Header};
 use crate::journal::mapped::{Mapped, Writer};
 use crate::journal::{offset_of, sequence_of};
@@ -225,8 +226,4 @@ fn write_zeros(mut file: &File, length: u64) -> io::Result<()> {
         left -= bytes;
     }
     Ok(())
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -1,14 +1,22 @@
 //! How far the streams of this folder have been handed on for good, so that a restart repeats little of it.
 //!
-//! The file is a help, not a promise: it is not synced, and without it whole segments are handed on again,
-//! which those who count notice. It must only never say too much, and its checksum sees to that.
+//! What the file says is a help, not a promise: it is not synced, and without it whole segments are handed on
+//! again, which those who count notice. It must only never say too much, and its checksum sees to that.
+//!
+//! That it is there is a promise: clicks of this folder may have been handed on. A process that counts them
+//! itself begins with [`end_shipping`].
 //!
 //! # Format of the file
 //!
 //! Little-endian: magic `CURTSHIP` (8), how many streams (4), CRC-32C of what follows (4), for each stream
 //! its number (8) and the position before which everything was handed on (8).
 
+use crate::journal::decode::{Decoder, Ending};
+use crate::journal::folder::{self, OldSegment, sync_folder};
+use crate::journal::header::{Found, Header};
+use crate::journal::{JournalError, io_error, sequence_of};
 use crc32c::crc32c;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -32,6 +40,7 @@ impl Shipped {
         let mut positions = read(folder);
         positions.retain(|stream, _| streams.contains(stream));
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(FILE))?;
+        sync_folder(folder)?;
         Ok(Shipped { file, positions })
     }
 
@@ -43,6 +52,50 @@ impl Shipped {
         }
         self.file.write_all_at(&encode(&self.positions), 0)
     }
+}
+
+/// Ends the shipping of a folder, whose clicks are counted by its own process from now on.
+///
+/// Refused while clicks wait: they may have been handed on without an answer, and would be counted twice. What
+/// was handed on, or counted before there was shipping (`consumed`), is removed, and then the file.
+pub fn end_shipping(folder: &Path, consumed: &[(u64, u64)]) -> Result<(), JournalError> {
+    let path = folder.join(FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut passed = read(folder);
+    for &(stream, position) in consumed {
+        let passed = passed.entry(stream).or_default();
+        *passed = (*passed).max(position);
+    }
+    for (stream, segments) in folder::list(folder)? {
+        let passed = passed.get(&stream).copied().unwrap_or(0);
+        for segment in &segments {
+            if waits(segment, passed).map_err(|source| io_error(&segment.path, source))? {
+                return Err(JournalError::Shipping { path });
+            }
+        }
+        for segment in &segments {
+            fs::remove_file(&segment.path).map_err(|source| io_error(&segment.path, source))?;
+        }
+        let stream = folder.join(stream.to_string());
+        sync_folder(&stream).map_err(|source| io_error(&stream, source))?;
+    }
+    let removed = fs::remove_file(&path).and_then(|()| sync_folder(folder));
+    removed.map_err(|source| io_error(&path, source))
+}
+
+/// Whether a segment holds a click behind this position.
+fn waits(segment: &OldSegment, position: u64) -> io::Result<bool> {
+    let counted = match sequence_of(position).cmp(&segment.sequence.into()) {
+        Ordering::Less => 0,
+        Ordering::Equal => position,
+        Ordering::Greater => return Ok(false),
+    };
+    let bytes = fs::read(&segment.path)?;
+    // Of what has no header nothing can be read, and nothing was.
+    let Found::Header { header, .. } = Header::find(&bytes) else { return Ok(false) };
+    Ok(Decoder::new(&header, counted).next(&bytes, Ending::Final).is_some())
 }
 
 /// What the file of a folder says; nothing where it is missing or damaged.

@@ -152,6 +152,11 @@ impl Producer {
         self.client.as_ref()?.outbox.oldest()
     }
 
+    /// Whether the client has failed, as far as it has been heard of.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.outbox.failure().is_some())
+    }
+
     /// Gives the client up if it has failed, and answers why. What was not settled must be sent again.
     pub(crate) fn take_failure(&mut self) -> Option<String> {
         let failure = self.client.as_ref()?.outbox.failure()?;
