@@ -56,8 +56,8 @@ impl Shipped {
 
 /// Ends the shipping of a folder, whose clicks are counted by its own process from now on.
 ///
-/// Refused while clicks wait: they may have been handed on without an answer, and would be counted twice. What
-/// was handed on, or counted before there was shipping (`consumed`), is removed, and then the file.
+/// Refused while clicks wait: they may have been handed on without an answer, and would be counted twice.
+/// What was handed on, or counted before there was shipping (`consumed`), is removed, and then the file.
 pub fn end_shipping(folder: &Path, consumed: &[(u64, u64)]) -> Result<(), JournalError> {
     let path = folder.join(FILE);
     if !path.exists() {
