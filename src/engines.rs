@@ -10,13 +10,13 @@
 //! | log | the journal of the node | `kafka.brokers`: Kafka, in builds with the feature `kafka` |
 
 mod fleet;
-mod journaled_links;
 mod log;
 mod store;
+mod write_behind;
 
 pub(crate) use fleet::{Fleet, redis_config};
-pub(crate) use journaled_links::{JournaledLinks, left_behind};
 #[cfg(feature = "kafka")]
 pub(crate) use log::kafka_config;
 pub(crate) use log::{Pipelines, Recording, retention};
 pub(crate) use store::{Store, list_keys, open_keys, postgres_settings, sessions_on_primary};
+pub(crate) use write_behind::{WriteBehindLinks, left_behind};

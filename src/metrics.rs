@@ -5,10 +5,10 @@ mod breakers;
 mod cache;
 mod clicks;
 mod encoding;
-mod new_links;
 mod redirects;
 mod replicas;
 mod shared;
+mod write_behind;
 
 use crate::engines::Fleet;
 use breakers::Breakers;
@@ -56,7 +56,7 @@ pub(crate) fn of_server(server: Server) -> Shown {
         database: database.clone(),
     }));
     metrics.register(Box::new(shared::SharedWithOthers(fleet)));
-    metrics.register(Box::new(new_links::NewLinks(journal)));
+    metrics.register(Box::new(write_behind::WriteBehindMetrics(journal)));
     metrics.register(Box::new(api::Api(api)));
     metrics.register(Box::new(clicks::Clicks(clicks)));
     metrics.register(Box::new(replicas::Replicas(database)));

@@ -7,7 +7,7 @@ use curtail_model::Codes;
 use curtail_runtime::breaker::Policy;
 use curtail_store::postgres::{self, Postgres};
 use curtail_store::sqlite::{self, Sqlite};
-use curtail_store::{ApiKey, Deferred, Keys, Links, Notifications, Rollups};
+use curtail_store::{ApiKey, Keys, Links, Notifications, Rollups, WriteBehindStore};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct Store {
     pub(crate) notifications: Option<Arc<dyn Notifications>>,
     /// How links come there that were acknowledged before, and the codes that they have; nothing where a link
     /// is acknowledged by being there.
-    pub(crate) deferred: Option<(Arc<dyn Deferred>, Codes)>,
+    pub(crate) write_behind: Option<(Arc<dyn WriteBehindStore>, Codes)>,
     /// What only this store knows.
     pub(crate) secret: [u8; 16],
     /// How long a redirect waits for it.
@@ -50,7 +50,7 @@ impl Store {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             notifications: Some(store.notifications.clone()),
-            deferred: Some((store.deferred.clone(), store.codes.clone())),
+            write_behind: Some((store.write_behind.clone(), store.codes.clone())),
             secret: store.secret,
             budget: settings.database.budget,
             policy: Policy::NEAR,
@@ -72,7 +72,7 @@ impl Store {
             keys: store.keys.clone(),
             rollups: store.rollups.clone(),
             notifications: None,
-            deferred: None,
+            write_behind: None,
             secret: store.secret,
             budget: Sources::EMBEDDED_BUDGET,
             policy: Sources::EMBEDDED_POLICY,

@@ -113,7 +113,7 @@ fn what_stands_behind_engines_that_are_not_set_is_not_shown() {
     let shown: Vec<String> = served(&server.shown()).into_keys().collect();
     assert!(shown.contains(&"curtail_clicks_counted_total".to_owned()), "it shows {shown:?}");
     for elsewhere in
-        ["redis", "bus", "replica", "new_links", "log", "broker", "clicks_shipped", "clicks_repeated"]
+        ["redis", "bus", "replica", "write_behind", "log", "broker", "clicks_shipped", "clicks_repeated"]
     {
         let elsewhere = format!("curtail_{elsewhere}");
         let found = shown.iter().find(|name| name.starts_with(&elsewhere));

@@ -306,8 +306,8 @@ fn the_way_past_a_pooler_is_asked_whether_it_leads_to_the_same_database() {
 #[test]
 fn links_that_were_written_behind_and_are_not_written_yet_are_told_of() {
     let data = tempdir().unwrap();
-    fs::create_dir(data.path().join("new-links")).unwrap();
-    fs::write(data.path().join("new-links/1.links"), "").unwrap();
+    fs::create_dir(data.path().join("write-behind")).unwrap();
+    fs::write(data.path().join("write-behind/1.links"), "").unwrap();
     let place = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--admin-listen", "off"];
     let (_, found) = doctor(&Vec::new(), &place);
     assert_found(&found, "new links", "wrong", &["wait in", "database.url of then"]);

@@ -76,7 +76,7 @@ fn links_acknowledged_while_the_database_hangs_are_answered_everywhere_and_writt
     assert_eq!(limited.status, 503, "a limited link needs the database: {}", limited.text());
     let ready = server.client().get("/readyz").text();
     assert!(ready.starts_with("ok") && ready.contains("new links waiting: 6"), "{ready}");
-    assert!(metric(&server, "new_links_waiting") >= 60);
+    assert!(metric(&server, "write_behind_waiting") >= 60);
     for link in &made {
         assert_eq!(location(&server, link).as_deref(), link["url"].as_str());
         found(&other, link);
@@ -87,8 +87,8 @@ fn links_acknowledged_while_the_database_hangs_are_answered_everywhere_and_writt
     }
     cluster.primary.go_on();
     let server = start(&cluster, data.path(), "64MiB");
-    server.eventually(|server| (metric(server, "new_links_waiting") == 0).then_some(()));
-    assert_eq!(metric(&server, "new_links_refused_total"), 0);
+    server.eventually(|server| (metric(server, "write_behind_waiting") == 0).then_some(()));
+    assert_eq!(metric(&server, "write_behind_refused_total"), 0);
     let wanted: HashSet<&str> = made.iter().map(|link| link["code"].as_str().unwrap()).collect();
     for server in [&server, &other] {
         let listed = server.eventually(|server| {
@@ -126,10 +126,10 @@ fn without_room_for_more_new_links_creates_are_refused_with_the_reason_and_go_on
     assert!(made > 200, "only {made} were made in a mebibyte");
     assert_eq!(server.client().get("/readyz").status, 200, "redirects go on");
     cluster.primary.go_on();
-    server.eventually(|server| (metric(server, "new_links_waiting") == 0).then_some(()));
+    server.eventually(|server| (metric(server, "write_behind_waiting") == 0).then_some(()));
     server.link(&link);
     server.eventually(|server| (listed(server).len() == made + 1).then_some(()));
     assert_eq!(server.terminate().code(), Some(0));
-    let left = std::fs::read_dir(data.path().join("new-links")).unwrap().count();
-    assert_eq!(left, 0, "a server that is stopped leaves nothing to bring");
+    let left = std::fs::read_dir(data.path().join("write-behind")).unwrap().count();
+    assert_eq!(left, 0, "a server that is stopped leaves nothing to flush");
 }

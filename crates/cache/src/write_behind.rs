@@ -7,15 +7,15 @@
 //! chosen its code. Everything else goes straight to the store; so does all when there are no ids, or the
 //! disk of the journal is full or fails.
 //!
-//! While a link waits, this memory is behind the store's back, and others may have
-//! brought the link there and changed it. So whoever asks about one that waits has it
-//! brought first, and then asks the store; memory answers only while the store is away.
+//! While a link waits, this memory may be older than the store: others may have
+//! written the link there and changed it. So whoever asks about one that waits has it
+//! flushed first, and then asks the store; memory answers only while the store is away.
 //! Other processes find it in Redis, as a record of the journal, and do the same.
 
 mod creates;
+mod id_blocks;
 mod journal;
 mod keeper;
-mod leases;
 mod links;
 mod record;
 mod statistics;
@@ -27,9 +27,9 @@ pub use statistics::Statistics;
 
 use crate::coherent_links::Peers;
 use curtail_model::{Codes, Link, LinkId};
-use curtail_store::{Brought, Deferred, Links, StoreError};
+use curtail_store::{Flushed, Links, StoreError, WriteBehindStore};
+use id_blocks::IdBlocks;
 use journal::{Journal, Old};
-use leases::Leases;
 use record::Payload;
 use statistics::Counts;
 use std::collections::VecDeque;
@@ -43,8 +43,8 @@ use tokio::time::timeout;
 use unwritten::{Entry, Unwritten};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How long whoever reads a link waits for it to be brought.
-const BRING_PATIENCE: Duration = Duration::from_secs(1);
+/// How long whoever reads a link waits for it to be flushed.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// A batch that takes longer than this hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(1);
 /// A journal that failed is left alone for this long: each attempt uses up ids.
@@ -52,7 +52,8 @@ const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 /// Bytes of the budget for one leased id: about what a link with a short destination takes.
 const BYTES_PER_ID: u64 = 256;
 /// The fewest and the most ids that are leased at a time. Twice as many are lost with a process.
-const BLOCK: (u64, u64) = (1_000, 262_144);
+const BLOCK_IDS_MIN: u64 = 1_000;
+const BLOCK_IDS_MAX: u64 = 262_144;
 
 /// How links are written behind.
 #[derive(Clone)]
@@ -76,19 +77,19 @@ pub struct WriteBehind {
 
 struct Inner {
     links: Arc<dyn Links>,
-    deferred: Arc<dyn Deferred>,
+    backing: Arc<dyn WriteBehindStore>,
     peers: Peers,
     codes: Codes,
-    store: u64,
+    store_id: u64,
     budget: u64,
     block: u32,
     unwritten: Arc<Unwritten>,
-    leases: Arc<Leases>,
+    id_blocks: Arc<IdBlocks>,
     journal: Journal,
-    /// Since when the batch that is under way is.
+    /// When the batch that is under way began; nothing between two.
     attempt: Mutex<Option<Instant>>,
     /// Links that others cannot find yet, because Redis did not take them.
-    unleft: Mutex<VecDeque<LinkId>>,
+    unpublished: Mutex<VecDeque<LinkId>>,
     /// When the journal last refused new links.
     journal_failed: Mutex<Option<Instant>>,
     fails: AtomicBool,
@@ -109,16 +110,16 @@ impl WriteBehind {
     pub async fn open(
         config: Config,
         links: Arc<dyn Links>,
-        deferred: Arc<dyn Deferred>,
+        backing: Arc<dyn WriteBehindStore>,
         peers: Peers,
     ) -> Result<WriteBehind, OpenError> {
-        let this = WriteBehind::start(config, links, deferred, peers)?;
-        if let Err(error) = keeper::lease_block(&this.inner).await {
+        let this = WriteBehind::start(config, links, backing, peers)?;
+        if let Err(error) = keeper::lease_ids(&this.inner).await {
             // New links go straight to the store until there are ids.
             tracing::warn!(%error, "no ids could be leased; trying again");
         }
-        this.lock().leasing = Some(tokio::spawn(keeper::lease(this.inner.clone())));
-        this.spawn(keeper::leave_what_was_not(this.inner.clone()));
+        this.lock().leasing = Some(tokio::spawn(keeper::keep_leased(this.inner.clone())));
+        this.spawn(keeper::republish(this.inner.clone()));
         Ok(this)
     }
 
@@ -127,52 +128,53 @@ impl WriteBehind {
     pub async fn finish(
         config: Config,
         links: Arc<dyn Links>,
-        deferred: Arc<dyn Deferred>,
+        backing: Arc<dyn WriteBehindStore>,
     ) -> Result<usize, OpenError> {
         if journal::is_empty(&config.folder) {
             return Ok(0);
         }
-        let this = WriteBehind::start(config, links, deferred, Peers::default())?;
+        let this = WriteBehind::start(config, links, backing, Peers::default())?;
         let left = this.statistics().waiting;
-        while !this.inner.unwritten.is_drained(HANGS_AFTER).await {}
+        while !this.inner.unwritten.wait_until_drained(HANGS_AFTER).await {}
         this.close(HANGS_AFTER).await;
         Ok(left)
     }
 
     /// Whether links wait in a folder.
-    pub fn left_any(folder: &Path) -> bool {
+    pub fn has_backlog(folder: &Path) -> bool {
         !journal::is_empty(folder)
     }
 
     fn start(
         config: Config,
         links: Arc<dyn Links>,
-        deferred: Arc<dyn Deferred>,
+        backing: Arc<dyn WriteBehindStore>,
         peers: Peers,
     ) -> Result<WriteBehind, OpenError> {
         let Config { folder, budget, secret, codes } = config;
-        let store = xxh3_64(&secret);
-        let left = journal::read_folder(&folder, store)?;
-        let leases = Arc::new(Leases::default());
-        let unwritten = Arc::new(Unwritten::new(folder.clone(), codes.clone(), budget, leases.clone()));
+        let store_id = xxh3_64(&secret);
+        let left = journal::read_folder(&folder, store_id)?;
+        let id_blocks = Arc::new(IdBlocks::default());
+        let unwritten = Arc::new(Unwritten::new(folder.clone(), codes.clone(), budget, id_blocks.clone()));
         let counts = Counts::default();
         let sequence = journal::last_sequence(&folder)?;
-        let damaged: u64 = left.into_iter().map(|old| recall(&old, &codes, &unwritten, &leases)).sum();
+        let damaged: u64 = left.into_iter().map(|old| recall(&old, &codes, &unwritten, &id_blocks)).sum();
         counts.damaged.store(damaged, Ordering::Relaxed);
-        let (journal, thread) = Journal::start(&folder, store, sequence, unwritten.clone(), leases.clone())?;
+        let (journal, thread) =
+            Journal::start(&folder, store_id, sequence, unwritten.clone(), id_blocks.clone())?;
         let inner = Arc::new(Inner {
             links,
-            deferred,
+            backing,
             peers,
             codes,
-            store,
+            store_id,
             budget,
-            block: (budget / BYTES_PER_ID).clamp(BLOCK.0, BLOCK.1) as u32,
+            block: (budget / BYTES_PER_ID).clamp(BLOCK_IDS_MIN, BLOCK_IDS_MAX) as u32,
             unwritten,
-            leases,
+            id_blocks,
             journal,
             attempt: Mutex::new(None),
-            unleft: Mutex::default(),
+            unpublished: Mutex::default(),
             journal_failed: Mutex::default(),
             fails: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -180,37 +182,37 @@ impl WriteBehind {
         });
         let background = Background { tasks: Vec::new(), leasing: None, thread: Some(thread) };
         let this = WriteBehind { inner, background: Arc::new(Mutex::new(background)) };
-        this.spawn(keeper::bring(this.inner.clone()));
+        this.spawn(keeper::flush(this.inner.clone()));
         Ok(this)
     }
 
-    /// Ends: what waits is brought, within `patience`; what still waits then is for the next start. From now
+    /// Ends: what waits is flushed, within `patience`; what still waits then is for the next start. From now
     /// on new links go straight to the store.
     pub async fn close(&self, patience: Duration) {
         let this = &self.inner;
         this.closed.store(true, Ordering::Release);
-        this.leases.close();
-        let drained = this.unwritten.is_drained(patience).await;
+        this.id_blocks.close();
+        let drained = this.unwritten.wait_until_drained(patience).await;
         let leasing = self.lock().leasing.take();
         self.lock().tasks.iter().for_each(task::JoinHandle::abort);
         if let Some(mut leasing) = leasing
-            // A lease that is being taken is noted first, so that it can be released.
+            // A block that is being leased is noted first, so that it can be released.
             && timeout(HANGS_AFTER, &mut leasing).await.is_err()
         {
             leasing.abort();
         }
-        this.leases.close();
-        let over = this.leases.over();
+        this.id_blocks.close();
+        let over = this.id_blocks.over();
         if !drained {
             let left = this.unwritten.backlog().0;
             tracing::warn!(
                 left,
                 "stopped; new links that are left in the journal are written after the next start"
             );
-        } else if !over.is_empty() && this.deferred.release(over.clone()).await.is_ok() {
-            this.leases.released(&over);
-            if this.leases.in_force().is_empty() {
-                this.unwritten.left_all();
+        } else if !over.is_empty() && this.backing.release(over.clone()).await.is_ok() {
+            this.id_blocks.released(&over);
+            if this.id_blocks.in_force().is_empty() {
+                this.unwritten.close_all();
             }
         }
     }
@@ -234,18 +236,18 @@ impl Drop for Background {
 }
 
 /// Takes up what an earlier process left in a segment. Answers how many bytes of it are damaged.
-fn recall(old: &Old, codes: &Codes, unwritten: &Unwritten, leases: &Leases) -> u64 {
+fn recall(old: &Old, codes: &Codes, unwritten: &Unwritten, id_blocks: &IdBlocks) -> u64 {
     let (mut links, mut unreadable) = (Vec::new(), 0);
     let mut each = |payload: &[u8]| match record::read(payload, codes) {
         Some(Payload::Link(link)) => links.push(Entry { id: link.id, payload: payload.into() }),
-        Some(Payload::Lease { first, end }) => leases.recall(first, end),
+        Some(Payload::IdBlock { first, end }) => id_blocks.recall(first, end),
         None => unreadable += payload.len(),
     };
     let contents = read_segment(&old.bytes, &mut each);
     let contents = contents.unwrap_or(Contents { damaged: old.bytes.len(), ..Contents::default() });
     let damaged = contents.damaged + unreadable;
     let segment = old.sequence;
-    unwritten.begun(segment);
+    unwritten.begin_segment(segment);
     if contents.cut_off > 0 {
         tracing::info!(
             segment,
@@ -261,25 +263,25 @@ fn recall(old: &Old, codes: &Codes, unwritten: &Unwritten, leases: &Leases) -> u
             "the journal of new links is damaged: acknowledged links may be lost; the segment is kept as .damaged"
         );
     }
-    links.iter().for_each(|entry| leases.recall_link(entry.id));
+    links.iter().for_each(|entry| id_blocks.recall_link(entry.id));
     unwritten.add_old(links, segment);
-    unwritten.left(segment);
+    unwritten.close_segment(segment);
     damaged as u64
 }
 
 impl Inner {
     /// Brings a link to the store ahead of its turn, within the time that the store allows itself.
-    async fn bring(&self, link: Link) -> Result<(), StoreError> {
+    async fn flush(&self, link: Link) -> Result<(), StoreError> {
         let id = link.id;
-        match self.deferred.bring(vec![link]).await?.pop() {
-            Some(Brought::Now | Brought::Before) => {
+        match self.backing.flush(vec![link]).await?.pop() {
+            Some(Flushed::Now | Flushed::Before) => {
                 self.unwritten.forget(id);
                 if let Some(redis) = &self.peers.redis {
-                    redis.forget_unwritten(self.store, &[id]).await;
+                    redis.forget_unwritten(self.store_id, &[id]).await;
                 }
                 Ok(())
             }
-            Some(Brought::Refused(why)) => Err(StoreError::Unavailable(why)),
+            Some(Flushed::Refused(why)) => Err(StoreError::Unavailable(why)),
             None => Err(StoreError::Unavailable("the store said nothing of a new link".into())),
         }
     }

@@ -5,7 +5,6 @@
 //! machines. Callers hold `Arc<dyn Links>` and its siblings, and cannot tell the engines apart.
 
 mod checksum;
-pub mod deferred;
 pub mod keys;
 pub mod leaders;
 pub mod links;
@@ -17,8 +16,8 @@ mod shape;
 mod shelf;
 pub mod sqlite;
 pub mod transfer;
+pub mod write_behind;
 
-pub use deferred::{Brought, Deferred, Lease};
 pub use keys::{ApiKey, Keys, NewApiKey};
 pub use leaders::Leaders;
 pub use links::{
@@ -27,6 +26,7 @@ pub use links::{
 };
 pub use notifications::{Notice, Notifications};
 pub use rollups::Rollups;
+pub use write_behind::{Flushed, IdBlock, WriteBehindStore};
 
 use curtail_model::Code;
 use std::future::Future;

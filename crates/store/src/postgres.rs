@@ -7,7 +7,6 @@ mod address;
 mod bulkhead;
 mod changes;
 mod connections;
-mod deferred;
 mod engine;
 mod examination;
 mod failure;
@@ -29,6 +28,7 @@ mod row;
 mod timeline;
 mod tls;
 mod words;
+mod write_behind;
 
 pub use address::check_url;
 pub use examination::{Behind, Examination, Primary, Replica, SCHEMA_KNOWN, examine};
@@ -37,13 +37,12 @@ pub use opening::OpenError;
 pub use presence::PrimaryState;
 pub use replicas::{Condition, LAG_MAX_MILLIS, ReplicaState};
 
-use crate::{ApiKey, Deferred, Keys, Links, Notifications, Rollups};
+use crate::{ApiKey, Keys, Links, Notifications, Rollups, WriteBehindStore};
 use address::Address;
 use bulkhead::Bulkhead;
 use changes::Changes;
 use connections::{Plans, Pool};
 use curtail_model::{Alphabet, CodeScheme, Codes};
-use deferred::PostgresDeferred;
 use engine::Engine;
 use identity::Identity;
 use keys::PostgresKeys;
@@ -52,6 +51,7 @@ use replicas::Servers;
 use rollups::PostgresRollups;
 use std::sync::Arc;
 use std::time::Duration;
+use write_behind::PostgresWriteBehind;
 
 /// The oldest version that is supported, as `server_version_num` has it: the one that the tests run on.
 pub const VERSION_MIN: u32 = 150_000;
@@ -134,7 +134,7 @@ pub struct Postgres {
     /// Messages between the processes that have this store open.
     pub notifications: Arc<dyn Notifications>,
     /// How links come here that were acknowledged before.
-    pub deferred: Arc<dyn Deferred>,
+    pub write_behind: Arc<dyn WriteBehindStore>,
     /// The codes of this store.
     pub codes: Codes,
     /// What only this store knows, to make keys of.
@@ -162,7 +162,7 @@ struct Parts {
     links: Arc<PostgresLinks>,
     rollups: Arc<PostgresRollups>,
     notifications: Arc<Changes>,
-    deferred: Arc<PostgresDeferred>,
+    write_behind: Arc<PostgresWriteBehind>,
     keys: Bulkhead,
     servers: Arc<Servers>,
     writes: Pool,
@@ -196,19 +196,20 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
         Arc::new(Changes::start(&engine, direct.unwrap_or_else(|| primary.clone()), pool(1)?));
     let (links, rollups) = (Arc::new(links), Arc::new(rollups));
     let acknowledged = Arc::clone(&links.acknowledged);
-    let deferred = Arc::new(PostgresDeferred::new(&engine, writes.clone(), codes.clone(), acknowledged));
+    let write_behind =
+        Arc::new(PostgresWriteBehind::new(&engine, writes.clone(), codes.clone(), acknowledged));
     let parts = Parts {
         links: Arc::clone(&links),
         rollups: Arc::clone(&rollups),
         notifications: Arc::clone(&notifications),
-        deferred: Arc::clone(&deferred),
+        write_behind: Arc::clone(&write_behind),
         keys: key_room,
         servers,
         writes,
         engines: [engine, counting],
     };
     let secret = identity.key;
-    Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, deferred, codes, secret, parts })
+    Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, write_behind, codes, secret, parts })
 }
 
 /// The API keys of the store in a database, which this does
@@ -245,9 +246,10 @@ impl Postgres {
     /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is
     /// refused as unavailable. Without it, what is under way when the last handle is dropped is broken off.
     pub async fn close(self) {
-        let Parts { links, rollups, notifications, deferred, keys, servers, writes, engines } = self.parts;
+        let Parts { links, rollups, notifications, write_behind, keys, servers, writes, engines } =
+            self.parts;
         links.close().await;
-        deferred.close().await;
+        write_behind.close().await;
         keys.close().await;
         rollups.close().await;
         notifications.close().await;

@@ -2,7 +2,7 @@
 //! serves: opened in this order, closed in the reverse one.
 
 use crate::config::Settings;
-use crate::engines::{Fleet, JournaledLinks, Pipelines, Recording, Store};
+use crate::engines::{Fleet, Pipelines, Recording, Store, WriteBehindLinks};
 use curtail_cache::{CoherentLinks, Lifetimes, Resolver, SharedCache, Sources};
 use curtail_clicks::clock::now;
 use curtail_clicks::recorder::Recorder;
@@ -17,7 +17,7 @@ pub(super) struct Backend {
     pub(super) pipelines: Pipelines,
     pub(super) cache: Arc<SharedCache>,
     pub(super) fleet: Fleet,
-    pub(super) links: JournaledLinks,
+    pub(super) links: WriteBehindLinks,
 }
 
 impl Backend {
@@ -27,7 +27,7 @@ impl Backend {
         let Recording { recorders, pipelines } = Recording::start(settings, folder, &store).await?;
         let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
         let fleet = Fleet::open(settings, folder, &store, &cache).await?;
-        let links = JournaledLinks::open(settings, folder, &store, &fleet).await?;
+        let links = WriteBehindLinks::open(settings, folder, &store, &fleet).await?;
         Ok((Backend { store, pipelines, cache, fleet, links }, recorders))
     }
 

@@ -1,6 +1,6 @@
-//! The same with a link that is acknowledged ahead of the store: making it, bringing it, changing it on
+//! The same with a link that is acknowledged ahead of the store: making it, flushing it, changing it on
 //! another node and reading it on both, in any order. Whoever asks after the acknowledgement finds it, and a
-//! change is never overtaken by the link being brought.
+//! change is never overtaken by the link being flushed.
 
 use super::{LIFETIMES, START, open, record, shuffled};
 use crate::redis::{Asked, Lookup, Redis};
@@ -10,7 +10,7 @@ use curtail_model::{LinkId, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many steps the actors have: who makes the link, who brings
+/// How many steps the actors have: who makes the link, who flushes
 /// it, who changes it elsewhere, a reader there and one here.
 const STEPS: [usize; 5] = [5, 3, 6, 5, 5];
 const STORE: u64 = 77;
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// Brings the link as it was made.
-    fn bring(&mut self) {
+    fn flush(&mut self) {
         if self.store == 0 || self.rules == Rules::Overwrites {
             self.store = 1;
         }
@@ -119,7 +119,7 @@ impl World {
             0 => {
                 self.reads[2].waiting = self.waits;
                 if self.waits {
-                    self.bring();
+                    self.flush();
                 }
             }
             1 if self.reads[2].waiting => self.waits = false,
@@ -132,7 +132,7 @@ impl World {
         match step {
             0 => asked.waiting = self.is_elsewhere().await,
             1 if asked.waiting => {
-                self.bring();
+                self.flush();
                 self.redis.forget_unwritten(self.store_name, &[ID]).await;
             }
             2 => {
@@ -174,13 +174,13 @@ impl World {
                     read.waiting = (reader == 1 && self.waits) || self.is_elsewhere().await;
                 }
                 if self.rules == Rules::StoreFirst && read.waiting {
-                    self.bring();
+                    self.flush();
                     read.found = self.store;
                 }
             }
             3 if !read.done => {
                 if read.waiting {
-                    self.bring();
+                    self.flush();
                     self.waits &= reader != 1;
                     self.redis.forget_unwritten(self.store_name, &[ID]).await;
                 }
@@ -205,7 +205,7 @@ impl World {
     /// What is wrong when everything has happened and the youngest entries are no longer young.
     async fn verdict(&mut self) -> Option<&'static str> {
         if self.waits {
-            self.bring();
+            self.flush();
         }
         let newest = if self.changed { 2 } else { 1 };
         if self.store != newest {
@@ -265,7 +265,7 @@ async fn explore(rules: Rules, orders: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_order_of_making_bringing_changing_and_reading_loses_a_link_or_a_change() {
+async fn no_order_of_making_flushing_changing_and_reading_loses_a_link_or_a_change() {
     let wrong = explore(Rules::All, 4_000).await;
     assert!(wrong.is_empty(), "{} of 4000: {}", wrong.len(), wrong[0]);
 }
@@ -277,9 +277,9 @@ async fn without_keeping_what_is_there_the_model_finds_what_goes_wrong() {
 }
 
 #[tokio::test]
-async fn who_asks_the_store_before_what_waits_can_miss_a_link_that_is_brought_in_between() {
+async fn who_asks_the_store_before_what_waits_can_miss_a_link_that_is_flushed_in_between() {
     let redis = open(Strategy::WriteBehind).await;
-    // It is made; somebody elsewhere asks the store, it is brought,
+    // It is made; somebody elsewhere asks the store, it is flushed,
     // and does not wait any more when they look for it there.
     let order: Vec<usize> =
         [0; 5].into_iter().chain([3; 3]).chain([1; 3]).chain([3; 2]).chain([4; 5]).collect();

@@ -1,4 +1,4 @@
-//! Links that a process has acknowledged and not brought to the store yet, for the others to find whole.
+//! Links that a process has acknowledged and not written to the store yet, for the others to find whole.
 
 use super::Redis;
 use ::redis::cmd;

@@ -2,7 +2,7 @@
 
 use super::journal::Order;
 use super::unwritten::Entry;
-use super::{BRING_PATIENCE, Inner, keeper};
+use super::{FLUSH_TIMEOUT, Inner, keeper};
 use curtail_model::Code;
 use curtail_store::{Create, Created, Refused, StoreError, WhenMade};
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ impl Inner {
         if !self.journal_may_work() {
             return Ok(Err(creates));
         }
-        let Some(ids) = self.leases.take(creates.len()) else { return Ok(Err(creates)) };
+        let Some(ids) = self.id_blocks.take(creates.len()) else { return Ok(Err(creates)) };
         let links: Vec<_> = creates
             .iter()
             .zip(&ids)
@@ -37,7 +37,7 @@ impl Inner {
         let weight = entries.iter().map(Entry::weight).sum();
         let patience = if self.is_stuck() { Duration::ZERO } else { ROOM_PATIENCE };
         if !self.unwritten.take_room(weight, patience).await {
-            ids.iter().for_each(|&(id, _)| self.leases.settled(id));
+            ids.iter().for_each(|&(id, _)| self.id_blocks.settled(id));
             self.counts.backlogged.fetch_add(1, Ordering::Relaxed);
             let (waiting, _, age) = self.unwritten.backlog();
             let (mib, age) = (self.budget >> 20, age.as_secs());
@@ -54,8 +54,8 @@ impl Inner {
         }
         self.counts.acknowledged.fetch_add(links.len() as u64, Ordering::Relaxed);
         if let Some(redis) = &self.peers.redis {
-            let left = kept.iter().map(|entry| keeper::leave(self, redis, entry.id, &entry.payload));
-            futures_util::future::join_all(left).await;
+            let published = kept.iter().map(|entry| keeper::publish(self, redis, entry.id, &entry.payload));
+            futures_util::future::join_all(published).await;
         }
         Ok(Ok(links.into_iter().map(|link| Created { link, when: WhenMade::Now }).collect()))
     }
@@ -75,7 +75,8 @@ impl Inner {
             creates
         };
         // What was acknowledged here before is found again.
-        if creates.iter().any(|create| create.link.reuse) && !self.unwritten.is_drained(BRING_PATIENCE).await
+        if creates.iter().any(|create| create.link.reuse)
+            && !self.unwritten.wait_until_drained(FLUSH_TIMEOUT).await
         {
             let error = "links that may be given again are still on their way to the store";
             return Err(StoreError::Unavailable(error.into()));

@@ -3,7 +3,7 @@
 //! One thread writes. All that waits while a group is being synced is the next group: one write, one
 //! `fdatasync`, then everybody is answered. A file is left behind when it is large or when writing to it
 //! failed (after a failed sync nobody knows what of it the disk has, so nothing follows there), and removed
-//! when the store has all of its links. What is in the folder when a process starts is brought to the store
+//! when the store has all of its links. What is in the folder when a process starts is written to the store
 //! by it, whatever ended the last one.
 //!
 //! A file in which something was damaged or refused is not
@@ -14,7 +14,7 @@ mod reading;
 
 pub use reading::{Contents, read_segment};
 
-use super::leases::Leases;
+use super::id_blocks::IdBlocks;
 use super::record;
 use super::unwritten::{Entry, Unwritten};
 use curtail_store::StoreError;
@@ -40,8 +40,8 @@ const EXTENSION: &str = "links";
 pub(super) enum Order {
     /// New links; the memory has them when they are on the disk.
     Links { links: Vec<Entry>, caller: oneshot::Sender<Result<(), StoreError>> },
-    /// A lease that is in force from now on.
-    Lease { first: u64, end: u64, caller: oneshot::Sender<Result<(), StoreError>> },
+    /// A block of ids that is in force from now on.
+    IdBlock { first: u64, end: u64, caller: oneshot::Sender<Result<(), StoreError>> },
 }
 
 /// Where orders go.
@@ -52,11 +52,11 @@ pub(super) struct Journal {
 /// The thread that writes.
 struct Writer {
     folder: PathBuf,
-    store: u64,
+    store_id: u64,
     sequence: u32,
     segment: Option<Segment>,
     unwritten: Arc<Unwritten>,
-    leases: Arc<Leases>,
+    id_blocks: Arc<IdBlocks>,
 }
 
 /// The file that is written to.
@@ -113,15 +113,15 @@ impl Journal {
     /// `sequence`. It ends when nobody gives orders any more.
     pub(super) fn start(
         folder: &Path,
-        store: u64,
+        store_id: u64,
         sequence: u32,
         unwritten: Arc<Unwritten>,
-        leases: Arc<Leases>,
+        id_blocks: Arc<IdBlocks>,
     ) -> Result<(Journal, JoinHandle<()>), OpenError> {
         let (orders, inbox) = channel();
         let mut writer =
-            Writer { folder: folder.to_owned(), store, sequence, segment: None, unwritten, leases };
-        let thread = std::thread::Builder::new().name("new-links".into());
+            Writer { folder: folder.to_owned(), store_id, sequence, segment: None, unwritten, id_blocks };
+        let thread = std::thread::Builder::new().name("write-behind".into());
         let thread = thread.spawn(move || writer.work(&inbox)).map_err(|source| failed(folder, source))?;
         Ok((Journal { orders }, thread))
     }
@@ -147,7 +147,7 @@ impl Writer {
                 Ok(sequence) => group.into_iter().for_each(|order| self.written(order, sequence)),
                 Err(error) => {
                     tracing::error!(%error, "the journal of new links cannot be written to");
-                    self.leave();
+                    self.close_segment();
                     let error = match error.kind() {
                         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
                         _ => StoreError::Unavailable(format!("the journal of new links: {error}")),
@@ -156,7 +156,7 @@ impl Writer {
                 }
             }
             if self.segment.as_ref().is_some_and(|segment| segment.length > SEGMENT_BYTES) {
-                self.leave();
+                self.close_segment();
             }
         }
     }
@@ -173,8 +173,8 @@ impl Writer {
                 Order::Links { links, .. } => {
                     links.iter().for_each(|entry| record::frame(&entry.payload, segment.seed, &mut bytes));
                 }
-                Order::Lease { first, end, .. } => {
-                    record::frame(&record::lease(*first, *end), segment.seed, &mut bytes);
+                Order::IdBlock { first, end, .. } => {
+                    record::frame(&record::id_block(*first, *end), segment.seed, &mut bytes);
                 }
             }
         }
@@ -190,16 +190,16 @@ impl Writer {
         written.map(|()| sequence)
     }
 
-    /// Begins a segment, with the leases that are in force:
+    /// Begins a segment, with the id_blocks that are in force:
     /// older files, where they were noted first, may be removed.
     fn begin(&mut self) -> io::Result<Segment> {
         self.sequence += 1;
-        let epoch = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-        let header = Header { sequence: self.sequence, store: self.store, epoch };
+        let nonce = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+        let header = Header { sequence: self.sequence, store_id: self.store_id, nonce };
         let path = path(&self.folder, self.sequence);
         let mut bytes = header.encode().to_vec();
-        for (first, end) in self.leases.in_force() {
-            record::frame(&record::lease(first, end), header.seed(), &mut bytes);
+        for (first, end) in self.id_blocks.in_force() {
+            record::frame(&record::id_block(first, end), header.seed(), &mut bytes);
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let written = file
@@ -211,13 +211,13 @@ impl Writer {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        self.unwritten.begun(self.sequence);
+        self.unwritten.begin_segment(self.sequence);
         Ok(Segment { file, sequence: self.sequence, seed: header.seed(), length: bytes.len() as u64 })
     }
 
-    fn leave(&mut self) {
+    fn close_segment(&mut self) {
         if let Some(segment) = self.segment.take() {
-            self.unwritten.left(segment.sequence);
+            self.unwritten.close_segment(segment.sequence);
         }
     }
 
@@ -228,7 +228,7 @@ impl Writer {
                 self.unwritten.add(links, sequence);
                 caller.send(Ok(()))
             }
-            Order::Lease { caller, .. } => caller.send(Ok(())),
+            Order::IdBlock { caller, .. } => caller.send(Ok(())),
         };
     }
 
@@ -238,14 +238,14 @@ impl Writer {
                 self.unwritten.give_room(links.iter().map(Entry::weight).sum());
                 caller.send(Err(error.clone()))
             }
-            Order::Lease { caller, .. } => caller.send(Err(error.clone())),
+            Order::IdBlock { caller, .. } => caller.send(Err(error.clone())),
         };
     }
 }
 
 /// The segments of a folder, in order, as they are; they
 /// must be for this store. The folder is made if need be.
-pub(super) fn read_folder(folder: &Path, store: u64) -> Result<Vec<Old>, OpenError> {
+pub(super) fn read_folder(folder: &Path, store_id: u64) -> Result<Vec<Old>, OpenError> {
     let io = |source| failed(folder, source);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
     let mut found = Vec::new();
@@ -257,7 +257,7 @@ pub(super) fn read_folder(folder: &Path, store: u64) -> Result<Vec<Old>, OpenErr
         let bytes = fs::read(&path).map_err(|source| failed(&path, source))?;
         match Header::find(&bytes) {
             Found::Newer(format) => return Err(OpenError::Newer { path, format }),
-            Found::Header { header, .. } if header.store != store => {
+            Found::Header { header, .. } if header.store_id != store_id => {
                 return Err(OpenError::OtherStore { path });
             }
             Found::Header { .. } | Found::Damaged => found.push(Old { sequence, bytes }),
@@ -294,7 +294,7 @@ pub(super) fn remove(folder: &Path, sequence: u32, keep: bool) {
     let path = path(folder, sequence);
     let done = if keep { fs::rename(&path, path.with_extension("damaged")) } else { fs::remove_file(&path) };
     if let Err(error) = done {
-        // The next start brings its links once more, which changes nothing.
+        // The next start flushes its links once more, which changes nothing.
         tracing::warn!(%error, path = %path.display(), "a segment of new links could not be removed");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::creates::{AT_ONCE_MAX, is_plain};
 use super::record::{self, Framed, link_in};
-use super::{BRING_PATIENCE, Inner, WriteBehind};
+use super::{FLUSH_TIMEOUT, Inner, WriteBehind};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
     Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
@@ -24,8 +24,8 @@ impl Inner {
 
     /// A link that another process has acknowledged, if the store does not have it yet.
     async fn elsewhere(&self, id: LinkId) -> Option<Link> {
-        let bytes = self.peers.redis.as_ref()?.unwritten(self.store, id).await?;
-        match record::unframe(&bytes, record::seed_of(self.store)) {
+        let bytes = self.peers.redis.as_ref()?.unwritten(self.store_id, id).await?;
+        match record::unframe(&bytes, record::seed_of(self.store_id)) {
             Framed::Record { payload, .. } => link_in(payload, &self.codes).filter(|link| link.id == id),
             Framed::CutOff | Framed::Other => None,
         }
@@ -55,20 +55,20 @@ impl Inner {
         };
         let Some(id) = id else { return self.read(name, seen).await };
         if let Some(link) = self.waiting(id).await {
-            let brought = timeout(BRING_PATIENCE, self.bring(link.clone())).await;
-            if !matches!(brought, Ok(Ok(()))) {
+            let flushed = timeout(FLUSH_TIMEOUT, self.flush(link.clone())).await;
+            if !matches!(flushed, Ok(Ok(()))) {
                 return Ok(Some(link));
             }
             return self.read(name, Seen::NEWEST).await;
         }
         match self.read(name, seen).await {
-            // It may have been brought after `seen`, which is from when it was acknowledged.
+            // It may have been flushed after `seen`, which is from when it was acknowledged.
             Ok(None) if seen != Seen::NEWEST => Ok(self.read(name, Seen::NEWEST).await.unwrap_or(None)),
             found => found,
         }
     }
 
-    /// What a code leads to. What waits is brought first: others may have brought it and changed it since.
+    /// What a code leads to. What waits is flushed first: others may have flushed it and changed it since.
     async fn resolve(&self, code: &str, newest: bool) -> Result<Resolved, StoreError> {
         let waiting = match self.id_of(code) {
             Some(id) => self.waiting(id).await,
@@ -77,7 +77,7 @@ impl Inner {
         match waiting {
             Some(_) if self.is_stuck() => Err(StoreError::Unavailable("new links wait for the store".into())),
             Some(link) => {
-                self.bring(link).await?;
+                self.flush(link).await?;
                 self.links.resolve_newest(code).await.map(Resolved::current)
             }
             None if newest => self.links.resolve_newest(code).await.map(Resolved::current),
@@ -85,10 +85,10 @@ impl Inner {
         }
     }
 
-    /// Has a link brought before it is changed.
-    async fn bring_before_a_change(&self, id: LinkId) -> Result<(), StoreError> {
+    /// Has a link flushed before it is changed.
+    async fn flush_before_a_change(&self, id: LinkId) -> Result<(), StoreError> {
         match self.waiting(id).await {
-            Some(link) => self.bring(link).await,
+            Some(link) => self.flush(link).await,
             None => Ok(()),
         }
     }
@@ -124,7 +124,7 @@ impl Links for WriteBehind {
     ) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = &self.inner;
         Box::pin(async move {
-            this.bring_before_a_change(id).await?;
+            this.flush_before_a_change(id).await?;
             this.links.update(id, change, only_if, now).await
         })
     }
@@ -132,7 +132,7 @@ impl Links for WriteBehind {
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = &self.inner;
         Box::pin(async move {
-            this.bring_before_a_change(id).await?;
+            this.flush_before_a_change(id).await?;
             this.links.delete(id, only_if).await
         })
     }

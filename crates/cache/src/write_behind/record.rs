@@ -1,4 +1,4 @@
-//! A record of the journal of new links, and of Redis: its frame, and a link or a lease in it.
+//! A record of the journal of new links, and of Redis: its frame, and a link or a block of ids in it.
 //!
 //! # Format
 //!
@@ -13,7 +13,7 @@
 //! | n | payload |
 //! | 0 to 7 | zero |
 //!
-//! The payload of a lease of ids: kind 2 (1), first number (8), number after the last (8). That of a link:
+//! The payload of a block of ids: kind 2 (1), first number (8), number after the last (8). That of a link:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -47,7 +47,7 @@ const NO_TEXT: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
     Link(Box<Link>),
-    Lease { first: u64, end: u64 },
+    IdBlock { first: u64, end: u64 },
 }
 
 /// What is at a place where a record may begin.
@@ -101,8 +101,8 @@ pub(super) fn seed_of(store: u64) -> u32 {
     crc32c(&store.to_le_bytes())
 }
 
-/// The payload of a lease.
-pub(super) fn lease(first: u64, end: u64) -> Vec<u8> {
+/// The payload of a block of ids.
+pub(super) fn id_block(first: u64, end: u64) -> Vec<u8> {
     [&[LEASE][..], &first.to_le_bytes(), &end.to_le_bytes()].concat()
 }
 
@@ -136,7 +136,7 @@ pub(super) fn read(payload: &[u8], codes: &Codes) -> Option<Payload> {
         LINK => read_link(&mut rest, codes).map(|link| Payload::Link(Box::new(link))),
         LEASE => {
             let (first, end) = (rest.number()?, rest.number()?);
-            (rest.0.is_empty() && first <= end).then_some(Payload::Lease { first, end })
+            (rest.0.is_empty() && first <= end).then_some(Payload::IdBlock { first, end })
         }
         _ => None,
     }
@@ -146,7 +146,7 @@ pub(super) fn read(payload: &[u8], codes: &Codes) -> Option<Payload> {
 pub fn link_in(payload: &[u8], codes: &Codes) -> Option<Link> {
     match read(payload, codes)? {
         Payload::Link(link) => Some(*link),
-        Payload::Lease { .. } => None,
+        Payload::IdBlock { .. } => None,
     }
 }
 

@@ -58,7 +58,7 @@ impl WriteBehind {
             bytes,
             budget: this.budget,
             age,
-            ids: this.leases.left(),
+            ids: this.id_blocks.remaining(),
             stuck: this.is_stuck(),
             acknowledged: count(&this.counts.acknowledged),
             written: count(&this.counts.written),

@@ -1,8 +1,8 @@
 //! The memory of links that are acknowledged and not in the store yet, in the order in which they were made,
 //! and of the files that have them.
 
+use super::id_blocks::IdBlocks;
 use super::journal;
-use super::leases::Leases;
 use super::record::{self, framed_length, link_in};
 use curtail_model::{Codes, Link, LinkId};
 use foldhash::{HashMap, HashMapExt};
@@ -39,7 +39,7 @@ pub(super) struct Unwritten {
     folder: PathBuf,
     codes: Codes,
     budget: u64,
-    leases: Arc<Leases>,
+    id_blocks: Arc<IdBlocks>,
     state: Mutex<State>,
     /// Some wait.
     ready: Notify,
@@ -50,7 +50,7 @@ pub(super) struct Unwritten {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Waiting>,
-    /// Those of the queue that nobody has brought ahead of their turn.
+    /// Those of the queue that nobody has flushed ahead of their turn.
     payloads: HashMap<LinkId, Box<[u8]>>,
     segments: BTreeMap<u32, SegmentState>,
     /// Room that is taken, also by links that are being written to the journal.
@@ -71,21 +71,21 @@ struct Waiting {
 struct SegmentState {
     waiting: usize,
     /// Nothing more comes into it.
-    left: bool,
+    is_closed: bool,
     /// Somebody has to look at it.
     keep: bool,
 }
 
-/// A link of the queue that is to be brought.
+/// A link of the queue that is to be flushed.
 pub(super) struct Next {
     pub(super) link: Link,
     pub(super) since: Instant,
 }
 
 impl Unwritten {
-    pub(super) fn new(folder: PathBuf, codes: Codes, budget: u64, leases: Arc<Leases>) -> Unwritten {
+    pub(super) fn new(folder: PathBuf, codes: Codes, budget: u64, id_blocks: Arc<IdBlocks>) -> Unwritten {
         let state = Mutex::new(State { payloads: HashMap::new(), ..State::default() });
-        Unwritten { folder, codes, budget, leases, state, ready: Notify::new(), moved: Notify::new() }
+        Unwritten { folder, codes, budget, id_blocks, state, ready: Notify::new(), moved: Notify::new() }
     }
 
     /// Takes room for a link, if it comes within `patience`.
@@ -111,23 +111,23 @@ impl Unwritten {
         self.moved.notify_waiters();
     }
 
-    pub(super) fn begun(&self, segment: u32) {
+    pub(super) fn begin_segment(&self, segment: u32) {
         self.lock().segments.insert(segment, SegmentState::default());
     }
 
     /// Nothing more comes into a segment.
-    pub(super) fn left(&self, segment: u32) {
+    pub(super) fn close_segment(&self, segment: u32) {
         let mut state = self.lock();
         if let Some(known) = state.segments.get_mut(&segment) {
-            known.left = true;
+            known.is_closed = true;
         }
         self.clear(&mut state);
     }
 
     /// Nothing more comes into any segment.
-    pub(super) fn left_all(&self) {
+    pub(super) fn close_all(&self) {
         let mut state = self.lock();
-        state.segments.values_mut().for_each(|segment| segment.left = true);
+        state.segments.values_mut().for_each(|segment| segment.is_closed = true);
         self.clear(&mut state);
     }
 
@@ -172,7 +172,7 @@ impl Unwritten {
     }
 
     /// The places at the head of the queue, up to so many, with
-    /// what is to be brought of them. Waits until there are any.
+    /// what is to be flushed of them. Waits until there are any.
     pub(super) async fn head(&self, count: usize) -> (usize, Vec<Next>) {
         loop {
             let ready = self.ready.notified();
@@ -200,7 +200,7 @@ impl Unwritten {
             state.payloads.remove(&waiting.id);
             state.bytes -= waiting.weight;
             state.removed += 1;
-            self.leases.settled(waiting.id);
+            self.id_blocks.settled(waiting.id);
             if let Some(segment) = state.segments.get_mut(&waiting.segment) {
                 segment.waiting -= 1;
                 segment.keep |= refused.contains(&waiting.id);
@@ -212,7 +212,7 @@ impl Unwritten {
     }
 
     /// Waits until the store has all that waits now. Answers whether that was within `patience`.
-    pub(super) async fn is_drained(&self, patience: Duration) -> bool {
+    pub(super) async fn wait_until_drained(&self, patience: Duration) -> bool {
         let until = tokio::time::Instant::now() + patience;
         let added = self.lock().added;
         loop {
@@ -236,7 +236,7 @@ impl Unwritten {
     /// Removes the files that hold nothing that waits.
     fn clear(&self, state: &mut State) {
         state.segments.retain(|&sequence, segment| {
-            let is_over = segment.left && segment.waiting == 0;
+            let is_over = segment.is_closed && segment.waiting == 0;
             if is_over {
                 journal::remove(&self.folder, sequence, segment.keep);
             }

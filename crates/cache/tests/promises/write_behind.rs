@@ -58,7 +58,7 @@ async fn a_link_that_waits_is_found_changed_and_removed_on_every_node() {
         assert_eq!(found.as_ref(), Some(&seen));
         assert_eq!(node.visit(seen.code.as_str()).await, Some(seen.url.clone()));
     }
-    // The way of those who bring one link ahead of its turn is open, that of all that waits stays closed.
+    // The way of those who flush one link ahead of its turn is open, that of all that waits stays closed.
     site.way.let_single_links_pass();
     let new = other.links.update(changed.id, title("new"), None, now()).await.unwrap().unwrap();
     assert!(new.version > changed.version);
@@ -75,7 +75,7 @@ async fn a_link_that_waits_is_found_changed_and_removed_on_every_node() {
     site.way.open();
     until("no link waits", async || one.behind.statistics().waiting == 0).await;
     let status = one.behind.statistics();
-    assert_eq!((status.written, status.repeated, status.refused), (4, 1, 0), "three were brought by name");
+    assert_eq!((status.written, status.repeated, status.refused), (4, 1, 0), "three were flushed by name");
     let found = one.links.get(changed_elsewhere.id, Seen::ANYTHING).await.unwrap();
     assert_eq!(found, Some(elsewhere.unwrap().unwrap()));
 }
@@ -206,7 +206,7 @@ async fn damage_costs_the_link_it_is_in_is_said_and_kept_and_nothing_else_is_los
 }
 
 #[tokio::test]
-async fn links_that_wait_for_another_store_are_not_brought_to_this_one() {
+async fn links_that_wait_for_another_store_are_not_flushed_to_this_one() {
     let (site, other) = (Site::new().await, Site::new().await);
     let node = site.node().await;
     site.way.close();

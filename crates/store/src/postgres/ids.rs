@@ -19,7 +19,7 @@ static LEASE: Sql = sql!("counter_lease", TEXT, INT8, INT8);
 pub(super) const COUNTER_MAX: i64 = i64::MAX / 2;
 
 /// What a transaction begins with that makes links with chosen codes which look like generated ones:
-/// meanwhile nobody sets ids aside (`deferred.rs`).
+/// meanwhile nobody sets ids aside (`write_behind.rs`).
 pub(super) const LOCK_CHOOSING: &str = "SELECT pg_advisory_xact_lock_shared(4920851300917217)";
 
 /// Ids that this process may give.

@@ -3,7 +3,6 @@
 mod clocks;
 mod crash;
 pub(crate) mod database;
-mod deferred;
 mod failover;
 mod looking;
 mod messages;
@@ -12,6 +11,7 @@ mod replicas;
 mod tampering;
 mod transfer;
 mod transfer_of_few;
+mod write_behind;
 
 use curtail_servers::PATIENCE;
 use std::future::Future;

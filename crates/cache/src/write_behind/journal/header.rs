@@ -12,7 +12,7 @@
 //! | 2 | zero |
 //! | 4 | sequence: the number of the segment in its folder |
 //! | 8 | the store that the links are for: XXH3-64 of its secret |
-//! | 8 | epoch: random; records of another segment never pass, and nobody can write a valid one into a title |
+//! | 8 | nonce: random; records of another segment never pass, and nobody can write a valid one into a title |
 //! | 28 | zero |
 //! | 4 | CRC-32C of the 60 bytes before |
 
@@ -28,8 +28,8 @@ pub(super) const HEADER_BYTES: usize = 2 * COPY_BYTES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) sequence: u32,
-    pub(super) store: u64,
-    pub(super) epoch: u64,
+    pub(super) store_id: u64,
+    pub(super) nonce: u64,
 }
 
 /// What the start of a file is.
@@ -50,8 +50,8 @@ impl Header {
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.sequence.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.store.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.epoch.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.store_id.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.nonce.to_le_bytes());
         let checksum = crc32c(&bytes[..60]);
         bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
         bytes.copy_within(..COPY_BYTES, COPY_BYTES);
@@ -72,7 +72,7 @@ impl Header {
 
     /// What the checksums of this segment's records start from.
     pub(super) fn seed(&self) -> u32 {
-        crc32c(&self.epoch.to_le_bytes()) ^ crc32c(&self.sequence.to_le_bytes())
+        crc32c(&self.nonce.to_le_bytes()) ^ crc32c(&self.sequence.to_le_bytes())
     }
 
     /// One copy: nothing if it is damaged, its format if that is unknown.
@@ -87,7 +87,7 @@ impl Header {
             return Some(Err(format));
         }
         let sequence = u32::from_le_bytes(*copy.get(12..)?.first_chunk()?);
-        Some(Ok(Header { sequence, store: word(16)?, epoch: word(24)? }))
+        Some(Ok(Header { sequence, store_id: word(16)?, nonce: word(24)? }))
     }
 }
 
@@ -95,7 +95,7 @@ impl Header {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header { sequence: 9, store: 3, epoch: 77 };
+    const HEADER: Header = Header { sequence: 9, store_id: 3, nonce: 77 };
 
     #[test]
     fn a_header_survives_the_loss_of_any_byte() {

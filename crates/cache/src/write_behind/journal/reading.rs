@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::write_behind::record::{self, tests::made};
 
-    const HEADER: Header = Header { sequence: 1, store: 2, epoch: 3 };
+    const HEADER: Header = Header { sequence: 1, store_id: 2, nonce: 3 };
 
     /// A segment of three links, and where its records end.
     fn segment() -> (Vec<u8>, Vec<Vec<u8>>, Vec<usize>) {

@@ -13,7 +13,9 @@ use curtail_runtime::breaker::Policy;
 use curtail_runtime::clock::coarse_millis;
 use curtail_servers::service;
 use curtail_store::postgres::{self, Postgres, Settings};
-use curtail_store::{Answer, Brought, Create, Deferred, Lease, Links, ListQuery, Seen, Sort, StoreError};
+use curtail_store::{
+    Answer, Create, Flushed, IdBlock, Links, ListQuery, Seen, Sort, StoreError, WriteBehindStore,
+};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -40,7 +42,7 @@ pub(crate) struct Behind {
 
 /// The way that links take to the store.
 pub(crate) struct Way {
-    deferred: Arc<dyn Deferred>,
+    write_behind: Arc<dyn WriteBehindStore>,
     passes: AtomicU8,
 }
 
@@ -63,21 +65,21 @@ impl Way {
     }
 }
 
-impl Deferred for Way {
-    fn lease(&self, count: u32) -> Answer<'_, Lease> {
-        self.deferred.lease(count)
+impl WriteBehindStore for Way {
+    fn lease(&self, count: u32) -> Answer<'_, IdBlock> {
+        self.write_behind.lease(count)
     }
 
-    fn bring(&self, links: Vec<Link>) -> Answer<'_, Vec<Brought>> {
+    fn flush(&self, links: Vec<Link>) -> Answer<'_, Vec<Flushed>> {
         match self.passes.load(Ordering::SeqCst) {
-            ALL => self.deferred.bring(links),
-            SINGLE if links.len() == 1 => self.deferred.bring(links),
+            ALL => self.write_behind.flush(links),
+            SINGLE if links.len() == 1 => self.write_behind.flush(links),
             _ => Box::pin(std::future::ready(Err(StoreError::Unavailable("the way is closed".into())))),
         }
     }
 
     fn release(&self, leases: Vec<u64>) -> Answer<'_, ()> {
-        self.deferred.release(leases)
+        self.write_behind.release(leases)
     }
 }
 
@@ -91,7 +93,7 @@ impl Site {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let url = database(&format!("behind_{}_{}_{number}", std::process::id(), coarse_millis()));
         let store = postgres::open(Settings::of(url, CodeScheme::Permuted, Alphabet::Base62)).await.unwrap();
-        let way = Arc::new(Way { deferred: store.deferred.clone(), passes: AtomicU8::new(ALL) });
+        let way = Arc::new(Way { write_behind: store.write_behind.clone(), passes: AtomicU8::new(ALL) });
         let redis = node::config(nodes("CURTAIL_TEST_REDIS"), Strategy::WriteBehind);
         Site { store, way, redis, folder: tempfile::tempdir().unwrap(), budget }
     }
@@ -175,7 +177,7 @@ impl Behind {
         }
     }
 
-    /// Ends it without a word: nothing is brought any more.
+    /// Ends it without a word: nothing is flushed any more.
     pub(crate) fn kill(self) {
         drop(self);
     }

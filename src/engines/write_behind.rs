@@ -10,41 +10,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The folder of the journal, in the data folder.
-const FOLDER: &str = "new-links";
+const FOLDER: &str = "write-behind";
 
 /// The store as the process sees it.
 #[derive(Clone)]
-pub(crate) struct JournaledLinks {
+pub(crate) struct WriteBehindLinks {
     pub(crate) links: Arc<dyn Links>,
     pub(crate) journal: Option<WriteBehind>,
 }
 
-impl JournaledLinks {
-    /// Opens the journal where the strategy wants one. What an earlier process left in it is brought to the
+impl WriteBehindLinks {
+    /// Opens the journal where the strategy wants one. What an earlier process left in it is flushed to the
     /// store whatever the strategy is now.
     pub(crate) async fn open(
         settings: &Settings,
         folder: &Path,
         store: &Store,
         fleet: &Fleet,
-    ) -> anyhow::Result<JournaledLinks> {
+    ) -> anyhow::Result<WriteBehindLinks> {
         left_behind(settings, folder)?;
         let folder = folder.join(FOLDER);
         let links = store.links.clone();
-        let Some((deferred, codes)) = store.deferred.clone() else {
-            return Ok(JournaledLinks { links, journal: None });
+        let Some((backing, codes)) = store.write_behind.clone() else {
+            return Ok(WriteBehindLinks { links, journal: None });
         };
         let config =
             Config { folder, budget: settings.cache.write_behind_bytes, secret: store.secret, codes };
         if settings.cache.strategy != Strategy::WriteBehind {
-            let written = WriteBehind::finish(config, links.clone(), deferred).await?;
+            let written = WriteBehind::finish(config, links.clone(), backing).await?;
             if written > 0 {
                 tracing::info!(written, "links that an earlier process had acknowledged are written");
             }
-            return Ok(JournaledLinks { links, journal: None });
+            return Ok(WriteBehindLinks { links, journal: None });
         }
-        let journal = WriteBehind::open(config, links, deferred, fleet.peers()).await?;
-        Ok(JournaledLinks { links: Arc::new(journal.clone()), journal: Some(journal) })
+        let journal = WriteBehind::open(config, links, backing, fleet.peers()).await?;
+        Ok(WriteBehindLinks { links: Arc::new(journal.clone()), journal: Some(journal) })
     }
 
     /// Brings what waits to the store, as far as there is time.
@@ -59,7 +59,7 @@ impl JournaledLinks {
 /// they are for, that is an error.
 pub(crate) fn left_behind(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
     let folder = folder.join(FOLDER);
-    let is_left = WriteBehind::left_any(&folder);
+    let is_left = WriteBehind::has_backlog(&folder);
     if is_left && settings.database.url.is_none() {
         bail!(
             "links that were acknowledged wait in {} for PostgreSQL: start with the database.url of then, so that it gets \

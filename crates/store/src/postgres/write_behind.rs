@@ -1,4 +1,4 @@
-//! The trait [`Deferred`] on PostgreSQL.
+//! The trait [`WriteBehindStore`] on PostgreSQL.
 //!
 //! A lease is a row in `leases`. While it is there, nobody can choose a code whose id lies in it: the
 //! statement that makes links looks. Whoever chooses codes that look like generated ones has a shared
@@ -13,7 +13,7 @@ use super::ids::{COUNTER_MAX, given};
 use super::links::acknowledged::{Acknowledged, WAL_POSITION};
 use super::links::insert::{INSERT, Rows, versions};
 use super::row::{column, id_column, link_id};
-use crate::{Answer, Brought, Deferred, Lease, StoreError, shape};
+use crate::{Answer, Flushed, IdBlock, StoreError, WriteBehindStore, shape};
 use curtail_model::{Codes, Link, LinkId, NewLink, Timestamp};
 use futures_util::future::try_join;
 use std::collections::{HashMap, HashSet};
@@ -22,37 +22,37 @@ use std::sync::Arc;
 static TAKE: Sql = sql!("lease_take", INT8, INT8);
 static CHOSEN: Sql = sql!("lease_chosen", INT8, INT8);
 static RELEASE: Sql = sql!("leases_release", INT8_ARRAY);
-static BROUGHT: Sql = sql!("links_brought", INT8_ARRAY);
+static FLUSHED: Sql = sql!("links_flushed", INT8_ARRAY);
 
 /// What a transaction that leases begins with. The number is that of `ids::LOCK_CHOOSING`.
 const LOCK_LEASING: &str = "SELECT pg_advisory_xact_lock(4920851300917217)";
 
 /// Work of this kind that may be under way.
 const WORK_MAX: u32 = 256;
-/// How often links that others were in the way of are brought.
+/// How often links that others were in the way of are flushed.
 const TRIES: u32 = 4;
 
 /// Takes links that were acknowledged elsewhere.
-pub(super) struct PostgresDeferred {
-    bringer: Arc<Bringer>,
+pub(super) struct PostgresWriteBehind {
+    flusher: Arc<Flusher>,
     bulkhead: Bulkhead,
 }
 
-struct Bringer {
+struct Flusher {
     pool: Pool,
     codes: Codes,
     acknowledged: Arc<Acknowledged>,
 }
 
-impl PostgresDeferred {
+impl PostgresWriteBehind {
     pub(super) fn new(
         engine: &Arc<Engine>,
         pool: Pool,
         codes: Codes,
         acknowledged: Arc<Acknowledged>,
-    ) -> PostgresDeferred {
+    ) -> PostgresWriteBehind {
         let bulkhead = Bulkhead::new("acknowledged links", WORK_MAX, engine);
-        PostgresDeferred { bringer: Arc::new(Bringer { pool, codes, acknowledged }), bulkhead }
+        PostgresWriteBehind { flusher: Arc::new(Flusher { pool, codes, acknowledged }), bulkhead }
     }
 
     /// Finishes what was asked for.
@@ -61,29 +61,29 @@ impl PostgresDeferred {
     }
 }
 
-impl Deferred for PostgresDeferred {
-    fn lease(&self, count: u32) -> Answer<'_, Lease> {
-        let bringer = Arc::clone(&self.bringer);
+impl WriteBehindStore for PostgresWriteBehind {
+    fn lease(&self, count: u32) -> Answer<'_, IdBlock> {
+        let flusher = Arc::clone(&self.flusher);
         self.bulkhead.run(async move {
-            let session = bringer.pool.session().await?;
-            let leased = session.within(lease(&session, &bringer.codes, count)).await;
+            let session = flusher.pool.session().await?;
+            let leased = session.within(lease(&session, &flusher.codes, count)).await;
             session.end(leased)
         })
     }
 
-    fn bring(&self, links: Vec<Link>) -> Answer<'_, Vec<Brought>> {
-        let bringer = Arc::clone(&self.bringer);
-        self.bulkhead.run(async move { bringer.bring(links).await })
+    fn flush(&self, links: Vec<Link>) -> Answer<'_, Vec<Flushed>> {
+        let flusher = Arc::clone(&self.flusher);
+        self.bulkhead.run(async move { flusher.flush(links).await })
     }
 
-    fn release(&self, leases: Vec<u64>) -> Answer<'_, ()> {
-        let pool = self.bringer.pool.clone();
-        let leases: Vec<i64> = leases.into_iter().map(u64::cast_signed).collect();
-        self.bulkhead.run(async move { pool.query(&RELEASE, &[&leases]).await.map(drop) })
+    fn release(&self, blocks: Vec<u64>) -> Answer<'_, ()> {
+        let pool = self.flusher.pool.clone();
+        let blocks: Vec<i64> = blocks.into_iter().map(u64::cast_signed).collect();
+        self.bulkhead.run(async move { pool.query(&RELEASE, &[&blocks]).await.map(drop) })
     }
 }
 
-async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<Lease, Failure> {
+async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<IdBlock, Failure> {
     session.begin(LOCK_LEASING).await?;
     let rows = session.query(&TAKE, &[&i64::from(count), &COUNTER_MAX]).await?;
     session.command("COMMIT").await?;
@@ -94,7 +94,7 @@ async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<Lease, Fa
     let chosen: HashSet<i64> = chosen.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
     let ids = (first..end).filter(|id| !chosen.contains(id));
     let ids = ids.filter_map(|id| given(codes, id.cast_unsigned())).map(|(id, _)| id).collect();
-    Ok(Lease {
+    Ok(IdBlock {
         first: first.cast_unsigned(),
         end: end.cast_unsigned(),
         version: version.cast_unsigned(),
@@ -111,8 +111,8 @@ struct Row {
     link: NewLink,
 }
 
-impl Bringer {
-    async fn bring(&self, links: Vec<Link>) -> Result<Vec<Brought>, StoreError> {
+impl Flusher {
+    async fn flush(&self, links: Vec<Link>) -> Result<Vec<Flushed>, StoreError> {
         let rows: Vec<Row> = links.into_iter().map(row).collect();
         match self.attempts(&rows).await {
             // One of them cannot be kept: each alone, so that it is refused alone.
@@ -120,9 +120,9 @@ impl Bringer {
                 let mut outcomes = Vec::with_capacity(rows.len());
                 for row in rows.chunks(1) {
                     match self.attempts(row).await {
-                        Ok(brought) => outcomes.extend(brought),
+                        Ok(flushed) => outcomes.extend(flushed),
                         Err(failure) if failure.remedy() == Remedy::LessOfIt => {
-                            outcomes.push(Brought::Refused(failure.error.to_string()));
+                            outcomes.push(Flushed::Refused(failure.error.to_string()));
                         }
                         Err(failure) => return Err(failure.error),
                     }
@@ -133,7 +133,7 @@ impl Bringer {
         }
     }
 
-    async fn attempts(&self, rows: &[Row]) -> Result<Vec<Brought>, Failure> {
+    async fn attempts(&self, rows: &[Row]) -> Result<Vec<Flushed>, Failure> {
         let mut tries = 1;
         loop {
             let session = self.pool.session().await?;
@@ -145,7 +145,7 @@ impl Bringer {
         }
     }
 
-    async fn insert(&self, session: &Session, rows: &[Row]) -> Result<Vec<Brought>, Failure> {
+    async fn insert(&self, session: &Session, rows: &[Row]) -> Result<Vec<Flushed>, Failure> {
         let mut columns = Rows::default();
         for Row { id, code, version, created_at, link } in rows {
             columns.push(*id, code, false, true, link, *created_at);
@@ -161,10 +161,10 @@ impl Bringer {
             rows.iter().filter(|row| !made.contains_key(&row.id)).map(|row| id_column(row.id)).collect();
         let there = if missing.is_empty() { HashMap::new() } else { there(session, &missing).await? };
         let outcomes = rows.iter().map(|row| match there.get(&row.id) {
-            _ if made.contains_key(&row.id) => Ok(Brought::Now),
+            _ if made.contains_key(&row.id) => Ok(Flushed::Now),
             // Nobody else has the id, so a generated link of that moment is this one.
-            Some((created_at, true)) if *created_at == row.created_at => Ok(Brought::Before),
-            Some(_) => Ok(Brought::Refused("another link has its id".to_owned())),
+            Some((created_at, true)) if *created_at == row.created_at => Ok(Flushed::Before),
+            Some(_) => Ok(Flushed::Refused("another link has its id".to_owned())),
             None => Err(StoreError::Unavailable("what was in the way of a link has gone".into()).into()),
         });
         outcomes.collect()
@@ -173,7 +173,7 @@ impl Bringer {
 
 /// When links were made that are there, and whether their codes were generated.
 async fn there(session: &Session, ids: &[i64]) -> Result<HashMap<LinkId, (Timestamp, bool)>, Failure> {
-    let rows = session.query(&BROUGHT, &[&ids]).await?;
+    let rows = session.query(&FLUSHED, &[&ids]).await?;
     let entry = |row| {
         let created_at = Timestamp::from_millis(column(row, 1)?);
         Ok((link_id(column(row, 0)?)?, (created_at, column(row, 2)?)))

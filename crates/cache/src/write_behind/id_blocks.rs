@@ -1,24 +1,24 @@
-//! The ids that this process may give before the store is asked, and the leases that they are from.
+//! The ids that this process may give before the store is asked, and the blocks that they are from.
 //!
-//! A lease is noted in the journal before one of its ids is given. It is released when all of its ids have
+//! A block is noted in the journal before one of its ids is given. It is released when all of its ids have
 //! been given and the store has every link that was made of them. What a process has not given when it ends
 //! is never given: that is cheaper than proving that it was not.
 
 use curtail_model::LinkId;
-use curtail_store::Lease;
+use curtail_store::IdBlock;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Leases, the oldest first.
+/// Blocks, the oldest first.
 #[derive(Default)]
-pub(super) struct Leases {
-    held: Mutex<Vec<Held>>,
-    /// Ids run low, or a lease is over.
+pub(super) struct IdBlocks {
+    held: Mutex<Vec<Block>>,
+    /// Ids run low, or a block is over.
     changed: Notify,
 }
 
-struct Held {
+struct Block {
     first: u64,
     end: u64,
     version: u64,
@@ -29,29 +29,29 @@ struct Held {
     noted: bool,
 }
 
-impl Held {
+impl Block {
     fn is_over(&self) -> bool {
         self.noted && self.ids.is_empty() && self.open == 0
     }
 }
 
-impl Leases {
-    /// Holds a lease; its ids are given from when it is [noted](Leases::noted).
-    pub(super) fn hold(&self, lease: Lease) {
-        let Lease { first, end, version, ids } = lease;
-        self.lock().push(Held { first, end, version, ids: ids.into(), open: 0, noted: false });
+impl IdBlocks {
+    /// Holds a block; its ids are given from when it is [noted](IdBlocks::noted).
+    pub(super) fn hold(&self, block: IdBlock) {
+        let IdBlock { first, end, version, ids } = block;
+        self.lock().push(Block { first, end, version, ids: ids.into(), open: 0, noted: false });
     }
 
-    /// A lease is in the journal.
+    /// A block is in the journal.
     pub(super) fn noted(&self, first: u64) {
         self.lock().iter_mut().filter(|held| held.first == first).for_each(|held| held.noted = true);
     }
 
-    /// Holds a lease of an earlier process, to release it when its links are in the store.
+    /// Holds a block of an earlier process, to release it when its links are in the store.
     pub(super) fn recall(&self, first: u64, end: u64) {
         let mut held = self.lock();
         if !held.iter().any(|held| held.first == first) {
-            held.push(Held { first, end, version: 0, ids: VecDeque::new(), open: 0, noted: true });
+            held.push(Block { first, end, version: 0, ids: VecDeque::new(), open: 0, noted: true });
         }
     }
 
@@ -85,7 +85,7 @@ impl Leases {
     }
 
     /// Ids that can be given.
-    pub(super) fn left(&self) -> usize {
+    pub(super) fn remaining(&self) -> usize {
         self.lock().iter().filter(|held| held.noted).map(|held| held.ids.len()).sum()
     }
 
@@ -94,15 +94,15 @@ impl Leases {
         self.lock().iter().map(|held| (held.first, held.end)).collect()
     }
 
-    /// The leases that are over, by their first numbers; they
-    /// are in force until they are [dropped](Leases::released).
+    /// The id_blocks that are over, by their first numbers; they
+    /// are in force until they are [dropped](IdBlocks::released).
     pub(super) fn over(&self) -> Vec<u64> {
         self.lock().iter().filter(|held| held.is_over()).map(|held| held.first).collect()
     }
 
     /// These have been released.
-    pub(super) fn released(&self, leases: &[u64]) {
-        self.lock().retain(|held| !leases.contains(&held.first));
+    pub(super) fn released(&self, blocks: &[u64]) {
+        self.lock().retain(|held| !blocks.contains(&held.first));
     }
 
     /// Gives no more ids.
@@ -116,14 +116,14 @@ impl Leases {
         self.changed.notified().await;
     }
 
-    fn of(&self, id: LinkId, then: impl FnOnce(&mut Held)) {
+    fn of(&self, id: LinkId, then: impl FnOnce(&mut Block)) {
         let mut held = self.lock();
         if let Some(held) = held.iter_mut().find(|held| (held.first..held.end).contains(&id.get())) {
             then(held);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Held>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Block>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,35 +132,35 @@ impl Leases {
 mod tests {
     use super::*;
 
-    fn lease(first: u64, count: u64) -> Lease {
+    fn block(first: u64, count: u64) -> IdBlock {
         let ids = (first..first + count).filter_map(LinkId::new).collect();
-        Lease { first, end: first + count, version: first, ids }
+        IdBlock { first, end: first + count, version: first, ids }
     }
 
     #[test]
-    fn ids_are_given_once_and_only_from_leases_that_are_noted() {
-        let leases = Leases::default();
-        leases.hold(lease(10, 3));
-        assert_eq!(leases.take(1), None);
-        leases.noted(10);
-        leases.hold(lease(100, 3));
-        leases.noted(100);
+    fn ids_are_given_once_and_only_from_blocks_that_are_noted() {
+        let id_blocks = IdBlocks::default();
+        id_blocks.hold(block(10, 3));
+        assert_eq!(id_blocks.take(1), None);
+        id_blocks.noted(10);
+        id_blocks.hold(block(100, 3));
+        id_blocks.noted(100);
         let ids: Vec<(u64, u64)> =
-            leases.take(4).unwrap().into_iter().map(|(id, version)| (id.get(), version)).collect();
+            id_blocks.take(4).unwrap().into_iter().map(|(id, version)| (id.get(), version)).collect();
         assert_eq!(ids, [(10, 10), (11, 10), (12, 10), (100, 100)]);
-        assert_eq!((leases.take(3), leases.left()), (None, 2));
+        assert_eq!((id_blocks.take(3), id_blocks.remaining()), (None, 2));
     }
 
     #[test]
-    fn a_lease_is_over_when_all_its_ids_are_given_and_settled() {
-        let leases = Leases::default();
-        leases.hold(lease(10, 2));
-        leases.noted(10);
-        let taken = leases.take(2).unwrap();
-        assert!(leases.over().is_empty());
-        taken.iter().for_each(|(id, _)| leases.settled(*id));
-        assert_eq!((leases.over(), leases.in_force()), (vec![10], vec![(10, 12)]));
-        leases.released(&[10]);
-        assert!(leases.in_force().is_empty());
+    fn a_block_is_over_when_all_its_ids_are_given_and_settled() {
+        let id_blocks = IdBlocks::default();
+        id_blocks.hold(block(10, 2));
+        id_blocks.noted(10);
+        let taken = id_blocks.take(2).unwrap();
+        assert!(id_blocks.over().is_empty());
+        taken.iter().for_each(|(id, _)| id_blocks.settled(*id));
+        assert_eq!((id_blocks.over(), id_blocks.in_force()), (vec![10], vec![(10, 12)]));
+        id_blocks.released(&[10]);
+        assert!(id_blocks.in_force().is_empty());
     }
 }

@@ -5,7 +5,7 @@ use super::database::Database;
 use crate::engine::{at, create, make, new_link, postgres_settings, with_code};
 use curtail_model::{Change, Code, Field, Link};
 use curtail_store::postgres::{self, Postgres};
-use curtail_store::{Brought, Idempotency, Lease, Refused, Seen, StoreError};
+use curtail_store::{Flushed, IdBlock, Idempotency, Refused, Seen, StoreError};
 use std::collections::HashSet;
 
 async fn open() -> (Postgres, Database) {
@@ -14,7 +14,7 @@ async fn open() -> (Postgres, Database) {
 }
 
 /// A link that was acknowledged with the n-th id of a lease.
-fn acknowledged(store: &Postgres, lease: &Lease, n: usize) -> Link {
+fn acknowledged(store: &Postgres, lease: &IdBlock, n: usize) -> Link {
     let id = lease.ids[n];
     let code = Code::known(store.codes.encode(id).unwrap());
     create(new_link(&format!("https://example.com/{n}"))).made(id, code, lease.version)
@@ -23,23 +23,23 @@ fn acknowledged(store: &Postgres, lease: &Lease, n: usize) -> Link {
 #[tokio::test]
 async fn a_link_that_is_brought_again_and_again_is_there_once_and_stays_what_it_became() {
     let (store, _database) = open().await;
-    let lease = store.deferred.lease(100).await.unwrap();
+    let lease = store.write_behind.lease(100).await.unwrap();
     let mut links: Vec<Link> = (0..3).map(|n| acknowledged(&store, &lease, n)).collect();
     links[0].tags = vec!["some".into(), "tags".into()];
     links[1].url = "HTTP://Example.com:80/\u{e4}".into();
     links[1].password_hash = Some("$argon2id$".into());
-    let bring = async || store.deferred.bring(links.clone()).await.unwrap();
-    assert_eq!(bring().await, vec![Brought::Now; 3]);
+    let bring = async || store.write_behind.flush(links.clone()).await.unwrap();
+    assert_eq!(bring().await, vec![Flushed::Now; 3]);
     for link in &links {
         assert_eq!(store.links.get(link.id, Seen::NEWEST).await.unwrap().as_ref(), Some(link));
     }
-    assert_eq!(bring().await, vec![Brought::Before; 3]);
+    assert_eq!(bring().await, vec![Flushed::Before; 3]);
 
     let change = Change { title: Field::Set(Some("changed".into())), ..Change::default() };
     let changed = store.links.update(links[1].id, change, None, at(5)).await.unwrap().unwrap();
     assert!(changed.version > lease.version, "{} after {}", changed.version, lease.version);
     store.links.delete(links[2].id, None).await.unwrap().unwrap();
-    assert_eq!(bring().await, vec![Brought::Before; 3]);
+    assert_eq!(bring().await, vec![Flushed::Before; 3]);
     assert_eq!(store.links.get(links[1].id, Seen::NEWEST).await.unwrap(), Some(changed));
     assert_eq!(store.links.get(links[2].id, Seen::NEWEST).await.unwrap(), None);
     let tags = store.links.tags(None, 10, Seen::NEWEST).await.unwrap();
@@ -52,7 +52,7 @@ async fn an_id_that_is_set_aside_is_nobody_elses_and_its_code_cannot_be_chosen()
     let before = make(&*store.links, create(new_link("https://example.com/"))).await.unwrap().link.id.get();
     let chosen = store.codes.encode(curtail_model::LinkId::new(before + 20_000).unwrap()).unwrap();
     make(&*store.links, create(with_code("https://example.com/", &chosen))).await.unwrap();
-    let lease = store.deferred.lease(20_000).await.unwrap();
+    let lease = store.write_behind.lease(20_000).await.unwrap();
     assert!((lease.first..lease.end).contains(&(before + 20_000)), "{} to {}", lease.first, lease.end);
     assert!(!lease.ids.iter().any(|id| id.get() == before + 20_000), "its code was chosen before");
 
@@ -66,22 +66,22 @@ async fn an_id_that_is_set_aside_is_nobody_elses_and_its_code_cannot_be_chosen()
     let others: Vec<_> = (0..500).map(|_| create(new_link("https://example.com/"))).collect();
     let others = store.links.create(others).await.unwrap();
     assert!(others.iter().flatten().all(|made| !(lease.first..lease.end).contains(&made.link.id.get())));
-    let second = store.deferred.lease(20_000).await.unwrap();
+    let second = store.write_behind.lease(20_000).await.unwrap();
     assert!(second.first >= lease.end);
 
-    store.deferred.release(vec![lease.first]).await.unwrap();
+    store.write_behind.release(vec![lease.first]).await.unwrap();
     make(&*store.links, choose()).await.unwrap();
 }
 
 #[tokio::test]
 async fn of_a_lease_and_a_choice_at_the_same_time_one_sees_the_other() {
     let (store, _database) = open().await;
-    let start = store.deferred.lease(1).await.unwrap().end;
+    let start = store.write_behind.lease(1).await.unwrap().end;
     let code = |id: u64| store.codes.encode(curtail_model::LinkId::new(id).unwrap()).unwrap();
     let leasing = async {
         let mut ids = HashSet::new();
         for _ in 0..40 {
-            ids.extend(store.deferred.lease(10).await.unwrap().ids);
+            ids.extend(store.write_behind.lease(10).await.unwrap().ids);
         }
         ids
     };
@@ -106,14 +106,14 @@ async fn of_a_lease_and_a_choice_at_the_same_time_one_sees_the_other() {
 #[tokio::test]
 async fn a_link_that_cannot_be_kept_is_refused_alone() {
     let (store, _database) = open().await;
-    let lease = store.deferred.lease(100).await.unwrap();
+    let lease = store.write_behind.lease(100).await.unwrap();
     let links: Vec<Link> = (0..3).map(|n| acknowledged(&store, &lease, n)).collect();
     let mut stranger = links[1].clone();
     stranger.created_at = at(1);
-    store.deferred.bring(vec![stranger]).await.unwrap();
-    let outcomes = store.deferred.bring(links.clone()).await.unwrap();
+    store.write_behind.flush(vec![stranger]).await.unwrap();
+    let outcomes = store.write_behind.flush(links.clone()).await.unwrap();
     assert!(
-        matches!(&outcomes[..], [Brought::Now, Brought::Refused(_), Brought::Now]),
+        matches!(&outcomes[..], [Flushed::Now, Flushed::Refused(_), Flushed::Now]),
         "another link has the id: {outcomes:?}"
     );
 
@@ -121,16 +121,16 @@ async fn a_link_that_cannot_be_kept_is_refused_alone() {
     // More than a row of an index takes.
     large.tags =
         vec![(0..5_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()];
-    let outcomes = store.deferred.bring(vec![acknowledged(&store, &lease, 4), large]).await.unwrap();
-    assert!(matches!(&outcomes[..], [Brought::Now, Brought::Refused(_)]), "{outcomes:?}");
+    let outcomes = store.write_behind.flush(vec![acknowledged(&store, &lease, 4), large]).await.unwrap();
+    assert!(matches!(&outcomes[..], [Flushed::Now, Flushed::Refused(_)]), "{outcomes:?}");
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_takes_nothing_and_says_so() {
     let (store, database) = open().await;
-    let lease = store.deferred.lease(10).await.unwrap();
+    let lease = store.write_behind.lease(10).await.unwrap();
     let link = acknowledged(&store, &lease, 0);
     drop(database);
-    let refused = store.deferred.bring(vec![link]).await;
+    let refused = store.write_behind.flush(vec![link]).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }
