@@ -1,9 +1,11 @@
-//! Two installations with one Redis.
+//! What stands beside links in Redis: those of another installation, and what servers keep for themselves.
 
 use crate::support::server::{KEY, Server, curtail, random_seed};
 use crate::support::services::database;
-use curtail_servers::service;
+use curtail_servers::{RedisServer, service};
 use serde_json::json;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use tempfile::tempdir;
 
@@ -38,4 +40,51 @@ fn neighbours_on_one_redis_never_get_each_others_links() {
     // Nothing of the one is found by the other, not even in Redis.
     servers[0].link(&json!({ "code": "mine-alone", "url": url("one", 0) }));
     assert_eq!(servers[1].client().get("/mine-alone").status, 404);
+}
+
+/// What a Redis answers to a command, as it sends it.
+fn told(redis: &RedisServer, command: &str) -> String {
+    let mut connection = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    connection.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+    connection.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn no_path_leads_to_what_servers_keep_beside_links() {
+    let (redis, data) = (RedisServer::start(), tempdir().unwrap());
+    let mut command = curtail();
+    command
+        .env("CURTAIL_DATABASE_URL", database(&format!("beside_{:x}", random_seed())))
+        .env("CURTAIL_REDIS_URL", redis.url());
+    let server = Server::launch(command, data.path(), Vec::new());
+    let own = server.eventually(|_| {
+        let keys = told(&redis, "KEYS *!*");
+        let mut names: Vec<String> =
+            keys.lines().filter_map(|line| Some(line.split_once('!')?.1.to_owned())).collect();
+        names.sort();
+        names.contains(&"server".to_owned()).then_some(names)
+    });
+    assert!(own.contains(&"layout".to_owned()), "{own:?}");
+    let before: Vec<String> = own.iter().map(|name| kept(&redis, name)).collect();
+    for name in own.iter().map(String::as_str).chain(["floor", "rate:1", "new:1:1", "top:h:1"]) {
+        for path in [format!("/!{name}"), format!("/%21{name}"), format!("/!{name}+")] {
+            assert_eq!(server.client().get(&path).status, 404, "{path}");
+        }
+    }
+    assert_eq!(own.iter().map(|name| kept(&redis, name)).collect::<Vec<_>>(), before);
+    let after = told(&redis, "KEYS *!*");
+    assert!(
+        ["floor", "new:1:1", "top:h:1"].iter().all(|name| !after.contains(&format!("!{name}"))),
+        "{after}"
+    );
+}
+
+/// What servers keep under a name.
+fn kept(redis: &RedisServer, name: &str) -> String {
+    let keys = told(redis, &format!("KEYS *!{name}"));
+    let key = keys.lines().find(|line| line.contains('!')).unwrap_or_else(|| panic!("{name}: {keys}"));
+    told(redis, &format!("GET {key}"))
 }

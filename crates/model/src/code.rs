@@ -120,7 +120,8 @@ impl fmt::Display for Code {
 
 /// The code that a raw request path (with its leading slash, without its query) asks for: the path itself
 /// where it is plain, which is nearly always and costs no allocation, else its percent-decoded and normalised
-/// form. Nothing when no link can be meant: encoded slashes, control characters, invalid UTF-8, too long.
+/// form. Nothing when no link can be meant: encoded slashes, characters that no code has, invalid UTF-8, too
+/// long. So what comes of it is safe to look for wherever codes are kept beside other names.
 pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     let raw = path.strip_prefix(b"/")?;
     // One more for the `+` that asks for the preview; escaped, it is three times as long.
@@ -132,10 +133,13 @@ pub fn from_path(path: &[u8]) -> Option<Cow<'_, str>> {
     }
     let decoded = percent_decode(raw).decode_utf8().ok()?;
     let separators = |text: &[u8]| text.iter().filter(|&&byte| byte == b'/').count();
-    if separators(decoded.as_bytes()) != separators(raw) || decoded.chars().any(|c| c.is_control()) {
+    if separators(decoded.as_bytes()) != separators(raw) {
         return None;
     }
     let normal: String = decoded.nfc().collect();
+    if normal.chars().any(|c| !matches!(c, '/' | '+') && !is_code_character(c)) {
+        return None;
+    }
     (!is_too_long(normal.strip_suffix('+').unwrap_or(&normal))).then_some(Cow::Owned(normal))
 }
 
@@ -328,6 +332,10 @@ mod tests {
         assert!(matches!(from_path(b"/abc/d-e_f.g~"), Some(Cow::Borrowed("abc/d-e_f.g~"))));
         for trick in [&b"/"[..], b"", b"abc", b"/a%2fb", b"/a%00b", b"/%ff", b"/a%0d%0ab", &[b'/'; 1000]] {
             assert_eq!(from_path(trick), None, "{trick:?}");
+        }
+        // What servers keep beside links has names that begin so.
+        for trick in ["/!floor", "/%21layout", "/a!b", "/a:b", "/a%20b", "/*", "/a%7fb"] {
+            assert_eq!(from_path(trick.as_bytes()), None, "{trick}");
         }
     }
 
