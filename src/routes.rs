@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use curtail_api::Peer;
+use curtail_api::ClientAddress;
 use curtail_cache::WriteBehind;
 use curtail_redirect::{Elsewhere, pages};
 use curtail_runtime::health::Health;
@@ -35,7 +35,7 @@ pub(crate) fn elsewhere(api: Router, health: Arc<Health>, journal: Option<WriteB
     Arc::new(move |request, visitor| {
         let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(visitor));
+        request.extensions_mut().insert(ClientAddress(visitor));
         Box::pin(async move {
             let Ok(response) = router.oneshot(request).await;
             response.map(|body| body.map_err(Into::into).boxed_unsync())

@@ -36,6 +36,24 @@ fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
 }
 
 #[test]
+fn asked_to_stop_it_answers_whoever_was_just_let_in() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--set", "threads=1"]);
+    // All of it is there when it wakes: requests that need more than memory, and the signal.
+    server.signal(rustix::process::Signal::STOP);
+    let mut clients: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET /unknown{number} HTTP/1.1\r\nhost: sho.rt\r\n\r\n").as_bytes()).unwrap();
+    }
+    server.signal(rustix::process::Signal::TERM);
+    server.signal(rustix::process::Signal::CONT);
+    for client in &mut clients {
+        assert_eq!(client.receive(false).unwrap().status, 404);
+    }
+    assert!(server.terminate().success());
+}
+
+#[test]
 fn a_log_that_cannot_be_written_stops_nobody() {
     let (data, full) = (tempdir().unwrap(), File::options().write(true).open("/dev/full").unwrap());
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -21,7 +21,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHE
 use http::request::Parts;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -32,15 +32,15 @@ const BELIEVED_FOR: Duration = Duration::from_secs(1);
 const BELIEVED_WITHOUT_STORE: Duration = Duration::from_secs(900);
 
 /// How long the store has to answer about a key that was good.
-const STORE_PATIENCE: Duration = Duration::from_millis(250);
+const STORE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Keys, good and bad, that are remembered at once.
 const REMEMBERED_MAX: usize = 4_096;
 
-/// The address that a request came from. The server puts it into the extensions of a request; without it,
-/// attempts with bad keys are not limited by address.
+/// The address of the client: what a trusted proxy says it is, else that of the connection. The server puts
+/// it into the extensions of a request; without it, attempts with bad keys are not limited by address.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
 /// Who makes a request.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,12 @@ pub(crate) struct Caller {
 /// Finds out who makes a request.
 pub(crate) struct Authenticator {
     keys: Arc<dyn Keys>,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    remembered: Arc<Memory>,
 }
+
+/// What the store said about keys, by their hashes.
+#[derive(Default)]
+struct Memory(Mutex<HashMap<[u8; 32], Remembered>>);
 
 #[derive(Clone, Copy)]
 struct Remembered {
@@ -76,9 +80,9 @@ pub(crate) async fn authenticate(
     if *request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let client = request.extensions().get::<ClientAddress>().map(|client| client.0);
     let hash = bearer(request.headers()).map(hash_key);
-    let caller = match identify(&service, hash, peer).await {
+    let caller = match identify(&service, hash, client).await {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
@@ -97,12 +101,12 @@ pub(crate) async fn authenticate(
 async fn identify(
     service: &Service,
     hash: Result<[u8; 32], Problem>,
-    peer: Option<IpAddr>,
+    client: Option<IpAddr>,
 ) -> Result<Caller, Problem> {
     let hash = hash?;
-    let known = service.authenticator.remembered(&hash);
+    let known = service.authenticator.remembered.get(&hash);
     let was_good = known.is_some_and(|known| known.caller.is_some());
-    if !was_good && peer.is_some_and(|peer| service.rates.has_failed_often(peer)) {
+    if !was_good && client.is_some_and(|client| service.rates.fails_often(client)) {
         let problem = Problem::new(Kind::TooManyRequests, "Too many invalid keys came from this address.");
         return Err(problem.with(RETRY_AFTER, HeaderValue::from(FAILURES.window.as_secs())));
     }
@@ -113,8 +117,8 @@ async fn identify(
     let now = time::now();
     let caller = caller.filter(|caller| caller.expires_at.is_none_or(|expires_at| now < expires_at));
     caller.ok_or_else(|| {
-        if let Some(peer) = peer {
-            service.rates.has_failed(peer);
+        if let Some(client) = client {
+            service.rates.record_failure(client);
         }
         unauthorized("The API key is not valid: it is unknown, revoked or expired.", Some("invalid_token"))
     })
@@ -169,17 +173,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 impl Authenticator {
     pub(crate) fn new(keys: Arc<dyn Keys>) -> Authenticator {
-        Authenticator { keys, remembered: Mutex::default() }
+        Authenticator { keys, remembered: Arc::default() }
     }
 
     /// Forgets what it knows, so that a change of the keys shows at once.
     pub(crate) fn forget(&self) {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// What the store said about a key, however long ago.
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Remembered> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(hash).copied()
+        self.remembered.lock().clear();
     }
 
     /// What the store says about a key; while it says nothing, what it said before of one that was good.
@@ -189,28 +188,38 @@ impl Authenticator {
         known: Option<Remembered>,
     ) -> Result<Option<Caller>, StoreError> {
         let Some(known) = known.filter(|known| known.caller.is_some()) else {
-            return self.look_up(hash).await;
+            return look_up(&*self.keys, &self.remembered, hash).await;
         };
-        let failure = match timeout(STORE_PATIENCE, self.look_up(hash)).await {
-            Ok(Ok(caller)) => return Ok(caller),
-            Ok(Err(failure)) => failure,
-            Err(_) => StoreError::Unavailable("keys cannot be looked up".into()),
+        // It goes on when nobody waits any more: a store that answers late is heard all the same.
+        let (keys, remembered) = (Arc::clone(&self.keys), Arc::clone(&self.remembered));
+        let looking = tokio::spawn(async move { look_up(&*keys, &remembered, hash).await });
+        let failure = match timeout(STORE_TIMEOUT, looking).await {
+            Ok(Ok(Ok(caller))) => return Ok(caller),
+            Ok(Ok(Err(failure))) => failure,
+            Ok(Err(_)) | Err(_) => StoreError::Unavailable("keys cannot be looked up".into()),
         };
         if known.since.elapsed() > BELIEVED_WITHOUT_STORE {
             return Err(failure);
         }
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = remembered.get_mut(&hash) {
+        if let Some(known) = self.remembered.lock().get_mut(&hash) {
             known.asked = Instant::now();
         }
         Ok(known.caller)
     }
+}
 
-    async fn look_up(&self, hash: [u8; 32]) -> Result<Option<Caller>, StoreError> {
-        // Taken before the store is asked: the answer may be as old as the question.
-        let since = Instant::now();
-        let caller = self.keys.find(hash).await?.as_ref().and_then(Caller::of);
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+impl Memory {
+    /// What the store said about a key, however long ago.
+    fn get(&self, hash: &[u8; 32]) -> Option<Remembered> {
+        self.lock().get(hash).copied()
+    }
+
+    /// Remembers what the store said, unless it has said something later.
+    fn put(&self, hash: [u8; 32], said: Remembered) {
+        let mut remembered = self.lock();
+        if remembered.get(&hash).is_some_and(|known| known.since > said.since) {
+            return;
+        }
         if remembered.len() >= REMEMBERED_MAX {
             // Bad keys first: whoever tries many must not make it forget good ones, which go on where those
             // are refused.
@@ -219,9 +228,21 @@ impl Authenticator {
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(hash, Remembered { caller, since, asked: since });
-        Ok(caller)
+        remembered.insert(hash, said);
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks the store about a key, and remembers what it says.
+async fn look_up(keys: &dyn Keys, remembered: &Memory, hash: [u8; 32]) -> Result<Option<Caller>, StoreError> {
+    // Taken before the store is asked: the answer may be as old as the question.
+    let since = Instant::now();
+    let caller = keys.find(hash).await?.as_ref().and_then(Caller::of);
+    remembered.put(hash, Remembered { caller, since, asked: since });
+    Ok(caller)
 }
 
 impl Caller {

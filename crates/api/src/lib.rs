@@ -31,7 +31,7 @@ mod time;
 mod validate;
 
 pub use admission::{Admitted, Class};
-pub use auth::Peer;
+pub use auth::ClientAddress;
 pub use requests::{Answered, Requests};
 pub use settings::Settings;
 

@@ -81,14 +81,14 @@ impl RateLimits {
     }
 
     /// Notes an attempt with a bad key.
-    pub(crate) fn has_failed(&self, peer: IpAddr) {
-        // Whether it is within the limit does not matter here: the next request asks, in `has_failed_often`.
-        let _ = self.failures.attempt(customer_of(peer), Instant::now());
+    pub(crate) fn record_failure(&self, client: IpAddr) {
+        // Whether it is within the limit does not matter here: the next request asks, in `fails_often`.
+        let _ = self.failures.attempt(customer_of(client), Instant::now());
     }
 
     /// Whether an address has made too many attempts with bad keys.
-    pub(crate) fn has_failed_often(&self, peer: IpAddr) -> bool {
-        self.failures.are_used_up(&customer_of(peer), Instant::now())
+    pub(crate) fn fails_often(&self, client: IpAddr) -> bool {
+        self.failures.are_used_up(&customer_of(client), Instant::now())
     }
 }
 

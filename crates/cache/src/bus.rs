@@ -15,8 +15,8 @@ use curtail_model::Timestamp;
 use curtail_store::{Notice, Notifications};
 use member::Member;
 use message::Change;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -30,6 +30,7 @@ pub struct Bus {
     outbox: mpsc::Sender<Change>,
     stop: mpsc::Sender<oneshot::Sender<bool>>,
     counts: Arc<Counts>,
+    listener: Arc<OnceLock<Listener>>,
 }
 
 #[derive(Default)]
@@ -43,9 +44,12 @@ struct Counts {
     given_up: AtomicU64,
     unsent: AtomicU64,
     overflowed: AtomicBool,
-    /// Changes of which it is not known whether they happened.
-    in_doubt: AtomicUsize,
+    /// Changes that were begun and not told yet, also those of which it is not known whether they happened.
+    untold: AtomicUsize,
 }
+
+/// Who wants to hear of changes that other nodes tell: of which code, and its version since.
+type Listener = Box<dyn Fn(&str, u64) + Send + Sync>;
 
 /// How the bus fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +91,15 @@ impl Bus {
         let queues = ways.into_iter().map(|way| open(way, incoming.clone(), counts.clone())).collect();
         let me =
             getrandom::u64().expect("the system gives random numbers: the store has been opened with some");
-        let member = Member::new(me, queues, cache, redis, clock, counts.clone());
+        let listener = Arc::new(OnceLock::new());
+        let member = Member::new(me, queues, cache, redis, clock, counts.clone(), listener.clone());
         tokio::spawn(member.work(inbox, changes, stopped));
-        Arc::new(Bus { outbox, stop, counts })
+        Arc::new(Bus { outbox, stop, counts, listener })
+    }
+
+    /// Tells one listener of the changes that other nodes tell; a second one is not heard.
+    pub(crate) fn listen(&self, listener: impl Fn(&str, u64) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
     }
 
     /// Tells all others that a link changed: to `record`, or to something that the store knows.
@@ -99,14 +109,16 @@ impl Bus {
         }
     }
 
-    /// A change is in doubt: until it is [settled](Bus::settled), this node does not leave with a goodbye.
-    pub(crate) fn in_doubt(&self) {
-        self.counts.in_doubt.fetch_add(1, Ordering::AcqRel);
+    /// A change is begun: until it is [told](Bus::told), or known not to have
+    /// happened, this node does not leave with a goodbye. One that is dropped in
+    /// the middle is never told.
+    pub(crate) fn begin(&self) {
+        self.counts.untold.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What became of a change that was in doubt is known, and told.
-    pub(crate) fn settled(&self) {
-        self.counts.in_doubt.fetch_sub(1, Ordering::AcqRel);
+    /// A change that was begun is told, or has not happened.
+    pub(crate) fn told(&self) {
+        self.counts.untold.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// How it fares.

@@ -99,9 +99,7 @@ impl CoherentLinks {
     /// been called so everywhere by then, and is seen to from then on.
     async fn known<T>(&self, id: LinkId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::InDoubt(doubt)) = &outcome {
-            if let Some(bus) = &self.peers.bus {
-                bus.in_doubt();
-            }
+            self.peers.begin();
             self.doubt(doubt).await;
             tokio::spawn(self.clone().settle(id, doubt.clone()));
         }
@@ -135,13 +133,40 @@ impl CoherentLinks {
             sleep(pauses.pause()).await;
             self.doubt(&doubt).await;
         }
-        if let Some(bus) = &self.peers.bus {
-            bus.settled();
-        }
+        self.peers.told();
+    }
+
+    /// Makes a change, to its end. A process that ends before it is told leaves without a
+    /// goodbye: the store may have taken it, and then nobody should believe what was before.
+    fn telling<'a, T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Answer<'a, T> {
+        let peers = self.peers.clone();
+        to_the_end(async move {
+            peers.begin();
+            let outcome = change.await;
+            peers.told();
+            outcome
+        })
     }
 }
 
 impl Peers {
+    /// A change is begun that others are to be told of.
+    fn begin(&self) {
+        if let Some(bus) = &self.bus {
+            bus.begin();
+        }
+    }
+
+    /// They were told, or there is nothing to tell.
+    fn told(&self) {
+        if let Some(bus) = &self.bus {
+            bus.told();
+        }
+    }
+
     /// Tells of a change by the bus alone.
     pub(crate) fn announce(&self, code: &str, version: u64, record: Option<&[u8]>) {
         if let Some(bus) = &self.bus {
@@ -207,7 +232,7 @@ impl Links for CoherentLinks {
         now: Timestamp,
     ) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
-        to_the_end(async move {
+        self.telling(async move {
             let outcome = this.links.update(id, change, only_if, now).await;
             let updated = this.known(id, outcome).await?;
             if let Ok(link) = &updated {
@@ -219,7 +244,7 @@ impl Links for CoherentLinks {
 
     fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
-        to_the_end(async move {
+        self.telling(async move {
             let outcome = this.links.delete(id, only_if).await;
             let removed = this.known(id, outcome).await?;
             if let Ok(link) = &removed {

@@ -207,8 +207,10 @@ impl Shared {
             return Resolution::Link(record.into());
         }
         match self.sources.links.unwritten(code).await {
-            Ok(Some(record)) => Resolution::Link(record.into()),
-            Ok(None) | Err(_) => Resolution::Unavailable,
+            Ok(Some(record)) if !self.sources.cache.knows_newer(code, &record) => {
+                Resolution::Link(record.into())
+            }
+            Ok(_) | Err(_) => Resolution::Unavailable,
         }
     }
 

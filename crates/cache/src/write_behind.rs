@@ -119,6 +119,7 @@ impl WriteBehind {
             tracing::warn!(%error, "no ids could be leased; trying again");
         }
         this.lock().leasing = Some(tokio::spawn(keeper::keep_leased(this.inner.clone())));
+        this.inner.listen();
         this.spawn(keeper::republish(this.inner.clone()));
         Ok(this)
     }
@@ -284,6 +285,20 @@ impl Inner {
             Some(Flushed::Refused(why)) => Err(StoreError::Unavailable(why)),
             None => Err(StoreError::Unavailable("the store said nothing of a new link".into())),
         }
+    }
+
+    /// Forgets what waits of links that others tell a change of: the store has them, because whoever changes
+    /// one has it flushed first. What waits here is old by now, and leads nobody anywhere any more.
+    fn listen(&self) {
+        let Some(bus) = &self.peers.bus else { return };
+        let (codes, unwritten) = (self.codes.clone(), self.unwritten.clone());
+        bus.listen(move |code, version| {
+            if let Some(id) = codes.decode(code.as_bytes())
+                && unwritten.get(id).is_some_and(|link| link.version < version)
+            {
+                unwritten.forget(id);
+            }
+        });
     }
 
     /// Whether the store does not take links at present.

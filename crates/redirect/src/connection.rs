@@ -202,7 +202,7 @@ pub(crate) async fn linger(mut stream: TcpStream) {
 }
 
 /// Writes all of `output`; a client that takes nothing of it for the header timeout is given up.
-async fn send_all(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
+pub(crate) async fn send_all(stream: &mut TcpStream, output: &[u8], core: &Core) -> bool {
     match stream.try_write(output) {
         Ok(written) if written == output.len() => true,
         Ok(written) => send_slowly(stream, &output[written..], core).await,

@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -46,7 +46,7 @@ pub(crate) const HEADERS_MAX: usize = 100;
 pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, core: Rc<Core>) {
     core.counters.handed_over.add(1);
     if unread.starts_with(HTTP_2) {
-        return Box::pin(refuse_http_2(stream)).await;
+        return Box::pin(refuse_http_2(stream, &core)).await;
     }
     let (header_timeout, idle_timeout) = (core.settings.header_timeout, core.settings.idle_timeout);
     let pace = Arc::new(Pace::default());
@@ -96,12 +96,12 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
 }
 
 /// hyper would hang up without a word, which leaves whoever has set a proxy up like that in the dark.
-async fn refuse_http_2(mut stream: TcpStream) {
+async fn refuse_http_2(mut stream: TcpStream, core: &Core) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    // Nobody may be there any more.
-    let _ = stream.write_all(ANSWER).await;
-    connection::linger(stream).await;
+    if connection::send_all(&mut stream, ANSWER, core).await {
+        connection::linger(stream).await;
+    }
 }
 
 /// A stream with some bytes put back in front, that gives up a client who for too long neither takes anything

@@ -20,6 +20,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Connections that are accepted and greeted, one after the other, before those that are open get a turn.
 const ACCEPTED_AT_ONCE: usize = 64;
+/// Between two looks, at the end, at which connections wait.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
 /// How a core treats its connections.
 #[derive(Clone, Debug)]
@@ -131,6 +133,10 @@ fn welcome(stream: TcpStream, peer: SocketAddr, core: &Rc<Core>) {
     };
     core.counters.open.add(1);
     let idle = core.idle_connections.watch(core.clock.second());
+    if arrived.is_some() {
+        // Its task has not begun, and must not be taken for one that waits for a request.
+        idle.is_served();
+    }
     let (number, waiting_since) = idle.watched();
     let open = Open(core.counters.clone());
     let served = core.clone();
@@ -156,11 +162,13 @@ async fn back_off(error: &io::Error) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
+/// Lets what is under way end. Who has just been accepted gets a turn to read what has arrived
+/// before connections that wait are closed.
 async fn drain(core: &Core) {
     let end = Instant::now() + core.settings.grace;
     while core.counters.open.get() > 0 && Instant::now() < end {
+        tokio::time::sleep(DRAIN_LOOK).await;
         core.idle_connections.close_idle(u32::MAX - 1);
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

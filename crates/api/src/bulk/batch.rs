@@ -10,7 +10,7 @@ use crate::validate::link::{Rules, WantedLink, wanted_link};
 use axum::body::Bytes;
 use curtail_model::Timestamp;
 use curtail_store::rollups::Totals;
-use curtail_store::{Create, Created, Idempotency, Refused, WhenMade};
+use curtail_store::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
 use std::sync::Arc;
 
 /// Lines of a batch: a fraction of a millisecond of work.
@@ -40,10 +40,11 @@ pub(super) struct Answers {
     made: Result<Made, Problem>,
 }
 
-/// What became of links: they, and the clicks of those that are not new, both in order.
+/// What became of links: they, and the clicks of those that are not new, both in order. That the clicks
+/// cannot be read is said of those alone: the others were made.
 struct Made {
     links: Vec<Result<Created, Refused>>,
-    totals: Vec<Totals>,
+    totals: Result<Vec<Totals>, StoreError>,
 }
 
 impl Default for Batch {
@@ -120,12 +121,12 @@ async fn make(
         creates[place].link.password_hash = Some(service.hash(password).await?);
     }
     if creates.is_empty() {
-        return Ok(Made { links: Vec::new(), totals: Vec::new() });
+        return Ok(Made { links: Vec::new(), totals: Ok(Vec::new()) });
     }
     let links = service.links.create(creates).await?;
     let older: Vec<_> =
         links.iter().flatten().filter(|made| made.when != WhenMade::Now).map(|made| made.link.id).collect();
-    let totals = if older.is_empty() { Vec::new() } else { service.totals(older).await? };
+    let totals = if older.is_empty() { Ok(Vec::new()) } else { service.totals(older).await };
     Ok(Made { links, totals })
 }
 
@@ -150,7 +151,8 @@ impl Answers {
                 return piece.into();
             }
         };
-        let (mut links, mut totals) = (links.into_iter(), totals.into_iter());
+        let mut links = links.into_iter();
+        let mut totals = totals.map(Vec::into_iter);
         for (line, problem) in self.lines {
             let made = problem.map_or_else(
                 || {
@@ -164,12 +166,18 @@ impl Answers {
             match made {
                 Ok(made) => {
                     let status = status_of(made.when).as_u16();
-                    let totals = match made.when {
-                        WhenMade::Now => Totals::default(),
-                        WhenMade::Reused | WhenMade::Replayed { .. } => totals.next().unwrap_or_default(),
+                    let totals = match (made.when, &mut totals) {
+                        (WhenMade::Now, _) => Ok(Totals::default()),
+                        (_, Ok(totals)) => Ok(totals.next().unwrap_or_default()),
+                        (_, Err(error)) => Err(error.clone()),
                     };
-                    let link = LinkJson::new(&made.link, totals, origin);
-                    write(&mut piece, &BulkAnswerJson::Made { line, status, link });
+                    match totals {
+                        Ok(totals) => {
+                            let link = LinkJson::new(&made.link, totals, origin);
+                            write(&mut piece, &BulkAnswerJson::Made { line, status, link });
+                        }
+                        Err(error) => write_problem(&mut piece, line, &error.into()),
+                    }
                 }
                 Err(problem) => write_problem(&mut piece, line, &problem),
             }

@@ -54,8 +54,9 @@ pub(crate) async fn change(
         Field::Set(None) => Field::Set(None),
         Field::Set(Some(password)) => Field::Set(Some(service.hash(password).await?)),
     };
+    // Before the change: what fails after it would say of a change that was made that it was not.
+    let totals = totals_of(&service, id).await?;
     let link = update(&service, id, change, &if_match).await?;
-    let totals = totals_of(&service, &link).await?;
     Ok(answer_link(StatusCode::OK, &link, totals, &origin))
 }
 

@@ -18,7 +18,7 @@ use crate::validate::link::{WantedLink, wanted_link};
 use axum::body::Body;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
-use curtail_model::{Code, Link, Scope};
+use curtail_model::{Code, Link, LinkId, Scope};
 use curtail_store::rollups::Totals;
 use curtail_store::{Create, WhenMade};
 use http::StatusCode;
@@ -71,7 +71,7 @@ pub(crate) async fn create(
     let made = made.into_iter().next().expect("the store answers every link it was asked for")?;
     let totals = match made.when {
         WhenMade::Now => Totals::default(),
-        WhenMade::Reused | WhenMade::Replayed { .. } => totals_of(&service, &made.link).await?,
+        WhenMade::Reused | WhenMade::Replayed { .. } => totals_of(&service, made.link.id).await?,
     };
     let status = status_of(made.when);
     let mut response = answer_link(status, &made.link, totals, &origin);
@@ -169,7 +169,7 @@ async fn read(
     origin: &Origin,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let totals = totals_of(service, link).await?;
+    let totals = totals_of(service, link.id).await?;
     let etag = preconditions::etag(link.version, total(totals));
     if preconditions::is_known(headers, &etag)? {
         // Nothing of what it would be about: neither a body nor the type of one (RFC 9110, section 15.4.5).
@@ -194,6 +194,6 @@ pub(crate) fn answer_link(status: StatusCode, link: &Link, totals: Totals, origi
 }
 
 /// The clicks of a link.
-pub(crate) async fn totals_of(service: &Service, link: &Link) -> Result<Totals, Problem> {
-    Ok(service.totals(vec![link.id]).await?.first().copied().unwrap_or_default())
+pub(crate) async fn totals_of(service: &Service, link: LinkId) -> Result<Totals, Problem> {
+    Ok(service.totals(vec![link]).await?.first().copied().unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 
 use crate::server::{Answer, Server, settings};
 use axum::body::Body;
-use curtail_api::{Peer, Settings};
+use curtail_api::{ClientAddress, Settings};
 use curtail_runtime::rates::{Rates, Spending, Spent};
 use http::Request;
 use serde_json::json;
@@ -159,7 +159,7 @@ async fn who_tries_many_bad_keys_does_not_make_the_server_forget_good_ones() {
     let server = Server::start().await;
     let ask = async |from: [u8; 4], key: &str| {
         let request = Request::get("/api/v1/tags").header("authorization", format!("Bearer {key}"));
-        let request = request.extension(Peer(from.into())).body(Body::empty()).unwrap();
+        let request = request.extension(ClientAddress(from.into())).body(Body::empty()).unwrap();
         server.router.clone().oneshot(request).await.unwrap().status().as_u16()
     };
     let shared = [192, 0, 2, 1];
@@ -184,7 +184,7 @@ async fn an_address_that_tries_many_bad_keys_is_slowed_and_good_keys_still_work(
     let server = Server::start().await;
     let ask = async |key: &str| {
         let request = Request::get("/api/v1/tags").header("authorization", format!("Bearer {key}"));
-        let request = request.extension(Peer([192, 0, 2, 1].into())).body(Body::empty()).unwrap();
+        let request = request.extension(ClientAddress([192, 0, 2, 1].into())).body(Body::empty()).unwrap();
         server.router.clone().oneshot(request).await.unwrap().status().as_u16()
     };
     assert_eq!(ask(&server.key).await, 200);

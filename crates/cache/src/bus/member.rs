@@ -2,13 +2,13 @@
 
 use super::hearing::{Hearing, Verdict};
 use super::message::{Change, Message, Node, Said, packed};
-use super::{Counts, Queue};
+use super::{Counts, Listener, Queue};
 use crate::redis::Redis;
 use crate::shared_cache::SharedCache;
 use curtail_model::Timestamp;
 use curtail_store::AGE_MAX_MILLIS;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -39,6 +39,7 @@ pub(super) struct Member {
     floor: i64,
     clock: fn() -> Timestamp,
     counts: Arc<Counts>,
+    listener: Arc<OnceLock<Listener>>,
 }
 
 impl Member {
@@ -49,6 +50,7 @@ impl Member {
         redis: Option<Arc<Redis>>,
         clock: fn() -> Timestamp,
         counts: Arc<Counts>,
+        listener: Arc<OnceLock<Listener>>,
     ) -> Member {
         let floor = redis.as_ref().map_or(0, |redis| redis.floor());
         Member {
@@ -62,6 +64,7 @@ impl Member {
             floor,
             clock,
             counts,
+            listener,
         }
     }
 
@@ -112,6 +115,9 @@ impl Member {
             // Also those that come again or late: a version tells what is newer.
             for change in changes {
                 self.cache.learn(&change.code, change.version, change.record.as_deref(), now);
+                if let Some(listener) = self.listener.get() {
+                    listener(&change.code, change.version);
+                }
             }
             self.counts.heard.fetch_add(changes.len() as u64, Ordering::Relaxed);
         }
@@ -222,9 +228,9 @@ impl Member {
         }
     }
 
-    /// Whether all that this node changed is known to have happened or not, and is in L2.
+    /// Whether all that this node was to change is told, or known not to have happened, and is in L2.
     fn is_settled(&self, grace: Duration, now: Instant) -> bool {
-        self.counts.in_doubt.load(Ordering::Acquire) == 0
+        self.counts.untold.load(Ordering::Acquire) == 0
             && self.redis.as_ref().is_none_or(|redis| redis.is_settled(grace, now))
     }
 

@@ -14,14 +14,23 @@ pub(super) struct Debts(Mutex<Owed>);
 #[derive(Default)]
 struct Owed {
     by_code: HashMap<Box<str>, Debt>,
-    /// Since when the floor is owed.
-    floor: Option<Instant>,
+    /// Since when the floor is owed, and when it was owed last.
+    floor: Option<(Instant, Instant)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Debt {
     pub(super) value: Value,
+    /// When the first change of the code came that has not arrived,
     pub(super) since: Instant,
+    /// and when the one came that is owed.
+    came: Instant,
+}
+
+impl Owed {
+    fn owe_floor(&mut self, now: Instant) {
+        self.floor.get_or_insert((now, now)).1 = now;
+    }
 }
 
 impl Debts {
@@ -30,12 +39,12 @@ impl Debts {
         if let Some(debt) = owed.by_code.get_mut(code) {
             // An older change of the same code is settled by the newer one, but is owed since it came.
             if debt.value.version() <= value.version() {
-                debt.value = value;
+                (debt.value, debt.came) = (value, now);
             }
         } else if owed.by_code.len() < OWED_MAX {
-            owed.by_code.insert(code.into(), Debt { value, since: now });
+            owed.by_code.insert(code.into(), Debt { value, since: now, came: now });
         } else {
-            owed.floor.get_or_insert(now);
+            owed.owe_floor(now);
         }
     }
 
@@ -54,24 +63,24 @@ impl Debts {
 
     /// The floor is owed: what is there from before is not to be believed.
     pub(super) fn owe_floor(&self, now: Instant) {
-        self.lock().floor.get_or_insert(now);
+        self.lock().owe_floor(now);
     }
 
     /// Whether, and since when, the floor is owed.
     pub(super) fn floor(&self) -> Option<Instant> {
-        self.lock().floor
+        self.lock().floor.map(|(since, _)| since)
     }
 
-    /// The floor was raised by someone who began at `begun`: all debts from before that are settled.
+    /// The floor was raised by someone who began at `begun`: all debts that came before are settled.
     pub(super) fn pay_floor(&self, begun: Instant) {
         let mut owed = self.lock();
-        owed.by_code.retain(|_, debt| debt.since > begun);
-        owed.floor = owed.floor.filter(|since| *since > begun);
+        owed.by_code.retain(|_, debt| debt.came > begun);
+        owed.floor = owed.floor.filter(|(_, last)| *last > begun);
     }
 
     pub(super) fn oldest(&self) -> Option<Instant> {
         let owed = self.lock();
-        owed.by_code.values().map(|debt| debt.since).chain(owed.floor).min()
+        owed.by_code.values().map(|debt| debt.since).chain(owed.floor.map(|(since, _)| since)).min()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,9 +104,23 @@ mod tests {
             debts.owe(&format!("code{number}"), Value::Changed { version: number + 1 }, start);
         }
         assert_eq!((debts.len(), debts.floor()), (OWED_MAX, Some(start)));
-        let later = start + Duration::from_millis(1);
-        debts.owe("code7", Value::Changed { version: 1_000_000 }, later);
         debts.pay_floor(start);
+        assert_eq!((debts.len(), debts.floor(), debts.oldest()), (0, None, None));
+    }
+
+    #[test]
+    fn a_floor_settles_nothing_that_came_after_it() {
+        let (debts, start) = (Debts::default(), Instant::now());
+        let later = start + Duration::from_millis(1);
+        debts.owe("settled", Value::Changed { version: 1 }, start);
+        debts.owe("again", Value::Changed { version: 2 }, start);
+        debts.owe("again", Value::Changed { version: 3 }, later);
+        debts.owe_floor(start);
+        debts.owe_floor(later);
+        debts.pay_floor(start);
+        assert_eq!((debts.len(), debts.floor()), (1, Some(start)));
+        assert_eq!(debts.some(10)[0].1.value, Value::Changed { version: 3 });
+        debts.pay_floor(later);
         assert_eq!((debts.len(), debts.floor(), debts.oldest()), (0, None, None));
     }
 

@@ -9,7 +9,9 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval = tonumber(ARGV[1])
-local even = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+-- Never farther ahead than a whole burst: where it seems to be, the clock has gone back.
+local farthest = now + interval * tonumber(ARGV[2])
+local even = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now), farthest)
 local allowed_from = even + interval - interval * tonumber(ARGV[2])
 if allowed_from > now then return {0, 0} end
 redis.call('SET', KEYS[1], string.format('%.0f', even + interval), 'PX', math.ceil((even + interval - now) / 1000))

@@ -184,13 +184,13 @@ impl Writer {
         if written.is_err() {
             // Nobody was told of it: the next start need not find
             // it. If this fails too, it finds what is whole.
-            let _ = segment.file.set_len(end);
+            let _ = segment.file.set_len(end).and_then(|()| segment.file.sync_data());
         }
         self.segment = Some(segment);
         written.map(|()| sequence)
     }
 
-    /// Begins a segment, with the id_blocks that are in force:
+    /// Begins a segment, with the blocks of ids that are in force:
     /// older files, where they were noted first, may be removed.
     fn begin(&mut self) -> io::Result<Segment> {
         self.sequence += 1;

@@ -6,6 +6,7 @@ use crate::support::store::Fate;
 use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_model::LinkId;
+use tokio::sync::{Semaphore, oneshot};
 
 const OLD: &str = "https://example.com/";
 const NEW: &str = "https://example.com/new";
@@ -67,4 +68,23 @@ async fn a_link_whose_change_is_in_doubt_is_served_as_it_was_while_the_store_is_
         reader.learns(code).await;
         assert_eq!(reader.visit(code).await.as_deref(), Some(OLD));
     }
+}
+
+#[tokio::test]
+async fn a_node_that_ends_in_the_middle_of_a_change_leaves_without_a_goodbye() {
+    let (site, [writer, _reader], [changing, _]) = two_nodes(Strategy::CacheAside).await;
+    let asked = site.asked();
+    site.store.gate.forget_permits(Semaphore::MAX_PERMITS);
+    let (change, (ends, ended)) = (writer.begin_to_change(changing, NEW), oneshot::channel::<()>());
+    let core = std::thread::spawn(move || {
+        let core = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        core.block_on(async {
+            tokio::spawn(change);
+            ended.await.unwrap();
+        });
+    });
+    until("the store is asked", async || site.asked() > asked).await;
+    ends.send(()).unwrap();
+    core.join().unwrap();
+    assert!(!writer.bus.as_ref().unwrap().leave().await, "the store may have made it, and nobody was told");
 }

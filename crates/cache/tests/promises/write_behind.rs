@@ -5,7 +5,7 @@ use crate::support::behind::{Behind, Site, plain};
 use crate::support::node::now;
 use crate::support::store::create;
 use crate::support::until::until;
-use curtail_model::{Change, Field, LinkId};
+use curtail_model::{Change, Field, Link, LinkId};
 use curtail_store::{Idempotency, Links, Seen, StoreError, WhenMade};
 use std::collections::HashSet;
 use std::fs;
@@ -78,6 +78,25 @@ async fn a_link_that_waits_is_found_changed_and_removed_on_every_node() {
     assert_eq!((status.written, status.repeated, status.refused), (4, 1, 0), "three were flushed by name");
     let found = one.links.get(changed_elsewhere.id, Seen::ANYTHING).await.unwrap();
     assert_eq!(found, Some(elsewhere.unwrap().unwrap()));
+}
+
+#[tokio::test]
+async fn what_waits_of_a_link_leads_nobody_there_any_more_once_others_have_changed_or_removed_it() {
+    let site = Site::new().await;
+    let [one, other] = site.nodes_on_the_bus().await;
+    site.way.close();
+    let [kept, changed, removed, _] = one.make_some().await;
+    site.way.let_single_links_pass();
+    other.links.update(changed.id, title("new"), None, now()).await.unwrap().unwrap();
+    other.links.delete(removed.id, None).await.unwrap().unwrap();
+    // This is what is asked last of all, when neither the store nor Redis says anything.
+    let waits = async |link: &Link| one.behind.unwritten(link.code.as_str()).await.unwrap().is_some();
+    until("the change is heard", async || !waits(&changed).await).await;
+    until("the removal is heard", async || !waits(&removed).await).await;
+    assert!(waits(&kept).await);
+    site.way.open();
+    until("no link waits", async || one.behind.statistics().waiting == 0).await;
+    assert_eq!(site.store.links.get(removed.id, Seen::NEWEST).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -212,6 +231,6 @@ async fn links_that_wait_for_another_store_are_not_flushed_to_this_one() {
     site.way.close();
     node.make("https://example.com/").await;
     node.kill();
-    let refused = Behind::open(&other, site.folder()).await.map(drop).unwrap_err().to_string();
+    let refused = Behind::open(&other, site.folder(), false).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("another database") && refused.contains("database.url"), "{refused}");
 }

@@ -22,7 +22,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{NoTls, Row, Statement};
 
 /// How long somebody waits for a session while all are in use.
-const WAIT: Duration = Duration::from_secs(2);
+pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// How long work may take beyond what the server allows a statement: by then the server has gone.
 const GRACE: Duration = Duration::from_secs(1);
 

@@ -152,8 +152,7 @@ impl Links for PostgresLinks {
     }
 
     fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
-        let changer = Arc::clone(&self.changer);
-        self.reads.run(async move { allowance::peek(&changer.pool, id).await })
+        self.allowances.peek(id)
     }
 
     fn seen(&self) -> Seen {

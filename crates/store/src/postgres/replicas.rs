@@ -10,7 +10,7 @@ pub use health::{Condition, ReplicaState};
 pub(super) use looks::{OTHER_STORE, read_state};
 
 use super::address::Address;
-use super::connections::{Plans, Pool, Session, Sql, sql};
+use super::connections::{Plans, Pool, Session, Sql, WAIT, sql};
 use super::engine::Engine;
 use super::failure::Failure;
 use super::identity::Identity;
@@ -28,6 +28,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -53,6 +54,8 @@ pub(super) struct Servers {
 struct Server {
     lookups: Lookups,
     lists: Pool,
+    /// Of these sessions, those that may make what takes long: one is left for what is soon done.
+    long: Semaphore,
 }
 
 struct Replica {
@@ -68,9 +71,19 @@ pub(super) struct Known {
     pub(super) is_current: bool,
 }
 
+/// How long a read takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Some rows by their keys.
+    Short,
+    /// A list or a series: as long as what it goes through.
+    Long,
+}
+
 /// Where one read may go, and what must be proved there.
 pub(super) struct Source<'s> {
-    pool: &'s Pool,
+    server: &'s Server,
+    reading: Reading,
     /// The state that a replica must prove to have.
     proof: Seen,
 }
@@ -97,6 +110,7 @@ impl Servers {
                     &identity.codes,
                 ),
                 lists: pool(address, settings.list_connections, Plans::Free)?,
+                long: Semaphore::new(settings.list_connections.saturating_sub(1).max(1)),
             })
         };
         let beats = Arc::new(Beats::unknown());
@@ -174,23 +188,23 @@ impl Servers {
     }
 
     /// Where a read may go, the best place first.
-    pub(super) fn sources(&self, seen: Seen) -> Vec<Source<'_>> {
-        let chosen = self.choose(seen).map(|replica| Source { pool: &replica.server.lists, proof: seen });
-        let primary = Source { pool: &self.primary.lists, proof: Seen::ANYTHING };
+    pub(super) fn sources<'s>(&'s self, reading: Reading, seen: Seen) -> Vec<Source<'s>> {
+        let of = |replica: &'s Replica| Source { server: &replica.server, reading, proof: seen };
+        let primary = Source { server: &self.primary, reading, proof: Seen::ANYTHING };
         let others = self.ours().filter(|_| seen == Seen::ANYTHING);
-        let others = others.map(|replica| Source { pool: &replica.server.lists, proof: seen });
-        chosen.into_iter().chain([primary]).chain(others).collect()
+        self.choose(seen).map(of).into_iter().chain([primary]).chain(others.map(of)).collect()
     }
 
     /// The rows of one statement, from the best server that has them.
     pub(super) async fn query(
         &self,
+        reading: Reading,
         seen: Seen,
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         let mut failure = None;
-        for source in self.sources(seen) {
+        for source in self.sources(reading, seen) {
             match source.query(sql, parameters).await {
                 Ok(Some(rows)) => return Ok(rows),
                 Ok(None) => {}
@@ -244,7 +258,12 @@ impl Source<'_> {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Vec<Row>>, StoreError> {
-        let session = self.pool.session().await?;
+        let late = |_| StoreError::Unavailable("too many lists are being made".into());
+        let _room = match self.reading {
+            Reading::Short => None,
+            Reading::Long => Some(timeout(WAIT, self.server.long.acquire()).await.map_err(late)?),
+        };
+        let session = self.server.lists.session().await?;
         let rows = session.within(self.ask(&session, sql, parameters)).await;
         session.end(rows)
     }

@@ -11,7 +11,7 @@ use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
 use super::engine::Engine;
 use super::failure::Failure;
-use super::replicas::Servers;
+use super::replicas::{Reading, Servers};
 use super::row::{column, id_column};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
@@ -147,7 +147,9 @@ async fn series(
     let (number, place) = (shelf::number_of(subject), shelf::place_of(subject));
     let mut series = Vec::new();
     if !of_no_link {
-        for row in servers.query(Seen::ANYTHING, &SHELVES, &[&grain, &from, &until, &number]).await? {
+        for row in
+            servers.query(Reading::Long, Seen::ANYTHING, &SHELVES, &[&grain, &from, &until, &number]).await?
+        {
             let (start, lane): (i64, i32) = (column(&row, 0)?, column(&row, 1)?);
             let bytes: &[u8] = row.try_get(2).map_err(|error| StoreError::from(&error))?;
             let period = (grain, start);
@@ -163,7 +165,9 @@ async fn series(
         }
     }
     if of_no_link || !alone.is_empty() {
-        for row in servers.query(Seen::ANYTHING, &ROLLUPS, &[&grain, &from, &until, &subject]).await? {
+        for row in
+            servers.query(Reading::Long, Seen::ANYTHING, &ROLLUPS, &[&grain, &from, &until, &subject]).await?
+        {
             let (start, lane): (i64, i32) = (column(&row, 0)?, column(&row, 1)?);
             if of_no_link || alone.contains_key(&(start, lane)) {
                 let bytes: Vec<u8> = column(&row, 2)?;
@@ -181,7 +185,7 @@ async fn totals(servers: &Servers, links: &[LinkId]) -> Result<Vec<Totals>, Stor
     let mut numbers: Vec<i64> = links.iter().map(|link| shelf::number_of(id_column(*link))).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    let rows = servers.query(Seen::ANYTHING, &TOTALS, &[&numbers]).await?;
+    let rows = servers.query(Reading::Short, Seen::ANYTHING, &TOTALS, &[&numbers]).await?;
     let mut found: HashMap<i64, Totals> = HashMap::new();
     for row in &rows {
         let number: i64 = column(row, 0)?;

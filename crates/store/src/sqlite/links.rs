@@ -5,7 +5,7 @@ pub(super) mod allowance;
 mod change;
 mod create;
 mod insert;
-mod list;
+pub(super) mod list;
 pub(super) mod lookup;
 mod rows;
 mod urls;

@@ -13,6 +13,7 @@ mod indexer;
 use super::OpenError;
 use super::file::{LINKS, SEARCH};
 use super::identity::Identity;
+use super::links::list::readable;
 use super::links::lookup;
 use super::links::writer_state::LinkWriterState;
 use super::readers::Readers;
@@ -146,9 +147,8 @@ impl Source {
                 })?
                 .collect::<Result<_, _>>()?;
             for &(id, _) in &found {
-                links.extend(
-                    lookup::get(&self.links, &self.codes, id)?.filter(|link| still_wanted(query, link)),
-                );
+                let link = lookup::get(&self.links, &self.codes, id);
+                links.extend(readable(row::id_column(id), link)?.filter(|link| still_wanted(query, link)));
             }
             match found.last() {
                 Some(&(_, document)) if found.len() == wanted && links.len() < wanted => after = document,

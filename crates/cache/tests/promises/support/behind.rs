@@ -3,10 +3,10 @@
 use super::node::{self, location, now};
 use super::services::nodes;
 use super::store::{LIFETIMES, create};
-use curtail_cache::redis::{Config as RedisConfig, Redis};
+use curtail_cache::redis::{Config as RedisConfig, PubSub, Redis};
 use curtail_cache::write_behind::{Config, OpenError};
 use curtail_cache::{
-    CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy, WriteBehind,
+    Bus, CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy, WriteBehind,
 };
 use curtail_model::{Alphabet, CodeScheme, Link};
 use curtail_runtime::breaker::Policy;
@@ -105,12 +105,18 @@ impl Site {
 
     /// The first node; one that was killed goes on.
     pub(crate) async fn node(&self) -> Behind {
-        Behind::open(self, self.folder()).await.unwrap()
+        Behind::open(self, self.folder(), false).await.unwrap()
+    }
+
+    /// Two nodes that tell each other what changes.
+    pub(crate) async fn nodes_on_the_bus(&self) -> [Behind; 2] {
+        let one = Behind::open(self, self.folder(), true).await.unwrap();
+        [one, Behind::open(self, self.folder.path().join("second"), true).await.unwrap()]
     }
 
     /// A second node beside it.
     pub(crate) async fn other_node(&self) -> Behind {
-        Behind::open(self, self.folder.path().join("second")).await.unwrap()
+        Behind::open(self, self.folder.path().join("second"), false).await.unwrap()
     }
 
     pub(crate) async fn links_in_the_store(&self) -> usize {
@@ -133,14 +139,18 @@ impl Site {
 }
 
 impl Behind {
-    pub(crate) async fn open(site: &Site, folder: PathBuf) -> Result<Behind, OpenError> {
+    pub(crate) async fn open(site: &Site, folder: PathBuf, tells: bool) -> Result<Behind, OpenError> {
         let redis = Redis::open(site.redis.clone()).await.unwrap();
-        let peers = Peers { bus: None, redis: Some(redis.clone()) };
+        let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
+        let bus = tells.then(|| {
+            let way = Arc::new(PubSub::new(&site.redis).unwrap());
+            Bus::start(vec![way], cache.clone(), Some(redis.clone()), now)
+        });
+        let peers = Peers { bus, redis: Some(redis.clone()) };
         let (secret, codes) = (site.store.secret, site.store.codes.clone());
         let config = Config { folder, budget: site.budget, secret, codes };
         let links = site.store.links.clone();
         let behind = WriteBehind::open(config, links, site.way.clone(), peers.clone()).await?;
-        let cache = Arc::new(SharedCache::new(4 << 20, LIFETIMES));
         let resolver = Resolver::new(Sources {
             links: Arc::new(behind.clone()),
             cache: cache.clone(),

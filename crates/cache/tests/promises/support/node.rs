@@ -126,6 +126,14 @@ impl Node {
         assert!(matches!(outcome, Err(StoreError::InDoubt(_))), "{outcome:?}");
     }
 
+    /// A change, to be made on a runtime of the caller's.
+    pub(crate) fn begin_to_change(&self, id: LinkId, url: &str) -> impl Future<Output = ()> + Send + 'static {
+        let (links, change) = (self.links.clone(), destination(url));
+        async move {
+            let _ = links.update(id, change, None, now()).await;
+        }
+    }
+
     /// Where a visitor is sent: as the redirector finds it, from memory or else by asking.
     pub(crate) async fn visit(&self, code: &str) -> Option<String> {
         let mut record = Vec::new();

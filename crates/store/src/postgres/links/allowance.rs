@@ -1,5 +1,6 @@
 //! How many clicks limited links may give, and how many of them they have given: all who wait for clicks are
-//! one update, and the rows it locks make the count exact over all processes.
+//! one update, and the rows it locks make the count exact over all processes. Who only looks is answered in
+//! the same trip, so that any number who look take one session of those that write.
 
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::connections::{Pool, Session, Sql, sql};
@@ -9,7 +10,7 @@ use crate::postgres::groups::Groups;
 use crate::postgres::row::{bucket_column, column, id_column, link_id};
 use crate::{Answer, Spent, StoreError};
 use curtail_model::LinkId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -21,17 +22,22 @@ static DELETE: Sql = sql!("allowance_delete", INT2, INT8);
 
 /// Clicks that one statement takes.
 const CLICKS_AT_ONCE: usize = 1_024;
-/// Clicks that may be waited for.
+/// Clicks that may be waited for, and looks.
 const CLICKS_MAX: u32 = 16_384;
+const LOOKS_MAX: u32 = 4_096;
 
 /// Takes clicks of limited links.
 pub(super) struct Allowances {
     asked: Arc<Groups<Asked>>,
-    bulkhead: Bulkhead,
+    clicks: Bulkhead,
+    looks: Bulkhead,
 }
 
+/// What is asked of a limited link.
 struct Asked {
     id: LinkId,
+    /// Whether the click is taken, or only looked at.
+    takes: bool,
     caller: oneshot::Sender<Result<Spent, StoreError>>,
     _place: Place,
 }
@@ -40,22 +46,37 @@ impl Allowances {
     pub(super) fn start(engine: &Arc<Engine>, pool: &Pool) -> Allowances {
         let asked = Arc::new(Groups::eager());
         engine.spawn(work(Arc::clone(&asked), pool.clone()));
-        Allowances { asked, bulkhead: Bulkhead::new("limited clicks", CLICKS_MAX, engine) }
+        let bulkhead = |name, places_max| Bulkhead::new(name, places_max, engine);
+        Allowances {
+            asked,
+            clicks: bulkhead("limited clicks", CLICKS_MAX),
+            looks: bulkhead("looks at limited clicks", LOOKS_MAX),
+        }
     }
 
     /// Asks for a click. It is queued when this returns.
     pub(super) fn spend(&self, id: LinkId) -> Answer<'static, Spent> {
-        let place = match self.bulkhead.enter(1) {
+        self.ask(id, true, &self.clicks)
+    }
+
+    /// What the next click would get; takes nothing.
+    pub(super) fn peek(&self, id: LinkId) -> Answer<'static, Spent> {
+        self.ask(id, false, &self.looks)
+    }
+
+    fn ask(&self, id: LinkId, takes: bool, bulkhead: &Bulkhead) -> Answer<'static, Spent> {
+        let place = match bulkhead.enter(1) {
             Ok(place) => place,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),
         };
         let (caller, answer) = oneshot::channel();
-        self.asked.push(1, Asked { id, caller, _place: place });
-        self.bulkhead.wait(answer)
+        self.asked.push(1, Asked { id, takes, caller, _place: place });
+        bulkhead.wait(answer)
     }
 
     pub(super) async fn close(&self) {
-        self.bulkhead.close().await;
+        self.clicks.close().await;
+        self.looks.close().await;
         self.asked.close();
     }
 }
@@ -64,15 +85,21 @@ async fn work(asked: Arc<Groups<Asked>>, pool: Pool) {
     while let Some(mut group) = asked.take(CLICKS_AT_ONCE).await {
         // A click that nobody waits for any more must not be taken.
         group.entries.retain(|asked| !asked.caller.is_closed());
-        let mut clicks: BTreeMap<LinkId, i64> = BTreeMap::new();
+        let mut wanted = Wanted::default();
         for asked in &group.entries {
-            *clicks.entry(asked.id).or_default() += 1;
+            match asked.takes {
+                true => *wanted.clicks.entry(asked.id).or_default() += 1,
+                false => _ = wanted.looks.insert(asked.id),
+            }
         }
-        let taken = attempts(&pool, &clicks).await;
-        match taken {
-            Ok(mut taken) => {
+        let answers = attempts(&pool, &wanted).await;
+        match answers {
+            Ok((mut taken, seen)) => {
                 for asked in group.entries.drain(..) {
-                    let spent = taken.get_mut(&asked.id).map_or(Spent::Missing, Taken::next);
+                    let spent = match asked.takes {
+                        true => taken.get_mut(&asked.id).map_or(Spent::Missing, Taken::next),
+                        false => seen.get(&asked.id).copied().unwrap_or(Spent::Missing),
+                    };
                     let _ = asked.caller.send(Ok(spent));
                 }
             }
@@ -83,6 +110,14 @@ async fn work(asked: Arc<Groups<Asked>>, pool: Pool) {
             }
         }
     }
+}
+
+/// What a group asks for.
+#[derive(Default)]
+struct Wanted {
+    /// How many clicks of each link.
+    clicks: BTreeMap<LinkId, i64>,
+    looks: BTreeSet<LinkId>,
 }
 
 /// What was taken of one link.
@@ -106,15 +141,27 @@ impl Taken {
     }
 }
 
-async fn attempts(pool: &Pool, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, StoreError> {
+type Answers = (HashMap<LinkId, Taken>, HashMap<LinkId, Spent>);
+
+async fn attempts(pool: &Pool, wanted: &Wanted) -> Result<Answers, StoreError> {
+    if wanted.clicks.is_empty() && wanted.looks.is_empty() {
+        return Ok(Answers::default());
+    }
     let mut retries = pool.retries();
     loop {
         let session = pool.session().await?;
-        let taken = session.within(take(&session, clicks)).await;
-        let taken = session.end::<_, Failure>(taken);
-        let Some(pause) = retries.pause_after(&taken) else { return Ok(taken?) };
+        let answers = session.within(answer(&session, wanted)).await;
+        let answers = session.end::<_, Failure>(answers);
+        let Some(pause) = retries.pause_after(&answers) else { return Ok(answers?) };
         sleep(pause).await;
     }
+}
+
+async fn answer(session: &Session, wanted: &Wanted) -> Result<Answers, Failure> {
+    // First the looks: what fails behind clicks that were taken would take them once more.
+    let looks: Vec<LinkId> = wanted.looks.iter().copied().collect();
+    let seen = if looks.is_empty() { HashMap::new() } else { left(session, &looks).await? };
+    Ok((take(session, &wanted.clicks).await?, seen))
 }
 
 async fn take(session: &Session, clicks: &BTreeMap<LinkId, i64>) -> Result<HashMap<LinkId, Taken>, Failure> {
@@ -158,13 +205,6 @@ pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<Li
         Ok::<_, StoreError>((link_id(column(row, 0)?)?, spent))
     };
     Ok(rows.iter().map(pair).collect::<Result<_, _>>()?)
-}
-
-/// What the next click of one link would get; takes nothing.
-pub(super) async fn peek(pool: &Pool, id: LinkId) -> Result<Spent, StoreError> {
-    let session = pool.session().await?;
-    let left = session.within(left(&session, &[id])).await;
-    Ok(session.end::<_, StoreError>(left)?.remove(&id).unwrap_or(Spent::Missing))
 }
 
 /// Sets the limit of a link, or takes it away.

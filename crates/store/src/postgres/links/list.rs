@@ -1,12 +1,14 @@
 //! Pages of links, in the order of their creation.
 
 use crate::postgres::connections::{Sql, sql};
-use crate::postgres::replicas::{Servers, Source};
+use crate::postgres::replicas::{Reading, Servers, Source};
 use crate::postgres::row::{self, id_column, text};
 use crate::postgres::words::Wanted;
 use crate::{ListQuery, Page, Seen, Sort, StoreError, TagCount};
 use curtail_model::{Codes, Link, Timestamp};
 use std::cmp::Reverse;
+use std::time::Duration;
+use tokio::time::timeout;
 
 static NEWEST: Sql = sql!("list_newest", BOOL, INT8, INT8, INT8);
 static OLDEST: Sql = sql!("list_oldest", BOOL, INT8, INT8, INT8);
@@ -18,6 +20,11 @@ static WORDS_NEWEST: Sql =
 static WORDS_OLDEST: Sql =
     Sql { planned_anew: true, ..sql!("list_words_oldest", BOOL, INT8, INT8, INT8, TEXT, TEXT) };
 static TAGS: Sql = sql!("tags_list", TEXT, INT8);
+
+/// How long a list may be made, from all servers together. Whoever asked may have gone long ago.
+const LIST_TIME_MAX: Duration = Duration::from_secs(5);
+/// The most links that one statement reads for a page that is filled up.
+const STEP_MAX: i64 = 1_000;
 
 /// What the page is of.
 enum Narrowed {
@@ -41,16 +48,23 @@ pub(super) async fn list(
         None if query.tag.is_some() => Narrowed::Tag,
         None => Narrowed::Nothing,
     };
-    let mut failure = None;
-    for source in servers.sources(seen) {
-        match page(&source, codes, query, &narrowed).await {
-            Ok(Some(page)) => return Ok(page),
-            Ok(None) => {}
-            Err(error @ StoreError::Unavailable(_)) => failure = Some(error),
-            Err(error) => return Err(error),
+    let search = async {
+        let mut failure = None;
+        for source in servers.sources(Reading::Long, seen) {
+            match page(&source, codes, query, &narrowed).await {
+                Ok(Some(page)) => return Ok(page),
+                Ok(None) => {}
+                Err(error @ StoreError::Unavailable(_)) => failure = Some(error),
+                Err(error) => return Err(error),
+            }
         }
-    }
-    Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
+        Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
+    };
+    let late = |_| {
+        let what = "the list takes too long: too many links have its words without having them in this order";
+        Err(StoreError::Unavailable(what.into()))
+    };
+    timeout(LIST_TIME_MAX, search).await.unwrap_or_else(late)
 }
 
 /// The tags in use.
@@ -63,7 +77,7 @@ pub(super) async fn tags(
     // Every tag comes after the empty text, which is none.
     let after = text(after.as_deref().unwrap_or_default()).into_owned();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = servers.query(seen, &TAGS, &[&after, &limit]).await?;
+    let rows = servers.query(Reading::Long, seen, &TAGS, &[&after, &limit]).await?;
     let count = |row| {
         let links: i64 = row::column(row, 1)?;
         Ok(TagCount { tag: row::column(row, 0)?, links: links.cast_unsigned() })
@@ -108,7 +122,7 @@ async fn run(
     archived: bool,
 ) -> Result<Option<Vec<Link>>, StoreError> {
     let wanted = query.limit.saturating_add(1);
-    let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
+    let mut limit = i64::try_from(wanted).unwrap_or(i64::MAX);
     let (mut time, mut id) = after(query);
     let tag = query.tag.as_deref().map(text);
     let newest = query.sort == Sort::Newest;
@@ -131,15 +145,22 @@ async fn run(
         let Some(rows) = rows else { return Ok(None) };
         let found: Vec<Link> = rows.iter().map(|row| row::link(row, 0, codes)).collect::<Result<_, _>>()?;
         let last = found.last().map(|link| (link.created_at.millis(), id_column(link.id)));
-        let is_full = found.len() == wanted;
+        let is_full = found.len() as i64 == limit;
         match narrowed {
             // The index knows of no order among the words of an address:
             // what has them otherwise is left out, and the page filled up.
-            Narrowed::Words(words) => links.extend(found.into_iter().filter(|link| words.is_in(link))),
+            Narrowed::Words(words) => {
+                let left = wanted - links.len();
+                links.extend(found.into_iter().filter(|link| words.is_in(link)).take(left));
+            }
             Narrowed::Nothing | Narrowed::Tag => links.extend(found),
         }
         match last {
-            Some(last) if is_full && links.len() < wanted => (time, id) = last,
+            Some(last) if is_full && links.len() < wanted => {
+                (time, id) = last;
+                // Where much is left out, few would be found in small steps.
+                limit = limit.max((2 * limit).min(STEP_MAX));
+            }
             _ => return Ok(Some(links)),
         }
     }

@@ -11,7 +11,7 @@ use crate::postgres::presence::Presence;
 use crate::postgres::row::column;
 use crate::postgres::timeline::{self, About};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -97,9 +97,12 @@ impl Looking {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<(Vec<Row>, Option<About>), Failure> {
-        let rows = self.session.query(sql, parameters).await?;
-        let about = if self.about.is_some() { timeline::read(&self.session).await? } else { None };
-        Ok((rows, about))
+        let rows = self.session.query(sql, parameters);
+        if self.about.is_none() {
+            return Ok((rows.await?, None));
+        }
+        // In one trip: the server may be far away.
+        try_join(rows, timeline::read(&self.session)).await
     }
 }
 

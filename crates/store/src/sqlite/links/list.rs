@@ -57,7 +57,10 @@ fn by_time(
 }
 
 /// A link, unless its row is damaged: that is said, and the others are listed without it.
-fn readable(id: i64, link: Result<Option<Link>, StoreError>) -> Result<Option<Link>, StoreError> {
+pub(in crate::sqlite) fn readable(
+    id: i64,
+    link: Result<Option<Link>, StoreError>,
+) -> Result<Option<Link>, StoreError> {
     let Err(StoreError::Damaged(what)) = link else { return link };
     error!(id, what, "a link is damaged and is left out of lists");
     Ok(None)
