@@ -6,9 +6,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The file that is locked, and says by which process.
 const LOCK: &str = "lock";
+/// A process that was killed has its lock for as long as the kernel takes to end it.
+const ENDING_MAX: Duration = Duration::from_secs(2);
+/// Between two attempts to have the lock.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 /// What stands in the folder once its store has moved to a database: which.
 const MOVED: &str = "moved";
 /// The same under this name while the database may be, or not be, told that it has all: from before until
@@ -26,7 +32,13 @@ impl DataFolder {
     /// Makes the folder if need be and locks it.
     pub(crate) fn lock(path: &Path) -> anyhow::Result<DataFolder> {
         make(path)?;
-        DataFolder::try_lock(path)?.map_err(|owner| {
+        let until = Instant::now() + ENDING_MAX;
+        let mut locked = DataFolder::try_lock(path)?;
+        while locked.is_err() && Instant::now() < until {
+            thread::sleep(LOCK_LOOK);
+            locked = DataFolder::try_lock(path)?;
+        }
+        locked.map_err(|owner| {
             anyhow!(
                 "the data folder {} is in use by another Curtail (process {owner}); stop that one, or choose another folder \
                  with --data or CURTAIL_DATA",

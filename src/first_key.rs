@@ -11,7 +11,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// What the operator's key is called; there is one at a time, so a changed setting revokes the one before.
+/// What the operator's key is called. Where a process is alone with its store there is one at a time: a changed
+/// setting revokes the one before. In a fleet others still have that one in their settings, and go on.
 const FROM_SETTINGS: &str = "admin_key of the settings";
 
 /// A key of the operator's own should not be shorter.
@@ -22,6 +23,7 @@ pub(crate) async fn ensure(
     keys: &dyn Keys,
     admin_key: Option<&Secret>,
     folder: &Path,
+    is_alone: bool,
     now: Timestamp,
 ) -> anyhow::Result<Option<PathBuf>> {
     if admin_key.is_some_and(|key| key.reveal().len() < LENGTH_GOOD) {
@@ -30,27 +32,27 @@ pub(crate) async fn ensure(
         );
     }
     let wanted = admin_key.map(|key| hash_key(key.reveal()));
+    // First what may be refused: nobody else's key ends for a start that is none.
     let wanted_id = match wanted {
-        Some(hash) => keys.find(hash).await?.filter(|key| key.revoked_at.is_none()).map(|key| key.id),
+        Some(hash) => Some(find_or_add(keys, hash, now).await?),
         None => None,
     };
     let all = keys.list().await?;
-    for old in all.iter().filter(|key| key.name == FROM_SETTINGS && key.revoked_at.is_none()) {
-        if wanted.is_none() {
-            // Another server of the fleet may have it in its settings.
+    let others = all
+        .iter()
+        .filter(|key| key.name == FROM_SETTINGS && key.revoked_at.is_none() && Some(key.id) != wanted_id);
+    for old in others {
+        if is_alone && wanted.is_some() {
+            keys.revoke(old.id, now).await?;
+        } else {
             tracing::warn!(
                 id = old.id,
                 "a key that admin_key had set is still valid; `curtail key revoke {}` ends it",
                 old.id
             );
-        } else if Some(old.id) != wanted_id {
-            keys.revoke(old.id, now).await?;
         }
     }
-    if let Some(hash) = wanted {
-        if wanted_id.is_none() && keys.add(admin(FROM_SETTINGS, hash, now)).await?.is_none() {
-            anyhow::bail!("the key in admin_key (CURTAIL_ADMIN_KEY) was revoked before; choose another one");
-        }
+    if wanted.is_some() {
         return Ok(None);
     }
     if !all.is_empty() {
@@ -69,6 +71,20 @@ pub(crate) async fn ensure(
         .with_context(|| format!("cannot write the first API key to {}", path.display()))?;
     keys.add(admin("first key", hash, now)).await?;
     Ok(Some(path))
+}
+
+/// The number of the key that the settings name, which is valid.
+async fn find_or_add(keys: &dyn Keys, hash: [u8; 32], now: Timestamp) -> anyhow::Result<u64> {
+    if let Some(id) = keys.add(admin(FROM_SETTINGS, hash, now)).await? {
+        return Ok(id);
+    }
+    match keys.find(hash).await? {
+        Some(known) if known.revoked_at.is_none() => Ok(known.id),
+        _ => anyhow::bail!(
+            "the key in admin_key (CURTAIL_ADMIN_KEY) was revoked, by `curtail key revoke` or because admin_key named another \
+             one since, and is not valid again; choose a new one (openssl rand -hex 20)"
+        ),
+    }
 }
 
 fn admin(name: &str, hash: [u8; 32], now: Timestamp) -> NewApiKey {

@@ -42,7 +42,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 
     let (backend, recorders) = Backend::open(settings, folder.path()).await?;
     let admin_key = settings.server.admin_key.as_ref();
-    let new_key = first_key::ensure(&*backend.store.keys, admin_key, folder.path(), now()).await?;
+    let new_key = first_key::ensure(
+        &*backend.store.keys,
+        admin_key,
+        folder.path(),
+        settings.database.url.is_none(),
+        now(),
+    )
+    .await?;
 
     let passwords = Passwords::default();
     let shared = backend.redirects(settings, &passwords);

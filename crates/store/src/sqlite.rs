@@ -15,12 +15,14 @@ mod file;
 mod identity;
 mod keys;
 mod links;
+mod losses;
 mod paced_writes;
 mod queue;
 mod readers;
 mod rollups;
 mod row;
 mod search;
+mod wal;
 mod writer;
 
 pub use export::Exporter;
@@ -43,6 +45,11 @@ use writer::Writer;
 /// What is wrong with a folder that has counts and no links.
 const LINKS_LOST: &str = "it is missing or empty, though clicks.db beside it counts clicks on its links; without a backup, move \
      clicks.db and journal/ away too and begin anew";
+
+/// The same the other way round, and the file that says that it is known.
+const CLICKS_LOST: &str = "it is missing or empty, though links.db beside it has links: all that was counted is gone. Put it back; \
+     or, to begin all counts at 0, make an empty file clicks.anew beside it and start again";
+const CLICKS_ANEW: &str = "clicks.anew";
 
 /// More would slow small commits down: SQLite looks through its whole table of pages at the end of a
 /// transaction that has split a page (it numbers pages beyond the end while it sorts them). A large batch
@@ -162,20 +169,43 @@ pub enum OpenError {
 pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let cache = |share: usize| settings.page_cache_bytes / share;
     let is_there = |file: &File| fs::metadata(file.path(directory)).is_ok_and(|found| found.len() > 0);
+    let (has_links, has_clicks) = (is_there(&LINKS), is_there(&CLICKS));
+    let lost = |file: &File, error: &str| {
+        Err(OpenError::Damaged { path: file.path(directory), error: error.to_owned() })
+    };
     // It is made first: counts without it are those of links
     // that were lost, and new ones would be taken for them.
-    if is_there(&CLICKS) && !is_there(&LINKS) {
-        return Err(OpenError::Damaged { path: LINKS.path(directory), error: LINKS_LOST.to_owned() });
+    if has_clicks && !has_links {
+        return lost(&LINKS, LINKS_LOST);
     }
+    let explain_links = |error| explain(&LINKS.path(directory), &error);
+    let (lost_links, lost_clicks) = (losses::look(&LINKS, directory)?, losses::look(&CLICKS, directory)?);
     let mut truth = LINKS.open_to_write(directory, cache(4).min(LINKS_WRITER_CACHE_MAX))?;
+    let known = identity::known(&truth, directory, settings.scheme, settings.alphabet)?;
+    let is_new = known.is_none();
+    if has_clicks && is_new {
+        return lost(&LINKS, LINKS_LOST);
+    }
     let identity = identity::establish(&mut truth, directory, &settings)?;
-    let counters = Counters::read(&truth).map_err(|error| explain(&LINKS.path(directory), &error))?;
+    if is_new {
+        // What a store is must not be in a log alone, which somebody may take for a file that can go.
+        losses::checkpoint(&truth).map_err(explain_links)?;
+    }
+    lost_links.repair_links(&truth, directory, identity.key)?;
+    let counters = Counters::read(&truth).map_err(explain_links)?;
+    let anew = directory.join(CLICKS_ANEW);
+    if !has_clicks && counters.version > 0 && !anew.exists() {
+        return lost(&CLICKS, CLICKS_LOST);
+    }
     let feed = Arc::new(Feed::new(counters.version));
-    let state = LinkWriterState::new(truth, identity.codes.clone(), Arc::clone(&feed))
-        .map_err(|error| explain(&LINKS.path(directory), &error))?;
+    let state =
+        LinkWriterState::new(truth, identity.codes.clone(), Arc::clone(&feed)).map_err(explain_links)?;
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
-    paced_writes::pace(&clicks);
     let path = CLICKS.path(directory);
+    lost_clicks.end_log(&clicks).map_err(|error| explain(&path, &error))?;
+    // Where it is not there, nothing was asked of it.
+    let _ = fs::remove_file(anew);
+    paced_writes::pace(&clicks);
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
     }

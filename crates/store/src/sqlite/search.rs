@@ -107,6 +107,13 @@ impl Drop for Search {
     }
 }
 
+/// Up to which version the index follows the links of a store, if there is one and it is of that store.
+pub(super) fn indexed_version(directory: &Path, store: [u8; 16]) -> Option<u64> {
+    let words = SEARCH.open_to_look(directory).ok()??;
+    let progress = index::Progress::read(&words).ok()??;
+    (progress.store == store).then_some(progress.seq)
+}
+
 impl Source {
     fn list(&mut self, query: &ListQuery) -> Result<Page, StoreError> {
         let answer = self.try_list(query);

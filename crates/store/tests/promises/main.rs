@@ -8,6 +8,7 @@ mod engine;
 mod keys;
 mod links;
 mod lists;
+mod lost_changes;
 mod postgres;
 mod removal;
 mod reuse;

@@ -60,6 +60,12 @@ impl Counters {
             })
         })
     }
+
+    pub(in super::super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let Counters { version, next_generated, next_custom, trimmed } = *self;
+        let row = [version, next_generated, next_custom, trimmed].map(u64::cast_signed);
+        connection.prepare_cached(include_str!("../sql/counters_write.sql"))?.execute(row).map(drop)
+    }
 }
 
 impl LinkWriterState {
@@ -226,9 +232,7 @@ impl WriterState for LinkWriterState {
         self.write_changes()?;
         self.write_tag_counts()?;
         if self.counters != self.before {
-            let Counters { version, next_generated, next_custom, trimmed } = self.counters;
-            let row = [version, next_generated, next_custom, trimmed].map(u64::cast_signed);
-            self.connection.prepare_cached(include_str!("../sql/counters_write.sql"))?.execute(row)?;
+            self.counters.write(&self.connection)?;
         }
         Ok(())
     }

@@ -1,0 +1,156 @@
+//! What the embedded engine does when changes that it had acknowledged are gone, or all counts.
+
+use crate::engine::{SETTINGS, create, make, new_link, open};
+use crate::rollups::batch;
+use curtail_model::Link;
+use curtail_servers::PATIENCE;
+use curtail_store::sqlite::{OpenError, Sqlite, open as try_open};
+use curtail_store::{ListQuery, Seen, Sort};
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Instant;
+use tempfile::TempDir;
+
+async fn make_some(store: &Sqlite, count: usize) -> Vec<Link> {
+    let mut made = Vec::new();
+    for number in 0..count {
+        let link = new_link(&format!("https://example.com/{number}"));
+        made.push(make(&*store.links, create(link)).await.unwrap().link);
+    }
+    made
+}
+
+/// The files of a store as they are now, for one that goes on without this process.
+fn copy(directory: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()) {
+        fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+    }
+    to
+}
+
+/// A store with links in its file and links in its log, and all of them; as after `kill -9`.
+async fn killed() -> (TempDir, Vec<Link>) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let mut links = make_some(&store, 20).await;
+    store.close();
+    let store = open(directory.path());
+    links.extend(make_some(&store, 40).await);
+    indexed(&store, 60).await;
+    let copy = copy(directory.path());
+    store.close();
+    (copy, links)
+}
+
+/// Waits until so many links are found by their words.
+async fn indexed(store: &Sqlite, count: usize) {
+    let query = ListQuery {
+        words: Some("example.com".into()),
+        tag: None,
+        archived: None,
+        sort: Sort::Newest,
+        after: None,
+        limit: 1_000,
+    };
+    let until = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < until, "{count} links are not found");
+        if let Ok(page) = store.links.list(query.clone(), Seen::NEWEST).await
+            && page.links.len() == count
+        {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Opens a store that lacks some of these links, and has so many others. Answers how many are left.
+async fn gives_nothing_twice(directory: &Path, links: &[Link], others: usize) -> usize {
+    let store = open(directory);
+    let mut left = HashSet::new();
+    for link in links {
+        if store.links.get(link.id, Seen::NEWEST).await.unwrap().is_some() {
+            left.insert(link.id);
+        }
+    }
+    let newest = links.iter().map(|link| link.version).max().unwrap();
+    for new in make_some(&store, 80).await {
+        assert!(new.version > newest, "{} {newest}", new.version);
+        assert!(links.iter().all(|link| link.id != new.id && link.code != new.code), "{}", new.code);
+    }
+    indexed(&store, left.len() + others + 80).await;
+    store.close();
+    left.len()
+}
+
+fn logs_kept(directory: &Path) -> usize {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().contains("-wal.damaged-")).count()
+}
+
+#[tokio::test]
+async fn a_changed_byte_in_the_log_of_links_is_said_and_nothing_that_it_cost_is_given_again() {
+    let (directory, links) = killed().await;
+    let length = fs::metadata(directory.path().join("links.db-wal")).unwrap().len();
+    for place in [5, length / 4, length / 2, length * 9 / 10] {
+        let damaged = copy(directory.path());
+        let log = File::options().read(true).write(true).open(damaged.path().join("links.db-wal")).unwrap();
+        let mut byte = [0];
+        log.read_exact_at(&mut byte, place).unwrap();
+        log.write_all_at(&[byte[0] ^ 0x20], place).unwrap();
+        let left = gives_nothing_twice(damaged.path(), &links, 0).await;
+        assert!((20..60).contains(&left), "{left} at byte {place} of {length}");
+        assert_eq!(logs_kept(damaged.path()), 1);
+        // It was dealt with.
+        gives_nothing_twice(damaged.path(), &links, 80).await;
+        assert_eq!(logs_kept(damaged.path()), 1);
+    }
+    let whole = open(directory.path());
+    assert!(whole.links.get(links[59].id, Seen::NEWEST).await.unwrap().is_some());
+    whole.close();
+    assert_eq!(logs_kept(directory.path()), 0, "what is whole is not called damaged");
+}
+
+#[tokio::test]
+async fn what_is_lost_with_a_log_that_is_gone_is_given_to_nobody_else() {
+    let (directory, links) = killed().await;
+    for keeps in [0, 32, 20_000] {
+        let cut = copy(directory.path());
+        let log = File::options().write(true).open(cut.path().join("links.db-wal")).unwrap();
+        log.set_len(keeps).unwrap();
+        fs::remove_file(cut.path().join("links.db-shm")).unwrap();
+        let left = gives_nothing_twice(cut.path(), &links, 0).await;
+        assert!((20..60).contains(&left), "{left} of {keeps} bytes");
+    }
+    // A store that has just been made is known without its log too.
+    let young = tempfile::tempdir().unwrap();
+    let store = open(young.path());
+    let made = make_some(&store, 3).await;
+    indexed(&store, 3).await;
+    let without = copy(young.path());
+    store.close();
+    fs::remove_file(without.path().join("links.db-wal")).unwrap();
+    assert_eq!(gives_nothing_twice(without.path(), &made, 0).await, 0);
+}
+
+#[tokio::test]
+async fn links_whose_counts_are_gone_are_refused_until_somebody_says_that_it_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    make_some(&store, 1).await;
+    store.rollups.commit(batch(Vec::new(), 7)).await.unwrap();
+    store.close();
+    fs::remove_file(directory.path().join("clicks.db")).unwrap();
+    for _ in 0..2 {
+        let refused = try_open(directory.path(), SETTINGS).err().expect("opened");
+        assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains("clicks.anew"), "{refused}");
+    }
+    fs::write(directory.path().join("clicks.anew"), "").unwrap();
+    open(directory.path()).close();
+    assert!(!directory.path().join("clicks.anew").exists(), "it is for once");
+    open(directory.path()).close();
+}
