@@ -11,8 +11,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// What the operator's key is called. Where a process is alone with its store there is one at a time: a changed
-/// setting revokes the one before. In a fleet others still have that one in their settings, and go on.
+/// What the operator's key is called. Where a process is alone with its store there is one at a time: a
+/// changed setting revokes the one before. In a fleet others still have that one in their settings.
 const FROM_SETTINGS: &str = "admin_key of the settings";
 
 /// A key of the operator's own should not be shorter.

@@ -217,7 +217,7 @@ fn resume(config: &Config, node: u64, mut left: Left, now: Timestamp) -> Result<
 }
 
 /// The sequence that stands for this time.
-fn first_sequence(now: Timestamp) -> u64 {
+pub(crate) fn first_sequence(now: Timestamp) -> u64 {
     u64::try_from(now.millis() / 1000 - FIRST_SECOND).unwrap_or(0)
 }
 

@@ -12,6 +12,7 @@ use crate::validate::top::{self, wanted_top};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use curtail_model::Scope;
+use futures_util::future::try_join_all;
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -30,13 +31,14 @@ pub(crate) async fn top(
     caller.may(Scope::StatsRead)?;
     let wanted = wanted_top(Query::read(query.as_deref(), top::TOP))?;
     let start = time::now().start_of(wanted.period.millis());
-    let mut links = Vec::with_capacity(wanted.limit);
-    for (id, clicks) in service.leaders.top(wanted.period, start, wanted.limit).await? {
-        // One that was removed meanwhile leads no more.
-        if let Some(link) = service.links.get(id, seen).await? {
-            links.push(LeaderJson { id: id.to_string(), code: link.code.to_string(), clicks });
-        }
-    }
+    let leaders = service.leaders.top(wanted.period, start, wanted.limit).await?;
+    // Asked at once, so that the store may answer all together.
+    let asked = try_join_all(leaders.iter().map(|(id, _)| service.links.get(*id, seen))).await?;
+    // One that was removed meanwhile leads no more.
+    let links = leaders.into_iter().zip(asked).filter_map(|((id, clicks), link)| {
+        Some(LeaderJson { id: id.to_string(), code: link?.code.to_string(), clicks })
+    });
+    let links: Vec<_> = links.collect();
     let to = Time(start.plus_millis(wanted.period.millis()));
     let body = TopJson { period: wanted.period.as_str(), from: Time(start), to, links };
     Ok(answer(StatusCode::OK, &body))

@@ -63,6 +63,8 @@ pub(crate) struct Decoder {
     /// By id, from 1 on: where the text lies; nothing for one that was lost.
     texts: Vec<Option<(u32, u16)>>,
     gap: Option<Gap>,
+    /// So many bytes that the segment had are not there.
+    cut_off: u64,
     is_finished: bool,
 }
 
@@ -90,6 +92,7 @@ impl Decoder {
             expected: None,
             texts: Vec::new(),
             gap: None,
+            cut_off: 0,
             is_finished: false,
         }
     }
@@ -119,6 +122,11 @@ impl Decoder {
         self.damage.push(Damage { stream, position, bytes, clicks: 0, kind: DamageKind::Header });
     }
 
+    /// So many bytes of it are not there, behind those that are.
+    pub(crate) fn is_cut_off(&mut self, bytes: u64) {
+        self.cut_off = bytes;
+    }
+
     /// The next click, if there is one.
     pub(crate) fn next<'a>(&mut self, bytes: &'a [u8], ending: Ending) -> Option<Entry<'a>> {
         while !self.is_finished && self.offset < bytes.len() {
@@ -134,7 +142,7 @@ impl Decoder {
                 Record::Begin { clicks } => self.account_all(clicks),
                 Record::Seal { clicks } => {
                     self.account_all(clicks);
-                    self.is_finished = true;
+                    (self.is_finished, self.cut_off) = (true, 0);
                 }
                 Record::Click(click) => {
                     self.account(click.ordinal);
@@ -151,7 +159,19 @@ impl Decoder {
                 }
             }
         }
+        self.look_at_the_cut(bytes);
         None
+    }
+
+    /// What was recorded behind the end of a file that is too short is a gap; nothing was, where the last of
+    /// what is there was never used.
+    fn look_at_the_cut(&mut self, bytes: &[u8]) {
+        let (cut_off, rest) = (std::mem::take(&mut self.cut_off), &bytes[self.offset.min(bytes.len())..]);
+        let is_unused = rest.len() >= ALIGNMENT && rest.iter().all(|&byte| byte == 0);
+        if cut_off > 0 && !is_unused {
+            let position = self.position();
+            self.gap.get_or_insert(Gap { position, bytes: 0 }).bytes += rest.len() as u64 + cut_off;
+        }
     }
 
     /// When the next click happened, as far as it can be read.

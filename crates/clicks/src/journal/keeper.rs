@@ -107,7 +107,14 @@ impl Keeper {
         for index in 0..self.rows.len() {
             note("recycling a segment", self.recycle(index, now));
             match self.provide(index, now) {
-                Ok(shortage) => self.rows[index].stream.set_shortage(shortage),
+                Ok(shortage) => {
+                    self.rows[index].stream.set_shortage(shortage);
+                    if shortage.is_some() {
+                        let full = "clicks.journal_bytes is used up: clicks are dropped, and counted as dropped, until what waits is \
+                                    counted or handed on";
+                        note("room for the next segment", Err(io::Error::other(full)));
+                    }
+                }
                 Err(error) => {
                     self.rows[index].stream.set_shortage(Some(reason_of(&error)));
                     note("allocating a segment", Err(error));

@@ -8,6 +8,7 @@ mod wire;
 
 use super::streams;
 use super::{AgentValues, Click, Clicked, ValueId, Values};
+use crate::journal::{first_sequence, sequence_of};
 use crate::rollup::Section;
 use curtail_model::{ClickClass, Dimension, LinkId, Timestamp};
 use wire::{Field, put_fixed64, put_text, put_varint};
@@ -31,6 +32,20 @@ pub struct Origin {
     pub position: u64,
     /// When it happened.
     pub at: Timestamp,
+}
+
+/// How far a clock may be ahead of ours, in milliseconds: a year, for a machine whose clock is set wrong.
+const AHEAD_MAX: i64 = 366 * Timestamp::DAY;
+
+impl Origin {
+    /// Whether a node can have recorded this by `now`. Positions begin with the time (see [`crate::journal`]),
+    /// and what one stream has passed is never counted again: one from the far future, which somebody else made
+    /// up, would be the last click of its stream.
+    pub(crate) fn is_plausible(&self, now: Timestamp) -> bool {
+        let latest = now.plus_millis(AHEAD_MAX);
+        (0..=latest.millis()).contains(&self.at.millis())
+            && sequence_of(self.position) <= first_sequence(latest)
+    }
 }
 
 /// A record that was read: its texts are those of the bytes.
@@ -61,11 +76,14 @@ pub enum Poison {
     NoLink,
     /// It has no class, or one that this version does not know.
     UnknownClass,
+    /// It is from the future, or its place in the journal is.
+    NotYet,
 }
 
 impl Poison {
     /// All reasons, in the order in which they are counted.
-    pub const ALL: [Poison; 4] = [Poison::Malformed, Poison::NoOrigin, Poison::NoLink, Poison::UnknownClass];
+    pub const ALL: [Poison; 5] =
+        [Poison::Malformed, Poison::NoOrigin, Poison::NoLink, Poison::UnknownClass, Poison::NotYet];
 
     /// The name that metrics use.
     pub const fn as_str(self) -> &'static str {
@@ -74,6 +92,7 @@ impl Poison {
             Poison::NoOrigin => "no_origin",
             Poison::NoLink => "no_link",
             Poison::UnknownClass => "unknown_class",
+            Poison::NotYet => "not_yet",
         }
     }
 }

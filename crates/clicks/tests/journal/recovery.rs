@@ -196,6 +196,39 @@ fn a_cut_off_segment_in_the_middle_of_a_stream_is_noticed() {
 }
 
 #[test]
+fn a_cut_off_segment_at_the_end_of_a_stream_may_have_held_as_many_clicks_as_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let (mut recorders, _, mut keeper) = open(&config(dir.path()), &[]);
+        record_all(
+            &mut recorders[0],
+            &mut keeper,
+            &(0..500).map(|n| click(n, "agent", "")).collect::<Vec<_>>(),
+        );
+    }
+    let path = segments(dir.path())[0].clone();
+    let whole = fs::read(&path).unwrap();
+    let used = whole.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    let lost_at = |length: usize| {
+        fs::write(&path, &whole[..length]).unwrap();
+        // The next process records on: what it finds behind is of another one, and tells nothing.
+        let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), &[]);
+        record_all(&mut recorders[0], &mut keeper, &[click(1_000, "agent", "")]);
+        let read = reader.read(usize::MAX, &mut |_, entry| _ = entry).clicks as u64 - 1;
+        let lost = reader.take_damage().iter().map(|damage| damage.clicks).sum::<u64>();
+        segments(dir.path()).into_iter().skip(1).for_each(|path| fs::remove_file(path).unwrap());
+        (read, lost)
+    };
+    for length in [used / 2, used - 480, used - 17] {
+        let (read, lost) = lost_at(length);
+        let fit = (whole.len() - length) as u64 / 48;
+        assert!(read < 500 && read + lost >= 500 && lost <= fit + 1, "{read} and {lost} of 500 in {length}");
+    }
+    // What is cut off behind the last record was never used.
+    assert_eq!(lost_at(used.next_multiple_of(8) + 64), (500, 0));
+}
+
+#[test]
 fn a_segment_of_a_newer_format_is_refused_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(&config(dir.path()), &[]));

@@ -11,6 +11,7 @@ use curtail_clicks::log::record::Poison;
 use curtail_clicks::pipeline::Part;
 use curtail_servers::PATIENCE;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 on_each_engine!(
@@ -145,6 +146,13 @@ fn workers_come_and_go_while_clicks_come_and_each_is_counted_once(engine: Engine
     assert_each_once(rollups, 1..end);
 }
 
+/// The stream that a node of one core records.
+fn stream_of(journal: &Path) -> u64 {
+    let names = fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut numbers = names.filter_map(|name| name.to_str()?.parse().ok());
+    numbers.next().expect("it has recorded")
+}
+
 fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
     let Ground { place, topic, store, found } = Ground::new(engine, 2);
     let rollups = &store.rollups;
@@ -153,6 +161,13 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
     topic.put(0, b"{\"link\": 7}");
     topic.put(0, b"");
     topic.put(1, &[1 << 3 | 1, 0, 4, 0, 0, 0, 0, 0, 0]);
+    // A click of the node's own stream that would be the last one for ever.
+    let mut last = vec![1 << 3 | 1];
+    last.extend(stream_of(&journal).to_le_bytes());
+    last.push(2 << 3 | 1);
+    last.extend(u64::MAX.to_le_bytes());
+    last.extend([3 << 3, 1, 4 << 3 | 1, 7, 0, 0, 0, 0, 0, 0, 0, 7 << 3, 1]);
+    (0..2).for_each(|partition| topic.put(partition, &last));
     ship(&journal, &topic.config, &found, 1_001..2_001);
     topic.put(1, b"the last word");
 
@@ -161,11 +176,12 @@ fn what_is_no_click_is_set_aside_and_holds_nothing_up(engine: Engine) {
     let status = worker.drain(PATIENCE);
     assert_eq!(status.counted, 2_000);
     let poison: u64 = status.poison.iter().map(|(_, count)| count).sum();
-    assert_eq!((poison, status.poison[0], status.poison[1].1), (4, (Poison::Malformed, 2), 2));
+    assert_eq!((poison, status.poison[0], status.poison[1].1), (6, (Poison::Malformed, 2), 2));
+    assert_eq!(status.poison[4], (Poison::NotYet, 2));
     assert_each_once(rollups, 1..2_001);
     let aside = fs::read_to_string(place.folder().join("poison.log")).unwrap();
     let lines: Vec<&str> = aside.lines().collect();
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 6);
     let of = |end: &str| lines.iter().filter(|line| line.ends_with(end)).count();
     assert_eq!(of(" malformed 7b226c696e6b223a20377d"), 1, "{aside}");
     assert!(lines.iter().all(|line| line.contains(&topic.config.topic)));

@@ -1,9 +1,9 @@
 //! What SQLite passes over without a word: the rest of a write-ahead log behind a damaged place.
 //!
 //! SQLite reads the log up to the first frame whose checksum is wrong, and takes that for its end: so a crash
-//! in the middle of a write undoes that write. A byte that has changed in the middle looks the same to it, and
-//! undoes every change behind it, although those were acknowledged. Then whole changes stand behind the place,
-//! which an unfinished write does not leave. So whoever opens a store for the first time looks before SQLite.
+//! in the middle of a write undoes that write. A byte that has changed in the middle looks the same to it,
+//! and undoes every change behind it, although those were acknowledged. Then whole changes stand behind the
+//! place, which an unfinished write does not leave. So whoever opens a store first looks before SQLite does.
 //!
 //! The format is that of SQLite (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
 

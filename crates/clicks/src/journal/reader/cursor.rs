@@ -44,6 +44,8 @@ pub(super) struct Cursor {
     is_held: bool,
     /// Whether it was said that a segment cannot be read just now.
     is_unreadable: bool,
+    /// The last segment of which it was told what is missing: it may be come back to.
+    told: u64,
 }
 
 /// Clicks that were read and not counted.
@@ -93,6 +95,7 @@ impl Cursor {
             unsettled: VecDeque::new(),
             is_held: false,
             is_unreadable: false,
+            told: 0,
         }
     }
 
@@ -276,15 +279,24 @@ impl Cursor {
                 let missing = header.length.saturating_sub(bytes.len() as u64);
                 if missing > 0 {
                     let position = position_of(sequence, bytes.len() as u64);
-                    damage.push(Damage { position, bytes: missing, ..whole });
+                    self.tell(Damage { position, bytes: missing, ..whole }, sequence, damage);
+                    decoder.is_cut_off(missing);
                 }
                 self.enter(Source::Old(bytes), decoder, damage);
             }
             (Found::Unused, _) => self.pass(sequence),
             _ => {
-                damage.push(whole);
+                self.tell(whole, sequence, damage);
                 self.pass(sequence);
             }
+        }
+    }
+
+    /// Tells what is missing of a segment, once.
+    fn tell(&mut self, missing: Damage, sequence: u64, damage: &mut Vec<Damage>) {
+        if self.told < sequence {
+            self.told = sequence;
+            damage.push(missing);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::poison::Aside;
 use crate::clock::now;
-use crate::log::record::Record;
+use crate::log::record::{Poison, Record};
 use crate::log::tally::Tally;
 use crate::log::{Clicks, streams};
 use curtail_model::Timestamp;
@@ -151,7 +151,10 @@ impl Partitions {
         };
         let offset = message.offset().max(0) as u64;
         let bytes = message.payload().unwrap_or_default();
-        let record = Record::decode(bytes);
+        let record = Record::decode(bytes).and_then(|record| match record.origin.is_plausible(now()) {
+            true => Ok(record),
+            false => Err(Poison::NotYet),
+        });
         if offset < partition.next {
             // The last record that was counted: looked at to see that it was.
             let is_foreign = record.is_ok_and(|record| partition.is_new(&record));
