@@ -38,6 +38,9 @@ pub(crate) fn read(
         }
         let origin = Origin::Variable(name.to_owned());
         match value.to_str() {
+            // As scripts and compose files leave those that nobody
+            // has set: it must not undo what the file says.
+            Some("") => {}
             Some(value) => environment.given.push(Given::text(origin, name, value)),
             None => mistakes.push(Mistake::new(origin, "is not UTF-8")),
         }

@@ -114,6 +114,65 @@ fn without_a_key_the_first_start_makes_one_that_only_its_owner_can_read() {
     drop(server);
 }
 
+/// Whether a server takes a key.
+fn takes(server: &Server, key: &str) -> bool {
+    let authorization = format!("Bearer {key}");
+    server.client().request("GET", "/api/v1/tags", &[("authorization", &authorization)], b"").status == 200
+}
+
+#[test]
+fn a_start_that_is_refused_for_its_old_admin_key_ends_no_other() {
+    const NEW: &str = "another-key-0123456789abcdef";
+    let data = tempdir().unwrap();
+    Server::start(data.path(), &[]).terminate();
+    let with_new_key = || {
+        let mut command = curtail();
+        command.env("CURTAIL_ADMIN_KEY", NEW);
+        Server::launch_without_key(command, data.path())
+    };
+    let server = with_new_key();
+    assert!(takes(&server, NEW) && !takes(&server, KEY), "a key that is changed ends the one before");
+    server.terminate();
+    let said = Server::try_start(data.path(), &[]).err().expect("it started with a key that was revoked");
+    assert!(said.contains("admin_key"), "{said}");
+    assert!(takes(&with_new_key(), NEW));
+}
+
+#[test]
+fn servers_with_different_admin_keys_do_not_end_each_others() {
+    const NEW: &str = "another-key-0123456789abcdef";
+    let folders = [tempdir().unwrap(), tempdir().unwrap()];
+    let url = database(&format!("admin_keys_{:x}", random_seed()));
+    let command = |key: &str| {
+        let mut command = curtail();
+        command.env("CURTAIL_DATABASE_URL", &url).env("CURTAIL_ADMIN_KEY", key);
+        command
+    };
+    let old = Server::launch(command(KEY), folders[0].path(), Vec::new());
+    let new = Server::launch_without_key(command(NEW), folders[1].path());
+    for server in [&old, &new] {
+        assert!(takes(server, KEY) && takes(server, NEW));
+    }
+    // One that still has the old key in its settings starts anew.
+    old.kill();
+    let old = Server::launch(command(KEY), folders[0].path(), Vec::new());
+    for server in [&old, &new] {
+        assert!(takes(server, KEY) && takes(server, NEW));
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_is_none() {
+    let data = tempdir().unwrap();
+    let file = data.path().join("curtail.toml");
+    let mut config = curtail();
+    fs::write(&file, "[database]\nurl = \"postgres://nobody@127.0.0.1:9/none\"\n").unwrap();
+    config.env("CURTAIL_DATABASE_URL", "").arg("config").arg("--config").arg(&file);
+    let (code, out, errors) = run(config);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("# url = (secret)"), "what the file says holds: {out}");
+}
+
 /// Makes, uses, lists and revokes a key by the command line, beside a server with the same environment.
 fn keys_work(environment: &[(&str, String)]) {
     let data = tempdir().unwrap();

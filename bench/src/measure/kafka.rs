@@ -94,7 +94,7 @@ fn measure_round(journal: &Path, brokers: &str, partitions: u16, clicks: u32) ->
     let address = postgres::Settings::of(database.url(), CodeScheme::Permuted, Alphabet::Base62);
     let store = runtime.block_on(postgres::open(address))?;
     let name = format!("bench-{}", std::process::id());
-    let kafka = Config { brokers: brokers.to_owned(), topic: name };
+    let kafka = Config { brokers: brokers.to_owned(), topic: name, replaces: None };
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", brokers).create()?;
     make_topic(&runtime, &admin, &kafka.topic, partitions)?;

@@ -12,6 +12,9 @@ pub(crate) const JSON: &[&str] = &["application/json"];
 /// What a change may call itself besides: it is one as RFC 7396 has it.
 pub(crate) const CHANGE: &[&str] = &["application/json", "application/merge-patch+json"];
 
+/// What some programs begin UTF-8 with. It says nothing, and is passed over (RFC 8259, 8.1).
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a whole JSON body, if it has one of these types and is no larger and comes no slower than the
 /// settings allow.
 pub(crate) async fn json(
@@ -31,7 +34,10 @@ pub(crate) async fn json(
         Problem::new(Kind::Timeout, format!("The body did not arrive within {} seconds.", patience.as_secs()))
     })?;
     match whole {
-        Ok(whole) => Ok(whole.to_bytes()),
+        Ok(whole) => {
+            let whole = whole.to_bytes();
+            Ok(if whole.starts_with(BYTE_ORDER_MARK) { whole.slice(BYTE_ORDER_MARK.len()..) } else { whole })
+        }
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
         Err(_) => Err(Problem::new(Kind::BadRequest, "The body broke off before its end.")),
     }

@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
         self.text(name).map(|text| {
             let time = time::parse(&text);
             if time.is_none() {
-                self.refuse(name, "must be a time as RFC 3339 writes it, such as 2026-03-01T12:00:00Z");
+                self.refuse(name, "must be a time as RFC 3339 writes it, such as 2026-03-01T12:00:00Z, of the years 1970 to 9999");
             }
             time
         })

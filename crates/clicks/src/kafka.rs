@@ -33,4 +33,6 @@ pub struct Config {
     pub brokers: String,
     /// The topic that carries clicks.
     pub topic: String,
+    /// The topic that carried them before, where that is another one and all of it has been counted.
+    pub replaces: Option<String>,
 }

@@ -34,10 +34,18 @@ pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
     rest.is_empty() || RESERVED.iter().any(|reserved| first.eq_ignore_ascii_case(reserved.as_bytes()))
 }
 
+/// Whether whoever asks for a path reads problems (RFC 9457) and not pages.
+fn is_of_the_api(path: &[u8]) -> bool {
+    path.strip_prefix(b"/api").is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
 /// Answers any request.
 pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
     if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
-        return refuse(400, core);
+        return match is_of_the_api(request.uri().path().as_bytes()) {
+            true => refuse_as_problem(core),
+            false => refuse(400, core),
+        };
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
         let visitor = visitor(request.headers(), peer, core);
@@ -149,6 +157,15 @@ pub(crate) fn refuse(status: u16, core: &Core) -> Response<Body> {
     let mut response = respond(&Answer::page(status, pages::bad_request()));
     // Where a bad request ends is not to be relied on.
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The same for programs.
+fn refuse_as_problem(core: &Core) -> Response<Body> {
+    const PROBLEM: &str = r#"{"title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or Transfer-Encoding cannot be understood."}"#;
+    let mut response = refuse(400, core);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    *response.body_mut() = full(Bytes::from_static(PROBLEM.as_bytes()));
     response
 }
 

@@ -198,8 +198,8 @@ pub fn unavailable() -> Bytes {
     static PAGE: LazyLock<Bytes> = LazyLock::new(|| {
         message(
             "This does not work just now",
-            "Your link is not lost, but we cannot look it up at this moment.",
-            "Try again in a few seconds.",
+            "We cannot look this link up at this moment.",
+            "Try again in a few seconds. If it goes on, tell whoever gave you the link.",
         )
     });
     PAGE.clone()

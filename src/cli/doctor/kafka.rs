@@ -17,7 +17,7 @@ pub(super) async fn look(settings: &Settings, answer: oneshot::Receiver<Position
     let Some(config) = engines::kafka_config(settings) else { return Vec::new() };
     let (found, positions) = tokio::join!(kafka::examine(&config), answer);
     // Where the store is away, nothing contradicts.
-    match Examined::beside(found, &positions.unwrap_or_default()) {
+    match Examined::beside(found, &config, &positions.unwrap_or_default()) {
         Ok(found) => topic(&found),
         Err(error) => vec![Finding::refused(CHECK, &error)],
     }

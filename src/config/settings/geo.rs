@@ -3,6 +3,7 @@
 use crate::config::parser::Optional;
 use crate::config::reader::Reader;
 use crate::config::text::Path;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Where visitors are.
@@ -14,13 +15,20 @@ pub(crate) struct Geo {
 impl Geo {
     /// Reads them.
     pub(super) fn read(read: &mut Reader) -> Geo {
-        Geo {
-            path: read.setting(
+        let path = read.setting(
+            "geo.path",
+            &Optional(Path),
+            "off",
+            "An MMDB file with countries and cities, for the places in the stats.",
+        );
+        if let Some(path) = &path
+            && let Err(error) = File::open(path)
+        {
+            read.contradiction(
                 "geo.path",
-                &Optional(Path),
-                "off",
-                "An MMDB file with countries and cities, for the places in the stats.",
-            ),
+                format!("names a file that cannot be read: {}: {error}", path.display()),
+            );
         }
+        Geo { path }
     }
 }

@@ -1,6 +1,6 @@
 //! Settings `kafka.*`: what carries clicks from servers to workers.
 
-use crate::config::parser::List;
+use crate::config::parser::{List, Optional};
 use crate::config::reader::Reader;
 use crate::config::text::{Broker, Topic};
 
@@ -10,6 +10,8 @@ pub(crate) struct Kafka {
     /// None: every server counts what it has recorded itself.
     pub(crate) brokers: Vec<String>,
     pub(crate) topic: String,
+    /// The topic that was before, where that is another one.
+    pub(crate) replaces: Option<String>,
 }
 
 impl Kafka {
@@ -27,6 +29,12 @@ impl Kafka {
                 &Topic,
                 "curtail-clicks",
                 "The topic of clicks. It must be there; its number of partitions is fixed by the first start.",
+            ),
+            replaces: read.setting(
+                "kafka.replaces",
+                &Optional(Topic),
+                "off",
+                "The topic that carried clicks before, when it is to be another one; all of it must have been counted.",
             ),
         }
     }

@@ -71,6 +71,9 @@ async fn count(settings: &Settings, folder: &Path, store: &Store) -> anyhow::Res
 /// Kafka, where it is.
 pub(crate) fn kafka_config(settings: &Settings) -> Option<kafka::Config> {
     let kafka = &settings.kafka;
-    (!kafka.brokers.is_empty())
-        .then(|| kafka::Config { brokers: kafka.brokers.join(","), topic: kafka.topic.clone() })
+    (!kafka.brokers.is_empty()).then(|| kafka::Config {
+        brokers: kafka.brokers.join(","),
+        topic: kafka.topic.clone(),
+        replaces: kafka.replaces.clone(),
+    })
 }

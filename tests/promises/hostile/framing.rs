@@ -1,7 +1,8 @@
 //! Requests that could end in two places. What stands after such a request is never taken for another one.
 
 use super::Besieged;
-use crate::support::server::KEY;
+use crate::support::server::{KEY, Server};
+use tempfile::tempdir;
 
 /// The request that an attacker hides behind another.
 const HIDDEN: &str = "GET /canary HTTP/1.1\r\nHost: sho.rt\r\n\r\n";
@@ -123,4 +124,23 @@ fn a_body_that_nobody_asked_for_is_not_taken_for_the_next_request() {
     let reply = besieged.send(endless);
     assert_eq!((reply.statuses(), reply.closed), (vec![302], true), "{}", reply.text());
     besieged.is_unharmed("bodies of GET");
+}
+
+#[test]
+fn programs_are_told_of_requests_that_make_no_sense_as_problems() {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for head in
+        ["", "host: a\r\nhost: b\r\n", "host: u@h\r\n", "host: a\r\ntransfer-encoding: gzip, chunked\r\n"]
+    {
+        let mut client = server.client();
+        client.send(format!("GET /api/v1/links HTTP/1.1\r\n{head}\r\n").as_bytes()).unwrap();
+        let answer = client.receive(false).unwrap();
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (400, Some("application/problem+json")),
+            "{head}"
+        );
+        assert_eq!(answer.json()["status"], 400);
+    }
 }

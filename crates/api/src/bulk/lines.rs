@@ -1,6 +1,8 @@
 //! Cuts a body that comes in pieces into lines, holding no more than one piece and one line.
 
+use crate::body::BYTE_ORDER_MARK;
 use crate::problem::{Kind, Problem};
+use std::ops::Range;
 
 /// The longest line, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -55,10 +57,17 @@ impl Lines {
         self.start = line_break + 1;
         self.searched = self.start;
         self.number += 1;
+        let line = self.without_mark(line);
         if std::mem::take(&mut self.dropping) || line.len() > LINE_BYTES_MAX {
             return Some((self.number, Line::TooLong));
         }
         Some((self.number, Line::Text(&self.buffer[line])))
+    }
+
+    /// A line without what some programs begin a file with.
+    fn without_mark(&self, line: Range<usize>) -> Range<usize> {
+        let is_marked = self.number == 1 && self.buffer[line.clone()].starts_with(BYTE_ORDER_MARK);
+        if is_marked { line.start + BYTE_ORDER_MARK.len()..line.end } else { line }
     }
 
     /// The number of the last line that was cut.
@@ -81,6 +90,7 @@ impl Lines {
         }
         self.start = rest.end;
         self.number += 1;
+        let rest = self.without_mark(rest);
         match std::mem::take(&mut self.dropping) {
             true => Some((self.number, Line::TooLong)),
             false => Some((self.number, Line::Text(&self.buffer[rest]))),
@@ -119,6 +129,14 @@ mod tests {
         lines.end(true);
         take(&mut lines);
         found
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_first_line_is_passed_over() {
+        let body = b"\xef\xbb\xbfone\n\xef\xbb\xbftwo";
+        let expected = vec![(1, Some(b"one".to_vec())), (2, Some(b"\xef\xbb\xbftwo".to_vec()))];
+        assert_eq!(cut(body, 2), expected);
+        assert_eq!(cut(b"\xef\xbb\xbfalone", 100), [(1, Some(b"alone".to_vec()))]);
     }
 
     #[test]

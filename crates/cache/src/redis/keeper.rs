@@ -4,6 +4,7 @@
 use super::server::{self, Connection, Failure, PATIENCE, in_time};
 use super::{Redis, layout};
 use ::redis::cmd;
+use curtail_runtime::breaker::State;
 use curtail_runtime::retry::Backoff;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -73,6 +74,10 @@ pub(super) async fn keep(redis: Weak<Redis>) {
             tracing::warn!("Redis does not answer any more; going on without it");
             redis.slot.set(None);
             continue;
+        }
+        if due && redis.breaker.state() != State::Closed {
+            // Where nobody asks, nobody would find out that it answers in time again.
+            let _ = redis.ask(async |connection| connection.query::<()>(&cmd("PING")).await).await;
         }
         reconnects.reset();
         let pause =

@@ -1,7 +1,7 @@
 //! How Kafka and the topic are: what [`super::Topic::find`] would say of them, and what only operators want
 //! to know. It changes nothing.
 
-use super::topic::{countable, enough, look, remembered_in};
+use super::topic::{countable, enough, is_the_one, look, remembered_in};
 use super::{Config, TopicError, broker};
 use curtail_store::rollups::Positions;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
@@ -59,8 +59,10 @@ impl Examined {
     /// The same, once it is known what the store remembers.
     pub fn beside(
         looked: Result<Examined, TopicError>,
+        config: &Config,
         positions: &Positions,
     ) -> Result<Examined, TopicError> {
+        is_the_one(&config.topic, config.replaces.as_deref(), positions)?;
         let remembered = remembered_in(positions);
         let examined = looked.map_err(|error| error.remembering(remembered))?;
         let unused = match remembered {

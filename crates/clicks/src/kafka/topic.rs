@@ -2,11 +2,11 @@
 //!
 //! Clicks are told apart by partition, so the number of partitions is for ever: the first process that finds
 //! the topic has the store remember it. Those that were added later get no clicks, and whoever finds fewer
-//! does not start.
+//! does not start. So is the topic: who has counted clicks of one passes over older ones of another.
 
 use super::Config;
 use super::broker::{self, ANSWER_MAX};
-use crate::log::streams::{self, PARTITIONS, PARTITIONS_MAX};
+use crate::log::streams::{self, PARTITIONS, PARTITIONS_MAX, TOPIC};
 use curtail_store::rollups::{Batch, Committed, Positions};
 use curtail_store::{Rollups, StoreError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -72,6 +72,16 @@ pub enum TopicError {
         /// and how many it had.
         remembered: u64,
     },
+    /// Clicks went to another topic before.
+    #[error(
+        "kafka.topic: clicks went to another topic than {topic} before, and what is not counted of it never would be once clicks \
+         of {topic} are. Set the other one again and let the workers count all of it (curtail_log_waiting 0); then start with \
+         kafka.topic = \"{topic}\" and kafka.replaces = \"the other one\""
+    )]
+    Other {
+        /// Its name.
+        topic: String,
+    },
     /// It has more partitions than can be told apart.
     #[error(
         "kafka.topic: {topic} has {found} partitions; more than {PARTITIONS_MAX} cannot be counted. Use a topic with fewer."
@@ -102,6 +112,7 @@ pub enum TopicError {
 impl Topic {
     /// Looks for the topic, and at what the store remembers. Waits for brokers up to ten seconds.
     pub async fn find(config: &Config, rollups: &dyn Rollups) -> Result<Topic, TopicError> {
+        check_that_it_is_the_one(config, rollups).await?;
         let remembered = remembered(rollups).await?;
         let asked = config.clone();
         let look = move || look(&asked, ANSWER_MAX, |client, _| client.client().fetch_cluster_id(ANSWER_MAX));
@@ -118,6 +129,7 @@ impl Topic {
             None => remember(rollups, partitions).await?,
         };
         let partitions = counted_from(&config.topic, partitions, remembered)?;
+        be_the_one(config, rollups).await?;
         Ok(Topic { name: config.topic.clone(), partitions, cluster })
     }
 
@@ -198,6 +210,40 @@ pub(super) fn enough(topic: &str, found: u16, remembered: u64) -> Result<u16, To
 
 async fn remembered(rollups: &dyn Rollups) -> Result<Option<u64>, StoreError> {
     Ok(remembered_in(&rollups.positions_of(vec![PARTITIONS]).await?))
+}
+
+/// Whether a topic is the one that the store remembers by its positions; nothing
+/// where it remembers none, or one that this replaces.
+pub(super) fn is_the_one(
+    topic: &str,
+    replaces: Option<&str>,
+    positions: &Positions,
+) -> Result<bool, TopicError> {
+    let known = positions.iter().find(|(stream, _)| *stream == TOPIC).map(|(_, known)| *known);
+    match known {
+        Some(known) if known == streams::of_topic(topic) => Ok(true),
+        Some(known) if replaces.is_none_or(|name| streams::of_topic(name) != known) => {
+            Err(TopicError::Other { topic: topic.to_owned() })
+        }
+        _ => Ok(false),
+    }
+}
+
+async fn check_that_it_is_the_one(config: &Config, rollups: &dyn Rollups) -> Result<bool, TopicError> {
+    is_the_one(&config.topic, config.replaces.as_deref(), &rollups.positions_of(vec![TOPIC]).await?)
+}
+
+/// Has the store remember this topic, unless somebody else was first with another one.
+async fn be_the_one(config: &Config, rollups: &dyn Rollups) -> Result<(), TopicError> {
+    for _ in 0..REMEMBER_ATTEMPTS {
+        if check_that_it_is_the_one(config, rollups).await? {
+            return Ok(());
+        }
+        let claimed = rollups.claim(vec![TOPIC]).await?;
+        let this = (TOPIC, streams::of_topic(&config.topic));
+        rollups.commit(Batch::of_positions(vec![this], claimed)).await?;
+    }
+    Err(StoreError::Unavailable("others write which topic it is all the time".into()).into())
 }
 
 /// The number of partitions that a store remembers by its positions.

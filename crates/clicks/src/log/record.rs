@@ -38,9 +38,9 @@ pub struct Origin {
 const AHEAD_MAX: i64 = 366 * Timestamp::DAY;
 
 impl Origin {
-    /// Whether a node can have recorded this by `now`. Positions begin with the time (see [`crate::journal`]),
-    /// and what one stream has passed is never counted again: one from the far future, which somebody else made
-    /// up, would be the last click of its stream.
+    /// Whether a node can have recorded this by `now`. Positions begin with the time (see
+    /// [`crate::journal`]), and what a stream has passed is never counted again: one from the
+    /// far future, which somebody else made up, would be the last click of its stream.
     pub(crate) fn is_plausible(&self, now: Timestamp) -> bool {
         let latest = now.plus_millis(AHEAD_MAX);
         (0..=latest.millis()).contains(&self.at.millis())

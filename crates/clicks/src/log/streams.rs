@@ -6,6 +6,7 @@
 //!                                               or what was counted of it from a partition (kind 1): its mark
 //!        | kind | partition | topic         |   offset of a partition (kind 2): the record to count next
 //!        | kind | 0                         |   how many partitions the log has (kind 3)
+//!        | kind | 1                         |   which topic it is (kind 3)
 //! ```
 //!
 //! Streams of nodes that had no numbers yet are those of node 0.
@@ -28,6 +29,15 @@ const OFFSET: u64 = 2 << KIND_SHIFT;
 
 /// The stream under which the number of the log's partitions is remembered.
 pub const PARTITIONS: u64 = 3 << KIND_SHIFT;
+
+/// The stream under which the topic is remembered, as [`of_topic`] has it.
+pub const TOPIC: u64 = PARTITIONS | 1;
+
+/// What a topic is remembered by.
+pub(crate) fn of_topic(name: &str) -> u64 {
+    // Stores have numbers below 2^63.
+    xxh3_64(name.as_bytes()) >> 1
+}
 
 /// The stream that a core of a node records.
 pub const fn of_core(node: u64, core: usize) -> u64 {

@@ -39,7 +39,11 @@ impl Told {
     pub(crate) fn find() -> Option<Told> {
         let folder = std::env::var_os(FOLDER)?.into();
         let [brokers, topic] = [BROKERS, TOPIC].map(|name| std::env::var(name).unwrap());
-        Some(Told { folder, url: std::env::var(STORE).ok(), config: kafka::Config { brokers, topic } })
+        Some(Told {
+            folder,
+            url: std::env::var(STORE).ok(),
+            config: kafka::Config { brokers, topic, replaces: None },
+        })
     }
 }
 

@@ -32,7 +32,8 @@ impl Topic {
         let folder = tempfile::tempdir().unwrap();
         let unique = folder.path().file_name().unwrap().to_str().unwrap();
         let topic = format!("test-{}-{}", std::process::id(), unique.trim_start_matches('.'));
-        let topic = Topic { config: Config { brokers: brokers.to_owned(), topic }, partitions };
+        let topic =
+            Topic { config: Config { brokers: brokers.to_owned(), topic, replaces: None }, partitions };
         let begun = Instant::now();
         // A request that is lost is sent again; if it was heard all the same, there is one of this name.
         while let Err(error) = topic.make() {

@@ -98,6 +98,14 @@ pub fn check_url(url: &str) -> Result<(), String> {
 
 /// What a URL says: where to connect to, and whom to trust there; nobody, where nothing is encrypted.
 fn understand(url: &str) -> Result<(Config, Option<Trust>), String> {
+    if let Some((_, rest)) = url.split_once("://")
+        && rest.split(['/', '?']).next().is_some_and(|authority| authority.matches('@').count() > 1)
+    {
+        // Else the end of the password would be taken for a host, and told.
+        return Err(
+            "a user or password with @ : / ? # or % in it has them written as %40 %3A %2F %3F %23 %25".into(),
+        );
+    }
     let (rest, mode) = take_parameter(url, SSL_MODE);
     let (rest, root) = take_parameter(&rest, SSL_ROOT);
     let mut config: Config = rest.parse().map_err(|error| with_causes(&error))?;
@@ -184,7 +192,14 @@ pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::take_parameter;
+    use super::{take_parameter, understand};
+
+    #[test]
+    fn a_password_that_is_not_escaped_is_refused_and_no_part_of_it_told() {
+        let refused = understand("postgres://user:p@ss@127.0.0.1:5432/curtail").err().unwrap();
+        assert!(refused.contains("%40") && !refused.contains("ss@"), "{refused}");
+        assert!(understand("postgres://user:p%40ss@127.0.0.1:5432/curtail?options=a@b@c").is_ok());
+    }
 
     #[test]
     fn a_parameter_is_taken_out_of_urls_and_of_words_alike() {

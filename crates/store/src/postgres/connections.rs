@@ -161,7 +161,10 @@ impl Pool {
             Err(error) => Err(OpenError::Unreachable {
                 setting: address.setting,
                 server: address.name.clone(),
-                error: error.to_string(),
+                error: match error {
+                    PoolError::Timeout(_) => "it has not answered in time; is it PostgreSQL?".to_owned(),
+                    other => other.to_string(),
+                },
             }),
         }
     }

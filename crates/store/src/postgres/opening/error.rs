@@ -222,6 +222,17 @@ pub enum OpenError {
         /// What the server says.
         error: String,
     },
+    /// The tables that are there are not those of a store.
+    #[error(
+        "{setting}: the tables in the database are not those of a whole store of Curtail ({error}). Another program uses it, or \
+         some were removed: give Curtail a database of its own, or restore a backup"
+    )]
+    OtherTables {
+        /// The setting.
+        setting: &'static str,
+        /// What the server says.
+        error: String,
+    },
     /// A newer Curtail has changed the schema.
     #[error(
         "database.url: the database has schema version {found}, and this Curtail knows {known} at most: it is used by a \
@@ -299,6 +310,7 @@ impl OpenError {
     pub(in super::super) fn at(mut self, address: &Address) -> OpenError {
         if let OpenError::Forbidden { setting, .. }
         | OpenError::Locked { setting, .. }
+        | OpenError::OtherTables { setting, .. }
         | OpenError::Io { setting, .. } = &mut self
         {
             *setting = address.setting;
@@ -358,10 +370,17 @@ impl From<Failure> for OpenError {
         let setting = PRIMARY;
         let error = match failure.error {
             StoreError::Forbidden(error) => return OpenError::Forbidden { setting, error },
+            StoreError::Damaged(error) if failure.state.is_some() => error,
             other => other.to_string(),
         };
         match failure.state {
             Some(SqlState::LOCK_NOT_AVAILABLE) => OpenError::Locked { setting, error },
+            Some(
+                SqlState::DUPLICATE_TABLE
+                | SqlState::DUPLICATE_OBJECT
+                | SqlState::UNDEFINED_TABLE
+                | SqlState::UNDEFINED_COLUMN,
+            ) => OpenError::OtherTables { setting, error },
             _ => OpenError::Io { setting, error },
         }
     }
