@@ -11,6 +11,7 @@ use crate::config::Settings;
 use curtail_clicks::journal;
 use curtail_clicks::pipeline::{self, Hold, Pipeline, Retention, Status, Watch};
 use curtail_clicks::recorder::Recorder;
+use curtail_clicks::salt::Salts;
 use curtail_store::Rollups;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct Recording {
     /// One for each core.
     pub(crate) recorders: Vec<Recorder>,
     pub(crate) pipelines: Pipelines,
+    /// What they tell visitors apart by.
+    pub(crate) salts: Arc<Salts>,
 }
 
 /// What becomes of clicks in this process.
@@ -65,9 +68,10 @@ impl Recording {
             waiting_clicks_max: waiting_clicks_max(settings),
             hold,
         };
+        let salts = keeper.salts();
         let main = pipeline::start(config, reader, keeper, store.rollups.clone())?;
         let watch = main.watch();
-        Ok(Recording { recorders, pipelines: Pipelines { main, worker: None, watch } })
+        Ok(Recording { recorders, pipelines: Pipelines { main, worker: None, watch }, salts })
     }
 }
 

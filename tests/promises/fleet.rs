@@ -8,5 +8,6 @@ mod max_clicks;
 mod redirects;
 mod staleness;
 mod start;
+mod visitors;
 
 const FIRST: &str = "https://example.com/first";

@@ -17,6 +17,7 @@ mod layout;
 mod leaderboards;
 mod pubsub;
 mod rates;
+mod salts;
 mod script;
 mod server;
 mod unwritten;

@@ -17,6 +17,6 @@ mod pending;
 pub mod pipeline;
 pub mod recorder;
 pub mod rollup;
-mod salt;
+pub mod salt;
 pub mod stats;
 mod waiter;

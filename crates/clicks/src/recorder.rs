@@ -122,8 +122,15 @@ const TEXTS: usize = 5;
 impl Recorder {
     pub(crate) fn new(stream: Arc<Stream>, salts: Arc<Salts>) -> Recorder {
         let next = Arc::clone(&stream.head);
-        let salt = salts.of_day(i64::MIN);
-        Recorder { stream, salts, salt, dictionary: Dictionary::new(), current: None, next, kept: 0 }
+        Recorder {
+            stream,
+            salts,
+            salt: Salt::NONE,
+            dictionary: Dictionary::new(),
+            current: None,
+            next,
+            kept: 0,
+        }
     }
 
     /// Records a click. When warm it makes no system call, takes no lock and allocates nothing.

@@ -10,6 +10,9 @@
 //! 64 bytes, little-endian: magic `CURTSALT` (8), day since 1970 (8), its salt (16), the salt of the next day
 //! (16), zero (12), CRC-32C of the 60 bytes before (4). The next day's salt is made ahead, so that no
 //! recorder waits at midnight.
+//!
+//! Servers that share a Redis share their salts through it ([`Salts::adopt`]), so that whoever comes to two of
+//! them is one visitor.
 
 use crc32c::crc32c;
 use curtail_model::Timestamp;
@@ -32,9 +35,14 @@ pub(crate) struct Salt {
     key: [u8; 16],
 }
 
+impl Salt {
+    /// Of a time before all days: whoever has it asks for another one.
+    pub(crate) const NONE: Salt = Salt { day: i64::MIN, key: [0; 16] };
+}
+
 /// The salts of today and tomorrow, shared by all recorders. They ask once a day.
 #[derive(Debug)]
-pub(crate) struct Salts {
+pub struct Salts {
     file: File,
     days: Mutex<Days>,
     /// Whether the file was damaged when it was opened, so that today's salt is another one than before.
@@ -120,6 +128,25 @@ impl Salts {
     pub(crate) fn of_day(&self, day: i64) -> Salt {
         let days = *self.days();
         if day > days.today.day { Salt { day, key: days.tomorrow } } else { days.today }
+    }
+
+    /// Today and tomorrow (days since 1970-01-01, UTC) with their salts.
+    pub fn days_and_salts(&self) -> [(i64, [u8; 16]); 2] {
+        let Days { today, tomorrow } = *self.days();
+        [(today.day, today.key), (today.day + 1, tomorrow)]
+    }
+
+    /// Uses the salt of others on a day, if that is today or tomorrow. Who has recorded something
+    /// today goes on with the salt that was: today's is to be adopted before the first click.
+    pub fn adopt(&self, day: i64, salt: [u8; 16]) -> io::Result<()> {
+        let mut days = self.days();
+        let before = *days;
+        if day == days.today.day {
+            days.today.key = salt;
+        } else if day == days.today.day + 1 {
+            days.tomorrow = salt;
+        }
+        if *days == before { Ok(()) } else { self.write(&days) }
     }
 
     fn days(&self) -> MutexGuard<'_, Days> {
@@ -247,6 +274,25 @@ mod tests {
         assert!(before != anew.of_day(20_000));
         let again = Salts::open(&path, noon(20_000)).unwrap();
         assert_eq!([made, anew, again].map(|salts| salts.was_damaged()), [false, true, false]);
+    }
+
+    #[test]
+    fn salts_of_others_are_used_on_their_days_and_after_a_restart() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let open =
+            |folder: &tempfile::TempDir| Salts::open(&folder.path().join("salt"), noon(20_000)).unwrap();
+        let (one, other) = (open(&folders[0]), open(&folders[1]));
+        let of = |salts: &Salts, day| salts.of_day(day).visitor(ADDRESS, 7);
+        assert_ne!(of(&one, 20_000), of(&other, 20_000));
+        for (day, salt) in one.days_and_salts() {
+            other.adopt(day, salt).unwrap();
+        }
+        other.adopt(20_002, [9; 16]).unwrap();
+        drop(other);
+        let other = open(&folders[1]);
+        for day in [20_000, 20_001] {
+            assert_eq!(of(&one, day), of(&other, day));
+        }
     }
 
     #[test]

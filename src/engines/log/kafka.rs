@@ -30,6 +30,7 @@ pub(super) async fn ship(
         waiting_clicks_max: waiting_clicks_max(settings),
     };
     let (recorders, reader, keeper) = journal::open(journal, &counted)?;
+    let salts = keeper.salts();
     let backlog = Backlog::watch(&kafka, topic.clone(), store.rollups.clone())?;
     let main = pipeline::ship(config, reader, keeper, kafka, topic)?;
     let watch = main.watch().beside(backlog);
@@ -41,7 +42,7 @@ pub(super) async fn ship(
         }
         Role::App | Role::Worker => (None, watch),
     };
-    Ok(Recording { recorders, pipelines: Pipelines { main, worker, watch } })
+    Ok(Recording { recorders, pipelines: Pipelines { main, worker, watch }, salts })
 }
 
 impl Pipelines {

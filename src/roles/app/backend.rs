@@ -24,9 +24,10 @@ impl Backend {
     /// Opens all of it; and what each core records clicks with.
     pub(super) async fn open(settings: &Settings, folder: &Path) -> anyhow::Result<(Backend, Vec<Recorder>)> {
         let store = Store::open(settings, folder).await?;
-        let Recording { recorders, pipelines } = Recording::start(settings, folder, &store).await?;
+        let Recording { recorders, pipelines, salts } = Recording::start(settings, folder, &store).await?;
         let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
         let fleet = Fleet::open(settings, folder, &store, &cache).await?;
+        fleet.share_salts(salts).await;
         let links = WriteBehindLinks::open(settings, folder, &store, &fleet).await?;
         Ok((Backend { store, pipelines, cache, fleet, links }, recorders))
     }

@@ -12,6 +12,7 @@
 //! | `!bus` | the channel of the bus |
 //! | `!new:STORE:ID` | a link that is acknowledged and may not be in the store yet: a record of the journal of new links |
 //! | `!rate:KEY` | the rate of an API key: when its next request would be evenly spaced, in microseconds |
+//! | `!salt:DAY` | the salt by which visitors of that day are told apart |
 //! | `!top:h:N`, `!top:d:N` | clicks per link in the hour or day number N since the epoch: a sorted set |
 
 use super::OpenError;

@@ -142,6 +142,11 @@ impl Keeper {
         }
     }
 
+    /// The salts of the day that recorders use.
+    pub fn salts(&self) -> Arc<Salts> {
+        Arc::clone(&self.salts)
+    }
+
     /// What metrics read.
     pub fn meter(&self) -> Meter {
         Meter(Arc::clone(&self.shared))
