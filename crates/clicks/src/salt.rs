@@ -11,8 +11,8 @@
 //! (16), zero (12), CRC-32C of the 60 bytes before (4). The next day's salt is made ahead, so that no
 //! recorder waits at midnight.
 //!
-//! Servers that share a Redis share their salts through it ([`Salts::adopt`]), so that whoever comes to two of
-//! them is one visitor.
+//! Servers that share a Redis share their salts through it ([`Salts::adopt`]), so that whoever comes to two
+//! of them is one visitor.
 
 use crc32c::crc32c;
 use curtail_model::Timestamp;
