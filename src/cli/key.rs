@@ -144,7 +144,7 @@ fn with_settings<T>(
 }
 
 /// Waits for the store. There is nothing else to do here meanwhile.
-fn answer<T>(answer: curtail_store::Answer<'_, T>) -> anyhow::Result<T> {
+fn answer<T>(answer: curtail_store::StoreFuture<'_, T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(answer)?)
 }
 

@@ -15,8 +15,8 @@ use crate::shared_cache::{Held, SharedCache};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_runtime::retry::Backoff;
 use curtail_store::{
-    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
-    TagCount, UpdateRefused, WhenMade,
+    Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
+    StoreFuture, TagCount, UpdateRefused, WhenMade,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl CoherentLinks {
     fn telling<'a, T: Send + 'static>(
         &self,
         change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Answer<'a, T> {
+    ) -> StoreFuture<'a, T> {
         let peers = self.peers.clone();
         to_the_end(async move {
             peers.begin();
@@ -205,7 +205,7 @@ impl Peers {
 
 /// Runs a change to its end even when the one who asked for it goes away: the store would commit it all the
 /// same, and the caches must hear of it.
-fn to_the_end<'a, T, F>(change: F) -> Answer<'a, T>
+fn to_the_end<'a, T, F>(change: F) -> StoreFuture<'a, T>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -215,7 +215,7 @@ where
 }
 
 impl Links for CoherentLinks {
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>> {
         let this = self.clone();
         to_the_end(async move {
             let made = this.links.create(links).await?;
@@ -230,7 +230,7 @@ impl Links for CoherentLinks {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
         self.telling(async move {
             let outcome = this.links.update(id, change, only_if, now).await;
@@ -242,7 +242,7 @@ impl Links for CoherentLinks {
         })
     }
 
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let this = self.clone();
         self.telling(async move {
             let outcome = this.links.delete(id, only_if).await;
@@ -254,31 +254,31 @@ impl Links for CoherentLinks {
         })
     }
 
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved> {
         self.links.resolve(code)
     }
 
-    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         self.links.resolve_newest(code)
     }
 
-    fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn unwritten<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         self.links.unwritten(code)
     }
 
-    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, seen: Seen) -> StoreFuture<'_, Option<Link>> {
         self.links.get(id, seen)
     }
 
-    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> StoreFuture<'a, Option<Link>> {
         self.links.find(code, seen)
     }
 
-    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, seen: Seen) -> StoreFuture<'_, Page> {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> StoreFuture<'_, Vec<TagCount>> {
         self.links.tags(after, limit, seen)
     }
 
@@ -286,11 +286,11 @@ impl Links for CoherentLinks {
         self.links.seen()
     }
 
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.links.spend(id)
     }
 
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.links.peek(id)
     }
 }

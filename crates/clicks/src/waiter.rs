@@ -1,6 +1,6 @@
 //! Waits on a plain thread for what a store answers.
 
-use curtail_store::{Answer, StoreError};
+use curtail_store::{StoreError, StoreFuture};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,14 +14,14 @@ impl Waiter {
     }
 
     /// Waits for an answer.
-    pub(crate) fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, StoreError> {
+    pub(crate) fn wait<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
         self.0.block_on(answer)
     }
 
     /// Waits for an answer for so long.
     pub(crate) fn wait_for<T>(
         &self,
-        answer: &mut Answer<'_, T>,
+        answer: &mut StoreFuture<'_, T>,
         at_most: Duration,
     ) -> Option<Result<T, StoreError>> {
         self.0.block_on(async { tokio::time::timeout(at_most, answer).await.ok() })

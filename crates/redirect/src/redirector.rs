@@ -320,7 +320,7 @@ impl Redirector {
 
 /// A visitor does not wait for a store that hangs. What a link was to give and nobody waited for may be
 /// spent: it gives less then, never more.
-async fn within<T>(answer: curtail_store::Answer<'_, T>) -> Result<T, StoreError> {
+async fn within<T>(answer: curtail_store::StoreFuture<'_, T>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable("the store did not answer in time".into());
     tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
 }

@@ -1,22 +1,22 @@
 //! The memory of API keys. The keys themselves are never stored, only their hashes.
 
-use crate::Answer;
+use crate::StoreFuture;
 use curtail_model::{Scopes, Timestamp};
 
 /// Remembers API keys.
 pub trait Keys: Send + Sync {
     /// Adds a key. Answers its number, or nothing when there
     /// is one with the same hash (then nothing changes).
-    fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>>;
+    fn add(&self, key: NewApiKey) -> StoreFuture<'_, Option<u64>>;
 
     /// The key with this SHA-256, revoked or not.
-    fn find(&self, hash: [u8; 32]) -> Answer<'_, Option<ApiKey>>;
+    fn find(&self, hash: [u8; 32]) -> StoreFuture<'_, Option<ApiKey>>;
 
     /// All keys, the oldest first.
-    fn list(&self) -> Answer<'_, Vec<ApiKey>>;
+    fn list(&self) -> StoreFuture<'_, Vec<ApiKey>>;
 
     /// Revokes a key for ever. Answers whether there was one to revoke.
-    fn revoke(&self, id: u64, now: Timestamp) -> Answer<'_, bool>;
+    fn revoke(&self, id: u64, now: Timestamp) -> StoreFuture<'_, bool>;
 }
 
 /// A key to add.

@@ -38,7 +38,7 @@ pub const AGE_MAX_MILLIS: i64 = 1_250;
 
 /// What an engine answers, in time. Dropping the future
 /// does not undo what was asked: a write goes on by itself.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Why an engine could not answer at all, by what the caller
 /// can do about it. Expected outcomes are values instead.

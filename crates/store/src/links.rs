@@ -1,34 +1,34 @@
 //! The memory of links.
 
-use crate::{Answer, shape};
+use crate::{StoreFuture, shape};
 use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp, destination};
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
     /// What a code leads to, maybe as it was a moment ago.
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved>;
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved>;
 
     /// The packed [`curtail_model::Target`] that a code leads to
     /// now, or nothing: for who has just heard that it changed.
-    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move { Ok(self.resolve(code).await?.record) })
     }
 
     /// The packed [`curtail_model::Target`] of a link that is acknowledged and not in the store yet, from
     /// wherever that is known: for who cannot ask the store.
-    fn unwritten<'a>(&'a self, _code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn unwritten<'a>(&'a self, _code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Makes links, in order, each on its own: one refused leaves
     /// the others untouched. All that is answered is durable.
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>>;
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>>;
 
     /// The link with this id.
-    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>>;
+    fn get(&self, id: LinkId, seen: Seen) -> StoreFuture<'_, Option<Link>>;
 
     /// The link with this code.
-    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>>;
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> StoreFuture<'a, Option<Link>>;
 
     /// Changes a link, if it still has the version in `only_if` (where given). What changes nothing leaves
     /// its version and the time of its last change as they are.
@@ -38,27 +38,27 @@ pub trait Links: Send + Sync {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>>;
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>>;
 
     /// Removes a link, if it still has the version in `only_if` (where given), and
     /// answers what was removed with the version of the removal. A generated code is
     /// never given again; a custom code is free to be chosen anew, by a link with another
     /// id: clicks of the removed link that are counted later are none of the new one's.
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>>;
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>>;
 
     /// A page of links.
-    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page>;
+    fn list(&self, query: ListQuery, seen: Seen) -> StoreFuture<'_, Page>;
 
     /// At most `limit` of the tags in use, with how many links have each: by name, in the order of its bytes
     /// (whatever order an engine has for texts), those that come after `after`, or the first ones.
-    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>>;
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> StoreFuture<'_, Vec<TagCount>>;
 
     /// Takes one of the clicks that a link limited by `max_clicks` may give, durably before it answers.
     /// However many ask at once and whatever dies, no more are granted than the link has.
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent>;
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent>;
 
     /// What [`Links::spend`] would answer now; takes nothing.
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent>;
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent>;
 
     /// Whoever has seen this sees everything that was answered to a write so far.
     fn seen(&self) -> Seen {

@@ -1,7 +1,7 @@
 //! Short messages from each process to all: a hint that something changed. They may be lost or late; whoever
 //! listens must notice by what the messages say.
 
-use crate::Answer;
+use crate::StoreFuture;
 use tokio::sync::mpsc;
 
 /// Carries messages between the processes that share a store.
@@ -14,7 +14,7 @@ pub trait Notifications: Send + Sync {
 
     /// Sends a message of at most [`PAYLOAD_MAX`] bytes to
     /// all who listen. Answers when it has been handed over.
-    fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()>;
+    fn notify(&self, payload: Vec<u8>) -> StoreFuture<'_, ()>;
 
     /// What is heard from now on. The connection is kept up as long as the receiver is kept; a receiver that
     /// does not keep up loses messages.

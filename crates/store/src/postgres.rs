@@ -5,10 +5,9 @@
 
 mod address;
 mod bulkhead;
-mod changes;
 mod connections;
-mod engine;
 mod examination;
+mod executor;
 mod failure;
 mod groups;
 mod hosts;
@@ -19,6 +18,7 @@ mod keys;
 mod links;
 mod lookups;
 mod migrations;
+mod notifications;
 mod opening;
 mod presence;
 mod replicas;
@@ -40,13 +40,13 @@ pub use replicas::{Condition, LAG_MAX_MILLIS, ReplicaState};
 use crate::{ApiKey, Keys, Links, Notifications, Rollups, WriteBehindStore};
 use address::Address;
 use bulkhead::Bulkhead;
-use changes::Changes;
 use connections::{Plans, Pool};
 use curtail_model::{Alphabet, CodeScheme, Codes};
-use engine::Engine;
+use executor::Executor;
 use identity::Identity;
 use keys::PostgresKeys;
 use links::PostgresLinks;
+use notifications::PostgresNotifications;
 use replicas::Servers;
 use rollups::PostgresRollups;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub const VERSION_MIN: u32 = 150_000;
 
 /// How far the thread that writes counted clicks steps back, as with the embedded engine.
 const COUNTING_NICENESS: i32 = 10;
-/// Changes to keys, and look-ups of them, that may be under way or wait.
+/// PostgresNotifications to keys, and look-ups of them, that may be under way or wait.
 const KEYS_MAX: u32 = 1_024;
 
 /// How to open a store.
@@ -161,12 +161,12 @@ impl Watch {
 struct Parts {
     links: Arc<PostgresLinks>,
     rollups: Arc<PostgresRollups>,
-    notifications: Arc<Changes>,
+    notifications: Arc<PostgresNotifications>,
     write_behind: Arc<PostgresWriteBehind>,
     keys: Bulkhead,
     servers: Arc<Servers>,
     writes: Pool,
-    engines: [Arc<Engine>; 2],
+    engines: [Arc<Executor>; 2],
 }
 
 /// Opens the store in a database, or makes it there.
@@ -174,8 +174,8 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let io = |error: std::io::Error| OpenError::io(error);
     let primary = Address::primary(&settings)?;
     let replicas = Address::replicas(&settings)?;
-    let engine = Arc::new(Engine::start("postgres", 0).map_err(io)?);
-    let counting = Arc::new(Engine::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
+    let engine = Arc::new(Executor::start("postgres", 0).map_err(io)?);
+    let counting = Arc::new(Executor::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
     let pool = |sessions: usize| {
         Pool::new(&primary, sessions, Plans::Once, settings.prepared, settings.statement_timeout)
     };
@@ -193,7 +193,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let key_room = Bulkhead::new("keys", KEYS_MAX, &engine);
     let keys = PostgresKeys { pool: writes.clone(), bulkhead: key_room.clone() };
     let notifications =
-        Arc::new(Changes::start(&engine, direct.unwrap_or_else(|| primary.clone()), pool(1)?));
+        Arc::new(PostgresNotifications::start(&engine, direct.unwrap_or_else(|| primary.clone()), pool(1)?));
     let (links, rollups) = (Arc::new(links), Arc::new(rollups));
     let acknowledged = Arc::clone(&links.acknowledged);
     let write_behind =

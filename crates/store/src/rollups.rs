@@ -4,7 +4,7 @@
 //! `clicks` crate, which hands the merging in. Counts and the position up to which clicks have been counted
 //! are one transaction, and that is what makes counting exact: after any crash both are there or neither.
 
-use crate::Answer;
+use crate::StoreFuture;
 use curtail_model::{LinkId, Timestamp};
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 /// Remembers rollups and how far the log has been counted.
 pub trait Rollups: Send + Sync {
     /// Up to where each stream of the log has been counted.
-    fn positions(&self) -> Answer<'_, Positions>;
+    fn positions(&self) -> StoreFuture<'_, Positions>;
 
     /// The same of these streams alone, where they have been counted. There may be very many others: each
     /// node that ever was has left some.
-    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+    fn positions_of(&self, streams: Vec<u64>) -> StoreFuture<'_, Positions> {
         Box::pin(async move {
             let mut positions = self.positions().await?;
             positions.retain(|(stream, _)| streams.contains(stream));
@@ -26,10 +26,10 @@ pub trait Rollups: Send + Sync {
 
     /// Takes streams over from whoever counts them: from now on only commits with the epochs that are
     /// answered here move them. Durable before it answers.
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>>;
+    fn claim(&self, streams: Vec<u64>) -> StoreFuture<'_, Vec<Claimed>>;
 
     /// Merges a batch into what is stored and moves the positions, all or nothing.
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed>;
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed>;
 
     /// The rollups of one subject and grain with `from <= start < until`, in
     /// order of time. One that was counted in several lanes comes in as many
@@ -40,17 +40,17 @@ pub trait Rollups: Send + Sync {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>>;
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>>;
 
     /// Lifetime totals of these links, in their order; zeros for a link without clicks.
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>>;
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>>;
 
     /// Forgets rollups of a grain that start before `before`.
     /// Answers how many went. Works in small transactions.
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64>;
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> StoreFuture<'_, u64>;
 
     /// Forgets everything that was counted for a link.
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()>;
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()>;
 }
 
 /// Up to where the streams of the log have been counted: `(stream, position)`, both opaque here. A stream

@@ -1,7 +1,7 @@
 //! What a journal in front of a store needs of it: ids that are its own before the store is asked to keep
 //! anything, and a way to write links there that have them, as often as it takes.
 
-use crate::Answer;
+use crate::StoreFuture;
 use curtail_model::{Link, LinkId};
 
 /// A store that takes links which have been acknowledged elsewhere.
@@ -10,16 +10,16 @@ pub trait WriteBehindStore: Send + Sync {
     /// released, nobody else is given one of them, and nobody can choose one of their
     /// codes. They come in ascending order, without codes that were chosen before, that
     /// offend or that hide a page of our own; none are left when codes are used up.
-    fn lease(&self, count: u32) -> Answer<'_, IdBlock>;
+    fn lease(&self, count: u32) -> StoreFuture<'_, IdBlock>;
 
     /// Writes links that have leased ids: what is there already stays as it
     /// is, whatever has become of it since. Either all outcomes are durable,
     /// in order, or nobody knows: then the same may be written again.
-    fn flush(&self, links: Vec<Link>) -> Answer<'_, Vec<Flushed>>;
+    fn flush(&self, links: Vec<Link>) -> StoreFuture<'_, Vec<Flushed>>;
 
     /// Ends the leases of blocks, by their first numbers: all links that
     /// have ids of them are there. What was not given stays unused.
-    fn release(&self, blocks: Vec<u64>) -> Answer<'_, ()>;
+    fn release(&self, blocks: Vec<u64>) -> StoreFuture<'_, ()>;
 }
 
 /// Ids that were set aside.

@@ -3,7 +3,7 @@
 use crate::server::Server;
 use axum::body::Body;
 use curtail_model::LinkId;
-use curtail_store::{Answer, Rollups};
+use curtail_store::{Rollups, StoreFuture};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -18,7 +18,7 @@ struct Reluctant {
 impl Rollups for Reluctant {
     pass_on! { rollups: positions claim commit series totals forget_before }
 
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             self.asked.add_permits(1);
             self.may_forget.acquire().await.unwrap().forget();

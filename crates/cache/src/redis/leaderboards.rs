@@ -10,7 +10,7 @@ use super::server::PATIENCE;
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::leaders::{LEADERS_MAX, Leaders};
 use curtail_store::rollups::Grain;
-use curtail_store::{Answer, StoreError};
+use curtail_store::{StoreError, StoreFuture};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -72,7 +72,7 @@ impl Leaderboards {
 }
 
 impl Leaders for Leaderboards {
-    fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
+    fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> StoreFuture<'_, Vec<(LinkId, u64)>> {
         Box::pin(async move {
             // The whole board, however few are wanted: Redis puts links with equally many clicks in the order
             // of their texts, so a cut there could leave out others than a cut of what was counted.

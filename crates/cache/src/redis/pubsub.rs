@@ -8,7 +8,7 @@ use super::server::PATIENCE;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
 use curtail_runtime::retry::Backoff;
-use curtail_store::{Answer, Notice, Notifications, StoreError};
+use curtail_store::{Notice, Notifications, StoreError, StoreFuture};
 use futures_util::StreamExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Notifications for PubSub {
         "redis"
     }
 
-    fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()> {
+    fn notify(&self, payload: Vec<u8>) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let unavailable = |why: String| StoreError::Unavailable(why);
             let connection = lock(&self.publisher).clone();

@@ -5,8 +5,8 @@ use super::record::{self, Framed, link_in};
 use super::{FLUSH_TIMEOUT, Inner, WriteBehind};
 use curtail_model::{Change, Link, LinkId, Target, Timestamp};
 use curtail_store::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
-    UpdateRefused,
+    Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, StoreFuture,
+    TagCount, UpdateRefused,
 };
 use tokio::time::timeout;
 
@@ -95,7 +95,7 @@ impl Inner {
 }
 
 impl Links for WriteBehind {
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>> {
         let this = &self.inner;
         Box::pin(async move {
             if links.len() > AT_ONCE_MAX {
@@ -121,7 +121,7 @@ impl Links for WriteBehind {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let this = &self.inner;
         Box::pin(async move {
             this.flush_before_a_change(id).await?;
@@ -129,7 +129,7 @@ impl Links for WriteBehind {
         })
     }
 
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let this = &self.inner;
         Box::pin(async move {
             this.flush_before_a_change(id).await?;
@@ -137,42 +137,42 @@ impl Links for WriteBehind {
         })
     }
 
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved> {
         Box::pin(self.inner.resolve(code, false))
     }
 
-    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move { Ok(self.inner.resolve(code, true).await?.record) })
     }
 
-    fn unwritten<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn unwritten<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
             let Some(id) = self.inner.id_of(code) else { return Ok(None) };
             Ok(self.inner.waiting(id).await.map(|link| Target::pack(&link)))
         })
     }
 
-    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, seen: Seen) -> StoreFuture<'_, Option<Link>> {
         Box::pin(self.inner.find(Named::Id(id), seen))
     }
 
-    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> StoreFuture<'a, Option<Link>> {
         Box::pin(self.inner.find(Named::Code(code), seen))
     }
 
-    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, seen: Seen) -> StoreFuture<'_, Page> {
         self.inner.links.list(query, seen)
     }
 
-    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> StoreFuture<'_, Vec<TagCount>> {
         self.inner.links.tags(after, limit, seen)
     }
 
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.inner.links.spend(id)
     }
 
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.inner.links.peek(id)
     }
 

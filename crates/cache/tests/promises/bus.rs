@@ -5,7 +5,7 @@ use crate::support::services::nodes;
 use crate::support::until::until;
 use curtail_cache::Strategy;
 use curtail_servers::RedisServer;
-use curtail_store::{Answer, Notice, Notifications};
+use curtail_store::{Notice, Notifications, StoreFuture};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ impl Notifications for Wire {
         "wire"
     }
 
-    fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()> {
+    fn notify(&self, payload: Vec<u8>) -> StoreFuture<'_, ()> {
         let is_change = payload[1] == 0;
         let lost =
             self.cut.load(Ordering::SeqCst) || (is_change && self.drops_changes.load(Ordering::SeqCst));
@@ -218,7 +218,7 @@ impl Notifications for Joined {
         "joined"
     }
 
-    fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()> {
+    fn notify(&self, payload: Vec<u8>) -> StoreFuture<'_, ()> {
         if self.1.cut.load(Ordering::SeqCst) { Box::pin(async { Ok(()) }) } else { self.0.notify(payload) }
     }
 

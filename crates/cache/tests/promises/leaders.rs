@@ -7,7 +7,7 @@ use curtail_model::{LinkId, Timestamp};
 use curtail_servers::RedisServer;
 use curtail_store::leaders::LEADERS_MAX;
 use curtail_store::rollups::Grain;
-use curtail_store::{Answer, Leaders};
+use curtail_store::{Leaders, StoreFuture};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ const START: Timestamp = Timestamp::from_seconds(0);
 struct Counted(AtomicU64);
 
 impl Leaders for Counted {
-    fn top(&self, _: Grain, _: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
+    fn top(&self, _: Grain, _: Timestamp, limit: usize) -> StoreFuture<'_, Vec<(LinkId, u64)>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         let leaders = (1..=50).rev().take(limit).map(|n| (LinkId::new(n).unwrap(), n)).collect();
         Box::pin(async { Ok(leaders) })
@@ -51,7 +51,7 @@ async fn all_see_the_board_that_one_draws_and_without_a_board_what_was_counted()
 struct Equals;
 
 impl Leaders for Equals {
-    fn top(&self, _: Grain, _: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
+    fn top(&self, _: Grain, _: Timestamp, limit: usize) -> StoreFuture<'_, Vec<(LinkId, u64)>> {
         let clicks = |n| if n == 7 || n == 120 { 2 } else { 1 };
         let mut leaders: Vec<_> =
             (1..=LEADERS_MAX as u64 + 50).map(|n| (LinkId::new(n).unwrap(), clicks(n))).collect();

@@ -41,7 +41,7 @@ impl Origin {
     /// Whether a node can have recorded this by `now`. Positions begin with the time (see
     /// [`crate::journal`]), and what a stream has passed is never counted again: one from the
     /// far future, which somebody else made up, would be the last click of its stream.
-    pub(crate) fn is_plausible(&self, now: Timestamp) -> bool {
+    pub fn is_plausible(&self, now: Timestamp) -> bool {
         let latest = now.plus_millis(AHEAD_MAX);
         (0..=latest.millis()).contains(&self.at.millis())
             && sequence_of(self.position) <= first_sequence(latest)

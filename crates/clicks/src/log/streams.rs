@@ -34,7 +34,7 @@ pub const PARTITIONS: u64 = 3 << KIND_SHIFT;
 pub const TOPIC: u64 = PARTITIONS | 1;
 
 /// What a topic is remembered by.
-pub(crate) fn of_topic(name: &str) -> u64 {
+pub fn of_topic(name: &str) -> u64 {
     // Stores have numbers below 2^63.
     xxh3_64(name.as_bytes()) >> 1
 }

@@ -8,7 +8,7 @@
 use super::{Look, Pending};
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
-use curtail_store::{Answer, Rollups, StoreError};
+use curtail_store::{Rollups, StoreError, StoreFuture};
 use std::sync::Arc;
 
 /// A store, and what is on its way there.
@@ -26,7 +26,7 @@ impl Overlay {
     /// is pending, and whoever asks may have redirects to answer: so it is done aside.
     async fn both<'a, T, P: Send + 'static>(
         &'a self,
-        ask: impl Fn() -> Answer<'a, T>,
+        ask: impl Fn() -> StoreFuture<'a, T>,
         look: impl Fn(&Pending) -> Look<P> + Clone + Send + 'static,
     ) -> Result<(T, Vec<P>), StoreError> {
         self.pending.begun().await;
@@ -58,19 +58,19 @@ impl Overlay {
 }
 
 impl Rollups for Overlay {
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         self.rollups.positions()
     }
 
-    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+    fn positions_of(&self, streams: Vec<u64>) -> StoreFuture<'_, Positions> {
         self.rollups.positions_of(streams)
     }
 
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, streams: Vec<u64>) -> StoreFuture<'_, Vec<Claimed>> {
         self.rollups.claim(streams)
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         self.rollups.commit(batch)
     }
 
@@ -80,7 +80,7 @@ impl Rollups for Overlay {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
         Box::pin(async move {
             let ask = || self.rollups.series(subject, grain, from, until);
             let look = move |pending: &Pending| pending.series(subject, grain, (from, until));
@@ -96,7 +96,7 @@ impl Rollups for Overlay {
         })
     }
 
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>> {
         Box::pin(async move {
             let links: Arc<[LinkId]> = links.into();
             let ask = || self.rollups.totals(links.to_vec());
@@ -117,11 +117,11 @@ impl Rollups for Overlay {
         })
     }
 
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> StoreFuture<'_, u64> {
         self.rollups.forget_before(grain, before)
     }
 
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()> {
         self.pending.remove(link);
         self.rollups.forget_link(link)
     }

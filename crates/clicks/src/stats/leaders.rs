@@ -5,11 +5,11 @@ use crate::rollup::{Rollup, Section};
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::leaders::{LEADERS_MAX, Leaders};
 use curtail_store::rollups::{Grain, Subject};
-use curtail_store::{Answer, StoreError};
+use curtail_store::{StoreError, StoreFuture};
 use std::collections::HashMap;
 
 impl Leaders for Stats {
-    fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> Answer<'_, Vec<(LinkId, u64)>> {
+    fn top(&self, grain: Grain, start: Timestamp, limit: usize) -> StoreFuture<'_, Vec<(LinkId, u64)>> {
         Box::pin(async move {
             let until = start.plus_millis(grain.millis());
             let rollups = self.rollups.series(Subject::Everything, grain, start, until).await?;

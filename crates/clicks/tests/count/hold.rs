@@ -12,7 +12,7 @@ use curtail_clicks::stats::{Query, Stats};
 use curtail_model::{LinkId, Timestamp};
 use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Batch, Committed, Grain, Positions, Subject, Totals};
-use curtail_store::{Answer, Leaders, Rollups};
+use curtail_store::{Leaders, Rollups, StoreFuture};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -149,7 +149,7 @@ async fn a_moment() {
 impl Rollups for Late {
     pass_on! { 0: claim forget_before forget_link }
 
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         let positions = self.0.positions();
         Box::pin(async {
             a_moment().await;
@@ -157,7 +157,7 @@ impl Rollups for Late {
         })
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         Box::pin(async {
             a_moment().await;
             let committed = self.0.commit(batch).await;
@@ -172,14 +172,14 @@ impl Rollups for Late {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
         Box::pin(async move {
             a_moment().await;
             self.0.series(subject, grain, from, until).await
         })
     }
 
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>> {
         Box::pin(async move {
             a_moment().await;
             self.0.totals(links).await

@@ -2,7 +2,7 @@
 
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::rollups::{Batch, Claimed, Committed, Grain, Positions, Rollups, Subject, Totals};
-use curtail_store::{Answer, StoreError};
+use curtail_store::{StoreError, StoreFuture};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -60,12 +60,12 @@ impl State {
     }
 }
 
-fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
+fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> StoreFuture<'a, T> {
     Box::pin(std::future::ready(value))
 }
 
 impl Rollups for Memory {
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         let state = self.state();
         answer(match state.mood {
             Mood::Away => Err(StoreError::Unavailable("away".into())),
@@ -73,7 +73,7 @@ impl Rollups for Memory {
         })
     }
 
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, streams: Vec<u64>) -> StoreFuture<'_, Vec<Claimed>> {
         let mut state = self.state.lock().unwrap();
         let claimed = streams.into_iter().map(|stream| {
             let epoch = *state.epochs.entry(stream).and_modify(|epoch| *epoch += 1).or_insert(1);
@@ -82,7 +82,7 @@ impl Rollups for Memory {
         answer(Ok(claimed.collect()))
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         let mut state = self.state.lock().unwrap();
         state.attempts += 1;
         let claimed = state.epochs.iter().map(|(&stream, &epoch)| Claimed {
@@ -108,25 +108,25 @@ impl Rollups for Memory {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
         let state = self.state.lock().unwrap();
         let rows = state.rows.range((subject, grain, from)..(subject, grain, until));
         answer(Ok(rows.map(|((_, _, start), bytes)| (*start, bytes.clone())).collect()))
     }
 
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>> {
         let state = self.state.lock().unwrap();
         answer(Ok(links.iter().map(|link| state.totals.get(link).copied().unwrap_or_default()).collect()))
     }
 
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> StoreFuture<'_, u64> {
         let mut state = self.state.lock().unwrap();
         let had = state.rows.len();
         state.rows.retain(|(_, of, start), _| *of != grain || *start >= before);
         answer(Ok((had - state.rows.len()) as u64))
     }
 
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()> {
         let mut state = self.state.lock().unwrap();
         state.rows.retain(|(subject, _, _), _| *subject != Subject::Link(link));
         answer(Ok(()))

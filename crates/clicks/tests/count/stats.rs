@@ -5,7 +5,7 @@ use crate::sample::{FIRST_MINUTE, Sample, count, link, sample, time};
 use curtail_clicks::stats::{GroupBy, OTHER, Query, Report, SERIES_MAX, Stats};
 use curtail_model::{ClickClass, Dimension, LinkId, Timestamp};
 use curtail_store::rollups::{Grain, Rollups, Subject};
-use curtail_store::{Answer, Leaders, StoreError};
+use curtail_store::{Leaders, StoreError, StoreFuture};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ fn a_damaged_rollup_is_named_and_never_counted_wrongly() {
             grain: Grain,
             from: Timestamp,
             until: Timestamp,
-        ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+        ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
             let rows = self.0.series(subject, grain, from, until);
             Box::pin(async {
                 let mut rows = rows.await?;

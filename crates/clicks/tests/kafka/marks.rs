@@ -6,7 +6,7 @@ use crate::support::{Ground, find, ship, start_worker, until, until_counted};
 use curtail_clicks::kafka::Backlog;
 use curtail_servers::PATIENCE;
 use curtail_store::rollups::Positions;
-use curtail_store::{Answer, Rollups, StoreError};
+use curtail_store::{Rollups, StoreError, StoreFuture};
 use std::sync::Arc;
 
 on_each_engine!(who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_positions,);
@@ -15,7 +15,7 @@ on_each_engine!(who_finds_the_topic_and_tells_what_waits_does_not_ask_for_all_po
 struct NeverAll(Arc<dyn Rollups>);
 
 impl Rollups for NeverAll {
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         Box::pin(async { Err(StoreError::Unavailable("all positions are asked for".into())) })
     }
 

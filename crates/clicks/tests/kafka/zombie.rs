@@ -5,7 +5,7 @@ use crate::kills::{Told, child};
 use crate::support::{Ground, assert_each_once, find_in, ship, start_worker, until_counted, until_status};
 use curtail_servers::PATIENCE;
 use curtail_store::rollups::{Batch, Committed};
-use curtail_store::{Answer, Rollups};
+use curtail_store::{Rollups, StoreFuture};
 use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ on_each_engine!(a_worker_that_wakes_after_its_partitions_were_given_away_counts_
 struct Held(Arc<dyn Rollups>);
 
 impl Rollups for Held {
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         println!("commits {}", batch.rows.len());
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).unwrap();

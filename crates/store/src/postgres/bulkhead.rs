@@ -1,8 +1,8 @@
 //! How much of one kind of work may be under way or wait: what is too much is refused at once, and one kind
 //! of work that hangs takes no place from another.
 
-use super::engine::Engine;
-use crate::{Answer, StoreError};
+use super::executor::Executor;
+use crate::{StoreError, StoreFuture};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
@@ -13,14 +13,14 @@ pub(super) struct Bulkhead {
     name: &'static str,
     places: Arc<Semaphore>,
     places_max: u32,
-    engine: Arc<Engine>,
+    engine: Arc<Executor>,
 }
 
 /// Room for some work; it is given back when this is dropped.
 pub(super) type Place = OwnedSemaphorePermit;
 
 impl Bulkhead {
-    pub(super) fn new(name: &'static str, places_max: u32, engine: &Arc<Engine>) -> Bulkhead {
+    pub(super) fn new(name: &'static str, places_max: u32, engine: &Arc<Executor>) -> Bulkhead {
         let places = Arc::new(Semaphore::new(places_max as usize));
         Bulkhead { name, places, places_max, engine: Arc::clone(engine) }
     }
@@ -40,7 +40,7 @@ impl Bulkhead {
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Answer<'static, T> {
+    ) -> StoreFuture<'static, T> {
         let place = match self.enter(1) {
             Ok(place) => place,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),
@@ -59,7 +59,7 @@ impl Bulkhead {
     pub(super) fn wait<T: Send + 'static>(
         &self,
         answer: oneshot::Receiver<Result<T, StoreError>>,
-    ) -> Answer<'static, T> {
+    ) -> StoreFuture<'static, T> {
         let name = self.name;
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(ended(name))) })
     }

@@ -7,7 +7,7 @@ pub(super) mod state;
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::failure::Failure;
 use super::identity::Identity;
 use super::row::{column, id_column, link_id, text};
@@ -44,7 +44,7 @@ pub struct Importer {
     name: String,
     pool: Pool,
     codes: Codes,
-    engine: Arc<Engine>,
+    engine: Arc<Executor>,
 }
 
 impl Importer {
@@ -54,7 +54,7 @@ impl Importer {
         let settings = Settings { statement_timeout: settings.statement_timeout * PATIENCE, ..settings };
         let address = Address::primary(&settings)?;
         let name = address.name.clone();
-        let engine = Arc::new(Engine::start("postgres-import", 0).map_err(io)?);
+        let engine = Arc::new(Executor::start("postgres-import", 0).map_err(io)?);
         let pool = Pool::new(&address, 2, Plans::Free, settings.prepared, settings.statement_timeout)?;
         let prepared = engine.spawn(opening::prepare(pool.clone(), address, settings, Some(secret)));
         let Identity { codes, .. } = prepared.await.map_err(OpenError::io)??;

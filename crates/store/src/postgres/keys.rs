@@ -4,7 +4,7 @@ use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
 use super::failure::Failure;
 use super::row::{column, text};
-use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError, packed};
+use crate::{ApiKey, Keys, NewApiKey, StoreError, StoreFuture, packed};
 use curtail_model::{Scopes, Timestamp};
 use tokio_postgres::Row;
 
@@ -20,7 +20,7 @@ pub(super) struct PostgresKeys {
 }
 
 impl Keys for PostgresKeys {
-    fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
+    fn add(&self, key: NewApiKey) -> StoreFuture<'_, Option<u64>> {
         let pool = self.pool.clone();
         self.bulkhead.run(async move {
             let scopes: Vec<String> = key.scopes.names().map(str::to_owned).collect();
@@ -33,7 +33,7 @@ impl Keys for PostgresKeys {
         })
     }
 
-    fn find(&self, hash: [u8; 32]) -> Answer<'_, Option<ApiKey>> {
+    fn find(&self, hash: [u8; 32]) -> StoreFuture<'_, Option<ApiKey>> {
         let pool = self.pool.clone();
         self.bulkhead.run(async move {
             let rows = pool.query(&FIND, &[&hash.as_slice()]).await?;
@@ -41,12 +41,12 @@ impl Keys for PostgresKeys {
         })
     }
 
-    fn list(&self) -> Answer<'_, Vec<ApiKey>> {
+    fn list(&self) -> StoreFuture<'_, Vec<ApiKey>> {
         let pool = self.pool.clone();
         self.bulkhead.run(async move { pool.query(&LIST, &[]).await?.iter().map(api_key).collect() })
     }
 
-    fn revoke(&self, id: u64, now: Timestamp) -> Answer<'_, bool> {
+    fn revoke(&self, id: u64, now: Timestamp) -> StoreFuture<'_, bool> {
         let pool = self.pool.clone();
         self.bulkhead.run(async move {
             let rows = pool.query(&REVOKE, &[&id.cast_signed(), &now.millis()]).await?;

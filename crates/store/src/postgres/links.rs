@@ -3,8 +3,8 @@
 pub(super) mod acknowledged;
 mod allowance;
 mod change;
-mod chosen;
 mod create;
+mod custom;
 mod deduplicated;
 mod generated;
 pub(super) mod insert;
@@ -12,12 +12,13 @@ mod list;
 
 use super::bulkhead::Bulkhead;
 use super::connections::Pool;
-use super::engine::Engine;
+use super::executor::Executor;
 use super::ids::Ids;
 use super::lookups::Key;
 use super::replicas::Servers;
 use crate::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, TagCount, UpdateRefused,
+    Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreFuture, TagCount,
+    UpdateRefused,
 };
 use acknowledged::Acknowledged;
 use allowance::Allowances;
@@ -46,7 +47,7 @@ pub(super) struct PostgresLinks {
 
 impl PostgresLinks {
     pub(super) fn start(
-        engine: &Arc<Engine>,
+        engine: &Arc<Executor>,
         servers: Arc<Servers>,
         writes: &Pool,
         codes: &Codes,
@@ -83,14 +84,14 @@ impl PostgresLinks {
         self.reads.close().await;
     }
 
-    fn look_up(&self, key: Key, seen: Seen) -> Answer<'static, Option<Link>> {
+    fn look_up(&self, key: Key, seen: Seen) -> StoreFuture<'static, Option<Link>> {
         let servers = Arc::clone(&self.servers);
         self.reads.run(async move { Ok(servers.find(key, seen).await?.link.map(|link| *link)) })
     }
 }
 
 impl Links for PostgresLinks {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved> {
         let (servers, key) = (Arc::clone(&self.servers), Key::of_code(&self.codes, code));
         self.reads.run(async move {
             let known = servers.find(key, Seen::ANYTHING).await?;
@@ -99,7 +100,7 @@ impl Links for PostgresLinks {
         })
     }
 
-    fn resolve_newest<'a>(&'a self, code: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+    fn resolve_newest<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         let (servers, key) = (Arc::clone(&self.servers), Key::of_code(&self.codes, code));
         self.reads.run(async move {
             let link = servers.find_on_primary(key).await?;
@@ -107,15 +108,15 @@ impl Links for PostgresLinks {
         })
     }
 
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>> {
         self.creates.ask(links)
     }
 
-    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, seen: Seen) -> StoreFuture<'_, Option<Link>> {
         self.look_up(Key::Id(id), seen)
     }
 
-    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> StoreFuture<'a, Option<Link>> {
         self.look_up(Key::of_code(&self.codes, code), seen)
     }
 
@@ -125,33 +126,33 @@ impl Links for PostgresLinks {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let changer = Arc::clone(&self.changer);
         self.changes.run(async move {
             changer.run(id, only_if, Task::Update { change: Box::new(change), now }).await
         })
     }
 
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         let changer = Arc::clone(&self.changer);
         self.changes.run(async move { changer.run(id, only_if, Task::Delete).await })
     }
 
-    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, seen: Seen) -> StoreFuture<'_, Page> {
         let (servers, codes) = (Arc::clone(&self.servers), self.codes.clone());
         self.lists.run(async move { list::list(&servers, &codes, &query, seen).await })
     }
 
-    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> StoreFuture<'_, Vec<TagCount>> {
         let servers = Arc::clone(&self.servers);
         self.lists.run(async move { list::tags(&servers, after, limit, seen).await })
     }
 
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.allowances.spend(id)
     }
 
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.allowances.peek(id)
     }
 

@@ -2,7 +2,7 @@
 
 use super::bulkhead::{Bulkhead, Place};
 use super::connections::{Pool, Session, Sql, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::failure::Failure;
 use super::groups::Groups;
 use super::row::{self, bucket_column, column, id_column};
@@ -26,7 +26,7 @@ const QUESTIONS_MAX: u32 = 16_384;
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     Id(LinkId),
-    /// A chosen code that looks like no generated one.
+    /// A custom code that looks like no generated one.
     Code(String),
     /// A code that names this id. Another link has the code if
     /// it was chosen anew after the one with the id had gone.
@@ -75,7 +75,7 @@ impl Key {
 
 impl Lookups {
     /// Starts as many statements at a time as the pool has sessions.
-    pub(super) fn start(engine: &Arc<Engine>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
+    pub(super) fn start(engine: &Arc<Executor>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
         let questions = Arc::new(Groups::eager());
         for _ in 0..at_once {
             engine.spawn(work(Arc::clone(&questions), pool.clone(), codes.clone()));
@@ -84,7 +84,7 @@ impl Lookups {
     }
 
     /// Asks for a link. The question is queued when this returns.
-    pub(super) fn ask(&self, key: Key, seen: Seen) -> crate::Answer<'static, Found> {
+    pub(super) fn ask(&self, key: Key, seen: Seen) -> crate::StoreFuture<'static, Found> {
         let place = match self.bulkhead.enter(1) {
             Ok(place) => place,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),

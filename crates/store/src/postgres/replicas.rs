@@ -11,7 +11,7 @@ pub(super) use looks::{OTHER_STORE, read_state};
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, WAIT, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::failure::Failure;
 use super::identity::Identity;
 use super::lookups::{Found, Key, Lookups};
@@ -91,7 +91,7 @@ pub(super) struct Source<'s> {
 impl Servers {
     /// Makes pools for all servers and starts to look after them.
     pub(super) fn start(
-        engine: &Arc<Engine>,
+        engine: &Arc<Executor>,
         settings: &Settings,
         primary: &Address,
         replicas: &[Address],

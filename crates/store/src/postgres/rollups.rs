@@ -9,14 +9,14 @@ mod removal;
 
 use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::failure::Failure;
 use super::replicas::{Reading, Servers};
 use super::row::{column, id_column};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Subject, Totals};
 use crate::shelf::{LIFETIME, subject_column};
-use crate::{Answer, Rollups, Seen, StoreError, checksum, shelf};
+use crate::{Rollups, Seen, StoreError, StoreFuture, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use futures_util::future::try_join;
 use std::collections::HashMap;
@@ -46,8 +46,8 @@ pub(super) struct PostgresRollups {
 
 impl PostgresRollups {
     pub(super) fn new(
-        counting: &Arc<Engine>,
-        reading: &Arc<Engine>,
+        counting: &Arc<Executor>,
+        reading: &Arc<Executor>,
         pool: Pool,
         servers: Arc<Servers>,
     ) -> PostgresRollups {
@@ -68,7 +68,7 @@ impl PostgresRollups {
 }
 
 impl Rollups for PostgresRollups {
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         let pool = self.pool.clone();
         self.batches.run(async move {
             let rows = pool.query(&POSITIONS, &[]).await?;
@@ -76,7 +76,7 @@ impl Rollups for PostgresRollups {
         })
     }
 
-    fn positions_of(&self, streams: Vec<u64>) -> Answer<'_, Positions> {
+    fn positions_of(&self, streams: Vec<u64>) -> StoreFuture<'_, Positions> {
         let pool = self.pool.clone();
         self.batches.run(async move {
             let wanted: Vec<i64> = streams.into_iter().map(u64::cast_signed).collect();
@@ -85,7 +85,7 @@ impl Rollups for PostgresRollups {
         })
     }
 
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, streams: Vec<u64>) -> StoreFuture<'_, Vec<Claimed>> {
         let pool = self.pool.clone();
         self.batches.run(async move {
             let mut wanted: Vec<i64> = streams.iter().copied().map(u64::cast_signed).collect();
@@ -103,7 +103,7 @@ impl Rollups for PostgresRollups {
         })
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         let pool = self.pool.clone();
         self.batches.run(async move { batches::commit(&pool, batch).await })
     }
@@ -114,24 +114,24 @@ impl Rollups for PostgresRollups {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
         let servers = Arc::clone(&self.servers);
         self.reads.run(async move {
             series(&servers, subject_column(subject), (grain.millis(), from.millis(), until.millis())).await
         })
     }
 
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>> {
         let servers = Arc::clone(&self.servers);
         self.reads.run(async move { totals(&servers, &links).await })
     }
 
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> StoreFuture<'_, u64> {
         let pool = self.pool.clone();
         self.batches.run(async move { removal::forget_before(&pool, grain, before).await })
     }
 
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()> {
         let pool = self.pool.clone();
         self.batches.run(async move { removal::forget_link(&pool, link).await })
     }

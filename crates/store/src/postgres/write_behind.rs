@@ -7,20 +7,20 @@
 
 use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::failure::{Failure, Remedy};
 use super::ids::{COUNTER_MAX, given};
 use super::links::acknowledged::{Acknowledged, WAL_POSITION};
 use super::links::insert::{INSERT, Rows, versions};
 use super::row::{column, id_column, link_id};
-use crate::{Answer, Flushed, IdBlock, StoreError, WriteBehindStore, shape};
+use crate::{Flushed, IdBlock, StoreError, StoreFuture, WriteBehindStore, shape};
 use curtail_model::{Codes, Link, LinkId, NewLink, Timestamp};
 use futures_util::future::try_join;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 static TAKE: Sql = sql!("lease_take", INT8, INT8);
-static CHOSEN: Sql = sql!("lease_chosen", INT8, INT8);
+static CUSTOM: Sql = sql!("lease_custom", INT8, INT8);
 static RELEASE: Sql = sql!("leases_release", INT8_ARRAY);
 static FLUSHED: Sql = sql!("links_flushed", INT8_ARRAY);
 
@@ -46,7 +46,7 @@ struct Flusher {
 
 impl PostgresWriteBehind {
     pub(super) fn new(
-        engine: &Arc<Engine>,
+        engine: &Arc<Executor>,
         pool: Pool,
         codes: Codes,
         acknowledged: Arc<Acknowledged>,
@@ -62,7 +62,7 @@ impl PostgresWriteBehind {
 }
 
 impl WriteBehindStore for PostgresWriteBehind {
-    fn lease(&self, count: u32) -> Answer<'_, IdBlock> {
+    fn lease(&self, count: u32) -> StoreFuture<'_, IdBlock> {
         let flusher = Arc::clone(&self.flusher);
         self.bulkhead.run(async move {
             let session = flusher.pool.session().await?;
@@ -71,12 +71,12 @@ impl WriteBehindStore for PostgresWriteBehind {
         })
     }
 
-    fn flush(&self, links: Vec<Link>) -> Answer<'_, Vec<Flushed>> {
+    fn flush(&self, links: Vec<Link>) -> StoreFuture<'_, Vec<Flushed>> {
         let flusher = Arc::clone(&self.flusher);
         self.bulkhead.run(async move { flusher.flush(links).await })
     }
 
-    fn release(&self, blocks: Vec<u64>) -> Answer<'_, ()> {
+    fn release(&self, blocks: Vec<u64>) -> StoreFuture<'_, ()> {
         let pool = self.flusher.pool.clone();
         let blocks: Vec<i64> = blocks.into_iter().map(u64::cast_signed).collect();
         self.bulkhead.run(async move { pool.query(&RELEASE, &[&blocks]).await.map(drop) })
@@ -90,7 +90,7 @@ async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<IdBlock, 
     let row = rows.first().ok_or_else(|| StoreError::Damaged("the counter of ids is not there".into()))?;
     let (first, version): (i64, i64) = (column(row, 0)?, column(row, 1)?);
     let end = first + i64::from(count);
-    let chosen = session.query(&CHOSEN, &[&first, &end]).await?;
+    let chosen = session.query(&CUSTOM, &[&first, &end]).await?;
     let chosen: HashSet<i64> = chosen.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
     let ids = (first..end).filter(|id| !chosen.contains(id));
     let ids = ids.filter_map(|id| given(codes, id.cast_unsigned())).map(|(id, _)| id).collect();

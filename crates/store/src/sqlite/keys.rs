@@ -3,7 +3,7 @@
 use super::readers::Readers;
 use super::row::{self, words_column};
 use super::writer::{Writer, WriterState};
-use crate::{Answer, ApiKey, Keys, NewApiKey, StoreError};
+use crate::{ApiKey, Keys, NewApiKey, StoreError, StoreFuture};
 use curtail_model::{Scopes, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl WriterState for KeyWriterState {
 }
 
 impl<B: WriterState> Keys for SqliteKeys<B> {
-    fn add(&self, key: NewApiKey) -> Answer<'_, Option<u64>> {
+    fn add(&self, key: NewApiKey) -> StoreFuture<'_, Option<u64>> {
         self.writer.submit(1, move |state| {
             let scopes: Vec<String> = key.scopes.names().map(str::to_owned).collect();
             let row = (
@@ -51,14 +51,14 @@ impl<B: WriterState> Keys for SqliteKeys<B> {
         })
     }
 
-    fn find(&self, hash: [u8; 32]) -> Answer<'_, Option<ApiKey>> {
+    fn find(&self, hash: [u8; 32]) -> StoreFuture<'_, Option<ApiKey>> {
         self.lookups.read(move |connection| {
             let mut statement = connection.prepare_cached(include_str!("sql/key_find.sql"))?;
             Ok(statement.query_row([hash], api_key).optional()?)
         })
     }
 
-    fn list(&self) -> Answer<'_, Vec<ApiKey>> {
+    fn list(&self) -> StoreFuture<'_, Vec<ApiKey>> {
         self.lookups.read(|connection| {
             let mut statement = connection.prepare_cached(include_str!("sql/keys_list.sql"))?;
             let rows = statement.query_map([], api_key)?;
@@ -66,7 +66,7 @@ impl<B: WriterState> Keys for SqliteKeys<B> {
         })
     }
 
-    fn revoke(&self, id: u64, now: Timestamp) -> Answer<'_, bool> {
+    fn revoke(&self, id: u64, now: Timestamp) -> StoreFuture<'_, bool> {
         self.writer.submit(1, move |state| {
             let mut statement = state.connection().prepare_cached(include_str!("sql/key_revoke.sql"))?;
             Ok(statement.execute((id.cast_signed(), now.millis()))? > 0)

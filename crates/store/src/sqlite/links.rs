@@ -15,8 +15,8 @@ use super::readers::Readers;
 use super::search::Search;
 use super::writer::Writer;
 use crate::{
-    Answer, Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, TagCount,
-    UpdateRefused,
+    Create, Created, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError, StoreFuture,
+    TagCount, UpdateRefused,
 };
 use curtail_model::{Change, Codes, Link, LinkId, Target, Timestamp};
 use rusqlite::Connection;
@@ -33,21 +33,21 @@ pub(super) struct SqliteLinks {
 }
 
 impl Links for SqliteLinks {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved> {
         let found = self.look_up(code, |link| Target::pack(&link));
         Box::pin(async move { Ok(Resolved::current(found.await?)) })
     }
 
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>> {
         self.writer.submit(links.len(), move |state| create::create(state, links))
     }
 
-    fn get(&self, id: LinkId, _: Seen) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, _: Seen) -> StoreFuture<'_, Option<Link>> {
         let codes = self.codes.clone();
         self.lookups.read(move |connection| lookup::get(connection, &codes, id))
     }
 
-    fn find<'a>(&'a self, code: &'a str, _: Seen) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, _: Seen) -> StoreFuture<'a, Option<Link>> {
         self.look_up(code, |link| link)
     }
 
@@ -57,15 +57,15 @@ impl Links for SqliteLinks {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         self.writer.submit(1, move |state| change::update(state, id, change, only_if, now))
     }
 
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         self.writer.submit(1, move |state| change::delete(state, id, only_if))
     }
 
-    fn list(&self, query: ListQuery, _: Seen) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, _: Seen) -> StoreFuture<'_, Page> {
         if query.words.as_deref().is_some_and(|words| !words.trim().is_empty()) {
             return self.search.list(query);
         }
@@ -73,15 +73,15 @@ impl Links for SqliteLinks {
         self.lists.read(move |connection| list::list(connection, &codes, &query))
     }
 
-    fn tags(&self, after: Option<String>, limit: usize, _: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, _: Seen) -> StoreFuture<'_, Vec<TagCount>> {
         self.lists.read(move |connection| tags(connection, after.as_deref(), limit))
     }
 
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.writer.submit(1, move |state| allowance::spend(state, id))
     }
 
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         let codes = self.codes.clone();
         self.lookups.read(move |connection| allowance::peek(connection, &codes, id))
     }
@@ -92,7 +92,7 @@ impl SqliteLinks {
         &self,
         code: &str,
         view: impl FnOnce(Link) -> T + Send + 'static,
-    ) -> Answer<'static, Option<T>> {
+    ) -> StoreFuture<'static, Option<T>> {
         let (codes, code) = (self.codes.clone(), code.to_owned());
         self.lookups.read(move |connection| Ok(lookup::find(connection, &codes, &code)?.map(view)))
     }

@@ -1,7 +1,7 @@
 //! Threads that read, each with what it reads by: connections of its own that cannot write.
 
 use super::queue::{Queue, Rejected};
-use crate::{Answer, StoreError};
+use crate::{StoreError, StoreFuture};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
@@ -35,7 +35,7 @@ impl<S: Send + 'static> Readers<S> {
     }
 
     /// Asks for something to be read.
-    pub(super) fn read<T, F>(&self, work: F) -> Answer<'static, T>
+    pub(super) fn read<T, F>(&self, work: F) -> StoreFuture<'static, T>
     where
         T: Send + 'static,
         F: FnOnce(&mut S) -> Result<T, StoreError> + Send + 'static,

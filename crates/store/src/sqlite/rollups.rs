@@ -16,7 +16,7 @@ use super::writer::{Writer, WriterState};
 use crate::checksum::Period;
 use crate::rollups::{Batch, Claimed, Committed, Grain, Positions, Row, Subject, Totals};
 use crate::shelf::{LIFETIME, subject_column};
-use crate::{Answer, Rollups, StoreError, checksum, shelf};
+use crate::{Rollups, StoreError, StoreFuture, checksum, shelf};
 use curtail_model::{LinkId, Timestamp};
 use rusqlite::Connection;
 
@@ -30,15 +30,15 @@ pub(super) struct SqliteRollups {
 pub(super) struct ClickWriterState(pub(super) Connection);
 
 impl Rollups for SqliteRollups {
-    fn positions(&self) -> Answer<'_, Positions> {
+    fn positions(&self) -> StoreFuture<'_, Positions> {
         self.readers.read(|connection| positions::read(connection))
     }
 
-    fn claim(&self, streams: Vec<u64>) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, streams: Vec<u64>) -> StoreFuture<'_, Vec<Claimed>> {
         self.writer.submit(streams.len(), move |state| claiming::claim(&state.0, &streams))
     }
 
-    fn commit(&self, batch: Batch) -> Answer<'_, Committed> {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Committed> {
         self.writer.submit(batch.rows.len() + batch.totals.len() + 1, move |state| {
             // First: when it is not known what has been counted, nothing may be.
             let counted = positions::read(&state.0)?;
@@ -58,7 +58,7 @@ impl Rollups for SqliteRollups {
         grain: Grain,
         from: Timestamp,
         until: Timestamp,
-    ) -> Answer<'_, Vec<(Timestamp, Vec<u8>)>> {
+    ) -> StoreFuture<'_, Vec<(Timestamp, Vec<u8>)>> {
         self.readers.read(move |connection| {
             let subject = subject_column(subject);
             let range = (grain.millis(), from.millis(), until.millis());
@@ -70,12 +70,12 @@ impl Rollups for SqliteRollups {
         })
     }
 
-    fn totals(&self, links: Vec<LinkId>) -> Answer<'_, Vec<Totals>> {
+    fn totals(&self, links: Vec<LinkId>) -> StoreFuture<'_, Vec<Totals>> {
         self.readers
             .read(move |connection| links.into_iter().map(|link| totals_of(connection, link)).collect())
     }
 
-    fn forget_before(&self, grain: Grain, before: Timestamp) -> Answer<'_, u64> {
+    fn forget_before(&self, grain: Grain, before: Timestamp) -> StoreFuture<'_, u64> {
         Box::pin(async move {
             let mut forgotten = 0;
             loop {
@@ -89,7 +89,7 @@ impl Rollups for SqliteRollups {
         })
     }
 
-    fn forget_link(&self, link: LinkId) -> Answer<'_, ()> {
+    fn forget_link(&self, link: LinkId) -> StoreFuture<'_, ()> {
         self.writer.submit(1, move |state| removal::forget_link(&state.0, link))
     }
 }

@@ -19,7 +19,7 @@ use super::links::writer_state::LinkWriterState;
 use super::readers::Readers;
 use super::row;
 use super::writer::Writer;
-use crate::{Answer, ListQuery, Page, Sort, StoreError};
+use crate::{ListQuery, Page, Sort, StoreError, StoreFuture};
 use curtail_model::{Codes, Link, LinkId};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ impl Search {
     }
 
     /// A page of the links with these words.
-    pub(super) fn list(&self, query: ListQuery) -> Answer<'_, Page> {
+    pub(super) fn list(&self, query: ListQuery) -> StoreFuture<'_, Page> {
         Box::pin(async move {
             // What was committed before the question was asked is in the answer, unless that takes too long.
             let _ = timeout(PATIENCE, self.feed.indexed(self.feed.latest())).await;

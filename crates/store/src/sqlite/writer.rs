@@ -7,7 +7,7 @@
 //! wrote anything fails alone: one damaged link must not hold up all others.
 
 use super::queue::{Queue, Rejected};
-use crate::{Answer, StoreError};
+use crate::{StoreError, StoreFuture};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -67,7 +67,7 @@ impl<B: WriterState> Writer<B> {
 
     /// Asks for work to be done in the next group. It is queued
     /// when this returns, whatever becomes of the answer.
-    pub(super) fn submit<T, F>(&self, weight: usize, work: F) -> Answer<'static, T>
+    pub(super) fn submit<T, F>(&self, weight: usize, work: F) -> StoreFuture<'static, T>
     where
         T: Send + 'static,
         F: FnOnce(&mut B) -> Result<T, StoreError> + Send + 'static,

@@ -5,7 +5,7 @@
 macro_rules! pass_on {
     ($field:tt:) => {};
     ($field:tt: positions $($others:ident)*) => {
-        fn positions(&self) -> curtail_store::Answer<'_, curtail_store::rollups::Positions> {
+        fn positions(&self) -> curtail_store::StoreFuture<'_, curtail_store::rollups::Positions> {
             self.$field.positions()
         }
         pass_on! { $field: $($others)* }
@@ -14,7 +14,7 @@ macro_rules! pass_on {
         fn positions_of(
             &self,
             streams: Vec<u64>,
-        ) -> curtail_store::Answer<'_, curtail_store::rollups::Positions> {
+        ) -> curtail_store::StoreFuture<'_, curtail_store::rollups::Positions> {
             self.$field.positions_of(streams)
         }
         pass_on! { $field: $($others)* }
@@ -23,7 +23,7 @@ macro_rules! pass_on {
         fn claim(
             &self,
             streams: Vec<u64>,
-        ) -> curtail_store::Answer<'_, Vec<curtail_store::rollups::Claimed>> {
+        ) -> curtail_store::StoreFuture<'_, Vec<curtail_store::rollups::Claimed>> {
             self.$field.claim(streams)
         }
         pass_on! { $field: $($others)* }
@@ -32,7 +32,7 @@ macro_rules! pass_on {
         fn commit(
             &self,
             batch: curtail_store::rollups::Batch,
-        ) -> curtail_store::Answer<'_, curtail_store::rollups::Committed> {
+        ) -> curtail_store::StoreFuture<'_, curtail_store::rollups::Committed> {
             self.$field.commit(batch)
         }
         pass_on! { $field: $($others)* }
@@ -44,7 +44,7 @@ macro_rules! pass_on {
             grain: curtail_store::rollups::Grain,
             from: curtail_model::Timestamp,
             until: curtail_model::Timestamp,
-        ) -> curtail_store::Answer<'_, Vec<(curtail_model::Timestamp, Vec<u8>)>> {
+        ) -> curtail_store::StoreFuture<'_, Vec<(curtail_model::Timestamp, Vec<u8>)>> {
             self.$field.series(subject, grain, from, until)
         }
         pass_on! { $field: $($others)* }
@@ -53,7 +53,7 @@ macro_rules! pass_on {
         fn totals(
             &self,
             links: Vec<curtail_model::LinkId>,
-        ) -> curtail_store::Answer<'_, Vec<curtail_store::rollups::Totals>> {
+        ) -> curtail_store::StoreFuture<'_, Vec<curtail_store::rollups::Totals>> {
             self.$field.totals(links)
         }
         pass_on! { $field: $($others)* }
@@ -63,13 +63,13 @@ macro_rules! pass_on {
             &self,
             grain: curtail_store::rollups::Grain,
             before: curtail_model::Timestamp,
-        ) -> curtail_store::Answer<'_, u64> {
+        ) -> curtail_store::StoreFuture<'_, u64> {
             self.$field.forget_before(grain, before)
         }
         pass_on! { $field: $($others)* }
     };
     ($field:tt: forget_link $($others:ident)*) => {
-        fn forget_link(&self, link: curtail_model::LinkId) -> curtail_store::Answer<'_, ()> {
+        fn forget_link(&self, link: curtail_model::LinkId) -> curtail_store::StoreFuture<'_, ()> {
             self.$field.forget_link(link)
         }
         pass_on! { $field: $($others)* }

@@ -14,7 +14,7 @@ use curtail_runtime::clock::coarse_millis;
 use curtail_servers::service;
 use curtail_store::postgres::{self, Postgres, Settings};
 use curtail_store::{
-    Answer, Create, Flushed, IdBlock, Links, ListQuery, Seen, Sort, StoreError, WriteBehindStore,
+    Create, Flushed, IdBlock, Links, ListQuery, Seen, Sort, StoreError, StoreFuture, WriteBehindStore,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,11 +66,11 @@ impl Way {
 }
 
 impl WriteBehindStore for Way {
-    fn lease(&self, count: u32) -> Answer<'_, IdBlock> {
+    fn lease(&self, count: u32) -> StoreFuture<'_, IdBlock> {
         self.write_behind.lease(count)
     }
 
-    fn flush(&self, links: Vec<Link>) -> Answer<'_, Vec<Flushed>> {
+    fn flush(&self, links: Vec<Link>) -> StoreFuture<'_, Vec<Flushed>> {
         match self.passes.load(Ordering::SeqCst) {
             ALL => self.write_behind.flush(links),
             SINGLE if links.len() == 1 => self.write_behind.flush(links),
@@ -78,7 +78,7 @@ impl WriteBehindStore for Way {
         }
     }
 
-    fn release(&self, leases: Vec<u64>) -> Answer<'_, ()> {
+    fn release(&self, leases: Vec<u64>) -> StoreFuture<'_, ()> {
         self.write_behind.release(leases)
     }
 }

@@ -6,8 +6,8 @@ use curtail_model::{
 };
 use curtail_store::sqlite::{self, Settings};
 use curtail_store::{
-    Answer, Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
-    TagCount, UpdateRefused,
+    Create, Created, InDoubt, Links, ListQuery, Page, Refused, Resolved, Seen, Spent, StoreError,
+    StoreFuture, TagCount, UpdateRefused,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -50,7 +50,7 @@ impl Gated {
     async fn change<'a>(
         &'a self,
         id: LinkId,
-        change: impl FnOnce() -> Answer<'a, Result<Link, UpdateRefused>>,
+        change: impl FnOnce() -> StoreFuture<'a, Result<Link, UpdateRefused>>,
     ) -> Result<Result<Link, UpdateRefused>, StoreError> {
         let fate = self.fate.load(Ordering::SeqCst);
         let Some(before) = self.links.get(id, Seen::NEWEST).await? else { return change().await };
@@ -76,7 +76,7 @@ impl Gated {
 }
 
 impl Links for Gated {
-    fn resolve<'a>(&'a self, code: &'a str) -> Answer<'a, Resolved> {
+    fn resolve<'a>(&'a self, code: &'a str) -> StoreFuture<'a, Resolved> {
         Box::pin(async move {
             self.pass().await?;
             let found = self.links.resolve(code).await?;
@@ -90,42 +90,42 @@ impl Links for Gated {
         change: Change,
         only_if: Option<u64>,
         now: Timestamp,
-    ) -> Answer<'_, Result<Link, UpdateRefused>> {
+    ) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         Box::pin(async move {
             self.pass().await?;
             self.change(id, || self.links.update(id, change, only_if, now)).await
         })
     }
 
-    fn create(&self, links: Vec<Create>) -> Answer<'_, Vec<Result<Created, Refused>>> {
+    fn create(&self, links: Vec<Create>) -> StoreFuture<'_, Vec<Result<Created, Refused>>> {
         self.links.create(links)
     }
 
-    fn get(&self, id: LinkId, seen: Seen) -> Answer<'_, Option<Link>> {
+    fn get(&self, id: LinkId, seen: Seen) -> StoreFuture<'_, Option<Link>> {
         self.links.get(id, seen)
     }
 
-    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> Answer<'a, Option<Link>> {
+    fn find<'a>(&'a self, code: &'a str, seen: Seen) -> StoreFuture<'a, Option<Link>> {
         self.links.find(code, seen)
     }
 
-    fn delete(&self, id: LinkId, only_if: Option<u64>) -> Answer<'_, Result<Link, UpdateRefused>> {
+    fn delete(&self, id: LinkId, only_if: Option<u64>) -> StoreFuture<'_, Result<Link, UpdateRefused>> {
         Box::pin(async move { self.change(id, || self.links.delete(id, only_if)).await })
     }
 
-    fn list(&self, query: ListQuery, seen: Seen) -> Answer<'_, Page> {
+    fn list(&self, query: ListQuery, seen: Seen) -> StoreFuture<'_, Page> {
         self.links.list(query, seen)
     }
 
-    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> Answer<'_, Vec<TagCount>> {
+    fn tags(&self, after: Option<String>, limit: usize, seen: Seen) -> StoreFuture<'_, Vec<TagCount>> {
         self.links.tags(after, limit, seen)
     }
 
-    fn spend(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn spend(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.links.spend(id)
     }
 
-    fn peek(&self, id: LinkId) -> Answer<'_, Spent> {
+    fn peek(&self, id: LinkId) -> StoreFuture<'_, Spent> {
         self.links.peek(id)
     }
 }

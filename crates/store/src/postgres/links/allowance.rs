@@ -4,11 +4,11 @@
 
 use crate::postgres::bulkhead::{Bulkhead, Place};
 use crate::postgres::connections::{Pool, Session, Sql, sql};
-use crate::postgres::engine::Engine;
+use crate::postgres::executor::Executor;
 use crate::postgres::failure::Failure;
 use crate::postgres::groups::Groups;
 use crate::postgres::row::{bucket_column, column, id_column, link_id};
-use crate::{Answer, Spent, StoreError};
+use crate::{Spent, StoreError, StoreFuture};
 use curtail_model::LinkId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ struct Asked {
 }
 
 impl Allowances {
-    pub(super) fn start(engine: &Arc<Engine>, pool: &Pool) -> Allowances {
+    pub(super) fn start(engine: &Arc<Executor>, pool: &Pool) -> Allowances {
         let asked = Arc::new(Groups::eager());
         engine.spawn(work(Arc::clone(&asked), pool.clone()));
         let bulkhead = |name, places_max| Bulkhead::new(name, places_max, engine);
@@ -55,16 +55,16 @@ impl Allowances {
     }
 
     /// Asks for a click. It is queued when this returns.
-    pub(super) fn spend(&self, id: LinkId) -> Answer<'static, Spent> {
+    pub(super) fn spend(&self, id: LinkId) -> StoreFuture<'static, Spent> {
         self.ask(id, true, &self.clicks)
     }
 
     /// What the next click would get; takes nothing.
-    pub(super) fn peek(&self, id: LinkId) -> Answer<'static, Spent> {
+    pub(super) fn peek(&self, id: LinkId) -> StoreFuture<'static, Spent> {
         self.ask(id, false, &self.looks)
     }
 
-    fn ask(&self, id: LinkId, takes: bool, bulkhead: &Bulkhead) -> Answer<'static, Spent> {
+    fn ask(&self, id: LinkId, takes: bool, bulkhead: &Bulkhead) -> StoreFuture<'static, Spent> {
         let place = match bulkhead.enter(1) {
             Ok(place) => place,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),

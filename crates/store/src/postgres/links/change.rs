@@ -58,7 +58,7 @@ pub(super) enum Task {
 }
 
 impl Changer {
-    /// Changes or removes a link, if it has the expected version.
+    /// PostgresNotifications or removes a link, if it has the expected version.
     pub(super) async fn run(
         &self,
         id: LinkId,

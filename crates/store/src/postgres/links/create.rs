@@ -2,7 +2,7 @@
 //! for several are under way at a time: while one waits for the disk, the next is prepared.
 //!
 //! Links of one call are made in order as far as it matters: those with generated codes go many at a time,
-//! those with chosen codes in a transaction of their own, and those that may be there already
+//! those with custom codes in a transaction of their own, and those that may be there already
 //! ([`super::deduplicated`]) as well.
 
 use super::super::connections::Pool;
@@ -10,11 +10,11 @@ use super::super::failure::{Failure, Remedy};
 use super::super::ids::Ids;
 use super::super::row::column;
 use super::acknowledged::Acknowledged;
-use super::{chosen, deduplicated, generated};
+use super::{custom, deduplicated, generated};
 use crate::postgres::bulkhead::{Bulkhead, Place};
-use crate::postgres::engine::Engine;
+use crate::postgres::executor::Executor;
 use crate::postgres::groups::Groups;
-use crate::{Answer, Create, Created, Refused, StoreError, WhenMade};
+use crate::{Create, Created, Refused, StoreError, StoreFuture, WhenMade};
 use curtail_model::{Code, Codes, Link, LinkId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -66,13 +66,13 @@ enum Kind {
     /// The next free id does.
     Generated,
     /// Its code may be taken.
-    Chosen,
+    Custom,
     /// What there is already has a say.
     Deduplicated,
 }
 
 impl Creates {
-    pub(super) fn start(engine: &Arc<Engine>, maker: Maker) -> Creates {
+    pub(super) fn start(engine: &Arc<Executor>, maker: Maker) -> Creates {
         let calls = Arc::new(Groups::of_worth(GROUP_WORTH));
         let maker = Arc::new(maker);
         for _ in 0..GROUPS_AT_ONCE {
@@ -82,7 +82,7 @@ impl Creates {
     }
 
     /// Asks for links. They are queued when this returns, whatever becomes of the answer.
-    pub(super) fn ask(&self, creates: Vec<Create>) -> Answer<'static, Vec<Result<Created, Refused>>> {
+    pub(super) fn ask(&self, creates: Vec<Create>) -> StoreFuture<'static, Vec<Result<Created, Refused>>> {
         let weight = creates.len();
         let place = match self.bulkhead.enter(weight) {
             Ok(place) => place,
@@ -104,7 +104,7 @@ impl Kind {
         match create {
             Create { idempotency: Some(_), .. } => Kind::Deduplicated,
             Create { link, .. } if link.reuse => Kind::Deduplicated,
-            Create { link, .. } if link.code.is_some() => Kind::Chosen,
+            Create { link, .. } if link.code.is_some() => Kind::Custom,
             Create { .. } => Kind::Generated,
         }
     }
@@ -113,7 +113,7 @@ impl Kind {
     const fn at_once(self) -> usize {
         match self {
             Kind::Generated => STATEMENT_LINKS,
-            Kind::Chosen => STATEMENT_LINKS / 2,
+            Kind::Custom => STATEMENT_LINKS / 2,
             Kind::Deduplicated => deduplicated::LINKS_AT_ONCE,
         }
     }
@@ -140,7 +140,7 @@ async fn work(calls: Arc<Groups<Call>>, maker: Arc<Maker>) {
 /// Makes all links of a group. A call whose links cannot all be made fails; those of it that were made stay.
 async fn make(maker: &Maker, group: &[Call], outcomes: &mut [Result<Vec<Outcome>, StoreError>]) {
     let mut rest: Vec<&[Create]> = group.iter().map(|call| call.creates.as_slice()).collect();
-    for kind in [Kind::Generated, Kind::Chosen, Kind::Deduplicated].into_iter().cycle() {
+    for kind in [Kind::Generated, Kind::Custom, Kind::Deduplicated].into_iter().cycle() {
         // What each call goes on with, if that is of this kind.
         let mut heads: VecDeque<(usize, &[Create])> = VecDeque::new();
         for (call, rest) in rest.iter_mut().enumerate() {
@@ -221,7 +221,7 @@ async fn attempts(maker: &Maker, kind: Kind, creates: &[&Create]) -> Result<Vec<
         let session = maker.pool.session().await?;
         let outcome = match kind {
             Kind::Generated => session.within(generated::make(maker, &session, creates)).await,
-            Kind::Chosen => session.within(chosen::make(maker, &session, creates)).await,
+            Kind::Custom => session.within(custom::make(maker, &session, creates)).await,
             Kind::Deduplicated => session.within(deduplicated::make(maker, &session, creates)).await,
         };
         let outcome = session.end::<_, Failure>(outcome);

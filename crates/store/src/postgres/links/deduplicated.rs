@@ -222,7 +222,7 @@ impl Before {
     }
 }
 
-/// The links with these ids, and those with these chosen codes.
+/// The links with these ids, and those with these custom codes.
 async fn find(
     session: &Session,
     mut ids: Vec<LinkId>,
@@ -255,7 +255,7 @@ async fn find(
     Ok(rows.iter().map(link).collect::<Result<_, _>>()?)
 }
 
-/// Inserts links with generated and with chosen codes; those
+/// Inserts links with generated and with custom codes; those
 /// whose generated code somebody has chosen stay open.
 async fn insert(
     maker: &Maker,
@@ -283,7 +283,7 @@ async fn insert(
     if wanted.is_empty() {
         return Ok(());
     }
-    // In one order everywhere, as with chosen codes that nobody asks about.
+    // In one order everywhere, as with custom codes that nobody asks about.
     wanted.sort_by(|one, other| one.code.as_str().cmp(other.code.as_str()));
     let mut rows = Rows::default();
     for Wanted { place, id, code, keeps_code, is_generated } in &wanted {
@@ -292,8 +292,8 @@ async fn insert(
     }
     let mut made = rows.insert(session).await?;
     drop(rows);
-    let is_chosen = |id: &&LinkId| wanted.iter().any(|wanted| wanted.id == **id && !wanted.is_generated);
-    let chosen: Vec<i64> = made.keys().filter(is_chosen).copied().map(id_column).collect();
+    let is_custom = |id: &&LinkId| wanted.iter().any(|wanted| wanted.id == **id && !wanted.is_generated);
+    let chosen: Vec<i64> = made.keys().filter(is_custom).copied().map(id_column).collect();
     if !chosen.is_empty() {
         made.extend(versions(&session.query(&RENEW, &[&chosen]).await?)?);
     }

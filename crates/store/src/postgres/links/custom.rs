@@ -1,4 +1,4 @@
-//! Links with chosen codes, and their ids. A code that looks like a generated one has the id that it names,
+//! Links with custom codes, and their ids. A code that looks like a generated one has the id that it names,
 //! the first time; once a link with that id was removed, it gets others: an id is never given twice, because
 //! clicks of the removed link may still be counted.
 
@@ -14,9 +14,9 @@ use curtail_model::{Code, LinkId};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
 
-static CHOSEN_BEFORE: Sql = sql!("links_chosen_before", INT8_ARRAY);
+static CUSTOM_BEFORE: Sql = sql!("links_custom_before", INT8_ARRAY);
 
-/// Makes links with chosen codes.
+/// Makes links with custom codes.
 pub(super) async fn make(
     maker: &Maker,
     session: &Session,
@@ -93,6 +93,6 @@ async fn had_by_others(session: &Session, named: &[Option<LinkId>]) -> Result<Ha
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows = session.query(&CHOSEN_BEFORE, &[&ids]).await?;
+    let rows = session.query(&CUSTOM_BEFORE, &[&ids]).await?;
     Ok(rows.iter().map(|row| link_id(column(row, 0)?)).collect::<Result<_, StoreError>>()?)
 }

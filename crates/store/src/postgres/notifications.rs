@@ -8,10 +8,10 @@
 use super::address::{Address, with_causes};
 use super::bulkhead::{Bulkhead, Place};
 use super::connections::{Pool, Sql, sql};
-use super::engine::Engine;
+use super::executor::Executor;
 use super::groups::Groups;
 use crate::notifications::PAYLOAD_MAX;
-use crate::{Answer, Notice, Notifications, StoreError};
+use crate::{Notice, Notifications, StoreError, StoreFuture};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use curtail_runtime::retry::Backoff;
@@ -43,9 +43,9 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Messages over a database.
-pub(super) struct Changes {
+pub(super) struct PostgresNotifications {
     address: Address,
-    engine: Arc<Engine>,
+    engine: Arc<Executor>,
     messages: Arc<Groups<Message>>,
     bulkhead: Bulkhead,
 }
@@ -56,12 +56,12 @@ struct Message {
     _place: Place,
 }
 
-impl Changes {
-    pub(super) fn start(engine: &Arc<Engine>, address: Address, pool: Pool) -> Changes {
+impl PostgresNotifications {
+    pub(super) fn start(engine: &Arc<Executor>, address: Address, pool: Pool) -> PostgresNotifications {
         let messages = Arc::new(Groups::eager());
         engine.spawn(send(Arc::clone(&messages), pool));
         let bulkhead = Bulkhead::new("messages", MESSAGES_MAX, engine);
-        Changes { address, engine: Arc::clone(engine), messages, bulkhead }
+        PostgresNotifications { address, engine: Arc::clone(engine), messages, bulkhead }
     }
 
     /// Finishes what was asked for.
@@ -71,12 +71,12 @@ impl Changes {
     }
 }
 
-impl Notifications for Changes {
+impl Notifications for PostgresNotifications {
     fn name(&self) -> &'static str {
         "postgresql"
     }
 
-    fn notify(&self, payload: Vec<u8>) -> Answer<'_, ()> {
+    fn notify(&self, payload: Vec<u8>) -> StoreFuture<'_, ()> {
         if payload.len() > PAYLOAD_MAX {
             let error = format!("a message has {} bytes; at most {PAYLOAD_MAX} can be sent", payload.len());
             return Box::pin(std::future::ready(Err(StoreError::Unavailable(error))));

@@ -8,15 +8,15 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 
 /// A thread with a runtime. It ends when this is dropped or closed, whatever runs on it.
-pub(super) struct Engine {
+pub(super) struct Executor {
     handle: Handle,
     stop: Arc<Notify>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Engine {
+impl Executor {
     /// Starts a thread, which steps back for others by `niceness` (as nice(2) has it).
-    pub(super) fn start(name: &'static str, niceness: i32) -> std::io::Result<Engine> {
+    pub(super) fn start(name: &'static str, niceness: i32) -> std::io::Result<Executor> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let stop = Arc::new(Notify::new());
@@ -27,7 +27,7 @@ impl Engine {
             runtime.block_on(stopped.notified());
             runtime.shutdown_background();
         })?;
-        Ok(Engine { handle, stop, thread: Mutex::new(Some(thread)) })
+        Ok(Executor { handle, stop, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs a task to its end, whoever waits for it.
@@ -50,7 +50,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for Executor {
     fn drop(&mut self) {
         self.close();
     }
