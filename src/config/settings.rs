@@ -94,6 +94,12 @@ impl Settings {
                 "cannot be used, for this program was built without Kafka: take a released one, or build it with the feature kafka",
             );
         }
+        if self.kafka.replaces.as_ref() == Some(&self.kafka.topic) {
+            read.contradiction(
+                "kafka.replaces",
+                "names kafka.topic itself; it names the one before, or is off",
+            );
+        }
         if !self.kafka.brokers.is_empty() && !shared {
             read.contradiction(
                 "kafka.brokers",

@@ -1,6 +1,6 @@
 //! What becomes of clicks in any process.
 
-use super::encoding::{counter, counters, gauge};
+use super::encoding::{counter, counters, gauge, seconds};
 use super::opaque;
 use curtail_clicks::pipeline::{Part, Status, Watch};
 use prometheus_client::collector::Collector;
@@ -42,7 +42,7 @@ impl Clicks {
         let help = "Clicks of this process that wait to be counted.";
         gauge(encoder, "clicks_waiting", help, None, status.lag_clicks)?;
         let help = "Age of the oldest click that waits.";
-        gauge(encoder, "clicks_lag_milliseconds", help, None, status.lag_millis)?;
+        seconds(encoder, "clicks_lag", help, status.lag_millis)?;
         match status.part {
             Part::Alone => {}
             Part::Node | Part::Worker | Part::Both => Clicks::kafka(&status, encoder)?,

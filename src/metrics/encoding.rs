@@ -58,6 +58,36 @@ pub(super) fn gauges<'a, const LABELS: usize>(
     Ok(())
 }
 
+/// A time, in seconds as Prometheus has all times.
+pub(super) fn seconds(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    millis: u64,
+) -> fmt::Result {
+    let metric = ConstGauge::new(in_seconds(millis));
+    metric.encode(encoder.encode_descriptor(name, help, Some(&Unit::Seconds), metric.metric_type())?)
+}
+
+/// The same, one for each label; given in milliseconds.
+pub(super) fn labelled_seconds<'a, const LABELS: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    family: impl IntoIterator<Item = Labelled<'a, LABELS>>,
+) -> fmt::Result {
+    let kind = ConstGauge::new(0f64).metric_type();
+    let mut descriptor = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
+    for (labels, millis) in family {
+        ConstGauge::new(in_seconds(millis)).encode(descriptor.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn in_seconds(millis: u64) -> f64 {
+    millis as f64 / 1_000.0
+}
+
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

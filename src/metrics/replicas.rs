@@ -1,6 +1,6 @@
 //! Replicas of the database: which are read from, how far behind they are, and why one is left out.
 
-use super::encoding::gauges;
+use super::encoding::{gauges, labelled_seconds};
 use super::opaque;
 use curtail_store::postgres::{self, Condition};
 use prometheus_client::collector::Collector;
@@ -31,6 +31,6 @@ impl Collector for Replicas {
             .iter()
             .map(|replica| ([("replica", replica.name.as_str())], replica.lag_millis.unsigned_abs()));
         let help = "How far a replica was behind the primary when it could last be asked.";
-        gauges(&mut encoder, "replica_lag_milliseconds", help, lags)
+        labelled_seconds(&mut encoder, "replica_lag", help, lags)
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of new links that are acknowledged ahead of the store (`cache.strategy = "write-behind"`).
 
-use super::encoding::{counter, gauge};
+use super::encoding::{counter, gauge, seconds};
 use super::opaque;
 use curtail_cache::WriteBehind;
 use prometheus_client::collector::Collector;
@@ -31,7 +31,6 @@ fn encode(journal: &WriteBehind, encoder: &mut DescriptorEncoder<'_>) -> fmt::Re
             None,
             status.waiting as u64,
         ),
-        ("write_behind_age_milliseconds", "Age of the oldest link that waits.", None, age),
         ("write_behind_room_taken", "Room that links which wait take.", bytes, status.bytes),
         ("write_behind_room", "Room for links that wait.", bytes, status.budget),
         ("write_behind_stuck", "Whether the store takes no links at present.", None, status.stuck.into()),
@@ -39,6 +38,7 @@ fn encode(journal: &WriteBehind, encoder: &mut DescriptorEncoder<'_>) -> fmt::Re
     ] {
         gauge(encoder, name, help, unit, value)?;
     }
+    seconds(encoder, "write_behind_age", "Age of the oldest link that waits.", age)?;
     for (name, help, value) in [
         ("write_behind_acknowledged", "Links acknowledged ahead of the store.", status.acknowledged),
         ("write_behind_written", "Of these, links that the store took.", status.written),

@@ -125,7 +125,7 @@ impl Rewound {
         context: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        self.pace.is_writing(written.is_pending());
+        self.pace.set_writing(written.is_pending());
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -136,15 +136,15 @@ impl Rewound {
     }
 
     /// Notes what has been read.
-    fn has_read(&mut self, arrived: &[u8]) {
-        self.pace.has_read();
+    fn note_read(&mut self, arrived: &[u8]) {
+        self.pace.note_read();
         if let Some(number) = self.follower.follow(arrived) {
             self.pace.found_conflicting_lengths(number);
         }
     }
 
     /// Notes that the client is there, and lets a write that waits wait anew.
-    fn has_sent(&mut self) {
+    fn note_sent(&mut self) {
         let patience = self.patience;
         if let Some(stalled) = &mut self.stalled {
             stalled.as_mut().reset(Instant::now() + patience);
@@ -162,15 +162,15 @@ impl AsyncRead for Rewound {
             let filled = into.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(context, into);
             if into.filled().len() > filled {
-                self.has_read(&into.filled()[filled..]);
-                self.has_sent();
+                self.note_read(&into.filled()[filled..]);
+                self.note_sent();
             }
             return read;
         }
         let length = self.unread.len().min(into.remaining());
         let arrived = self.unread.split_to(length);
         into.put_slice(&arrived);
-        self.has_read(&arrived);
+        self.note_read(&arrived);
         Poll::Ready(Ok(()))
     }
 }

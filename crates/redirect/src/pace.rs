@@ -43,7 +43,7 @@ struct HeadWait {
 
 impl Pace {
     /// Bytes have come.
-    pub(crate) fn has_read(&self) {
+    pub(crate) fn note_read(&self) {
         self.begun.store(true, Ordering::Relaxed);
     }
 
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// An answer waits for its client, or does not any more.
-    pub(crate) fn is_writing(&self, writing: bool) {
+    pub(crate) fn set_writing(&self, writing: bool) {
         self.writing.store(writing, Ordering::Relaxed);
     }
 }

@@ -149,7 +149,7 @@ impl Flusher {
         let mut columns = Rows::default();
         for Row { id, code, version, created_at, link } in rows {
             columns.push(*id, code, false, true, link, *created_at);
-            columns.has_version(*version);
+            columns.push_version(*version);
         }
         let (insert, position) = (session.ready(&INSERT).await?, session.ready(&WAL_POSITION).await?);
         let parameters = columns.parameters();

@@ -101,7 +101,7 @@ impl<'a> Rows<'a> {
 
     /// Gives the row that was added last a version that was taken before;
     /// then all rows have one. Without any, they are given new ones.
-    pub(in super::super) fn has_version(&mut self, version: u64) {
+    pub(in super::super) fn push_version(&mut self, version: u64) {
         self.versions.push(version.cast_signed());
     }
 
