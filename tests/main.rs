@@ -35,7 +35,7 @@ mod promises {
     mod kills;
     mod lifecycle;
     mod max_clicks;
-    mod migration;
+    mod migrate_store;
     mod neighbours;
     mod overload;
     mod places;

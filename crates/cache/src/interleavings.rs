@@ -13,7 +13,7 @@ use crate::bus::hearing::{Hearing, Verdict};
 use crate::bus::message::{Change, Message, Said};
 use crate::entry::Lifetimes;
 use crate::records::packed;
-use crate::redis::{Asked, Config, Lookup, Redis};
+use crate::redis::{Believed, Config, FillLock, Lookup, Redis};
 use crate::services::nodes;
 use crate::shared_cache::{Held, SharedCache};
 use crate::strategy::Strategy;
@@ -113,7 +113,8 @@ impl World {
                 read.newest = self.cache_of(reader).has_just_changed(&self.code, self.now);
             }
             1 if !read.newest => {
-                let lookup = self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await;
+                let lookup =
+                    self.redis.look_up(&self.code, Believed::AnyAge, FillLock::Leave, Duration::ZERO).await;
                 if let Lookup::Link { record, .. } = lookup {
                     read.in_redis = Some(record);
                 }
@@ -182,7 +183,7 @@ impl World {
                 return Some(format!("{name} still serves what was"));
             }
         }
-        match self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await {
+        match self.redis.look_up(&self.code, Believed::AnyAge, FillLock::Leave, Duration::ZERO).await {
             Lookup::Link { record: found, .. } if found != record(2) => {
                 Some("Redis still has what was".into())
             }

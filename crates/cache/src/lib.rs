@@ -15,11 +15,11 @@ mod coherent_links;
 mod core_cache;
 mod entry;
 mod flight;
+mod freshness_lease;
 mod generations;
 mod index;
 #[cfg(test)]
 mod interleavings;
-mod lease;
 #[cfg(test)]
 #[path = "../tests/promises/support/records.rs"]
 mod records;

@@ -24,7 +24,7 @@ mod unwritten;
 mod value;
 
 pub use address::check_url;
-pub(crate) use entries::{Asked, Lookup};
+pub(crate) use entries::{Believed, FillLock, Lookup};
 pub use examination::{Examination, Node, VERSION_MIN, examine};
 pub use leaderboards::Leaderboards;
 pub use pubsub::PubSub;

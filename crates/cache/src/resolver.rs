@@ -2,7 +2,7 @@
 //! and every layer remembers the answer; this process alone, and not for long, one that may be behind.
 
 use crate::flight::Flights;
-use crate::redis::{Asked, Lookup, Redis};
+use crate::redis::{Believed, FillLock, Lookup, Redis};
 use crate::shared_cache::{Held, SharedCache};
 use curtail_model::Timestamp;
 use curtail_runtime::breaker::{Breaker, Policy, State};
@@ -18,7 +18,7 @@ const WAITS: [u64; 4] = [1, 2, 3, 4];
 /// How long a request waits for L2 while the store is left alone.
 const L2_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
-const PATIENCE: Duration = Duration::from_millis(250);
+const MISS_TIMEOUT: Duration = Duration::from_millis(250);
 /// An answer that comes later than its budget is still remembered, if it comes within this.
 const LATE_MAX: Duration = Duration::from_secs(10);
 
@@ -110,7 +110,7 @@ impl Resolver {
             };
             let has_stale = !record.is_empty();
             if answer == Resolution::Unavailable && is_under_way && !has_stale {
-                let patience = PATIENCE.saturating_sub(self.shared.sources.store_budget);
+                let patience = MISS_TIMEOUT.saturating_sub(self.shared.sources.store_budget);
                 let late = timeout(patience, self.shared.flights.join(code, question)).await;
                 answer = late.ok().flatten().unwrap_or(Resolution::Unavailable);
             }
@@ -177,15 +177,15 @@ impl Shared {
 
     /// Asks L2; while somebody else asks the store, a few times.
     async fn ask_redis(&self, redis: &Redis, code: &str, now: Timestamp) -> Lookup {
-        let asked = if self.sources.cache.has_lease(now) { Asked::Hearing } else { Asked::Deaf };
+        let believed = if self.sources.cache.has_lease(now) { Believed::AnyAge } else { Believed::YoungOnly };
         let store_takes = Duration::from_micros(self.store_takes.load(Ordering::Relaxed));
-        let mut found = redis.look_up(code, asked, true, store_takes).await;
+        let mut found = redis.look_up(code, believed, FillLock::Take, store_takes).await;
         for wait in WAITS {
             if found != Lookup::Wait {
                 break;
             }
             sleep(Duration::from_millis(wait)).await;
-            found = redis.look_up(code, asked, true, store_takes).await;
+            found = redis.look_up(code, believed, FillLock::Take, store_takes).await;
         }
         found
     }
@@ -201,7 +201,7 @@ impl Shared {
     async fn last_resort(&self, code: &str, now: Timestamp) -> Resolution {
         if let Some(redis) = &self.sources.redis
             && let Lookup::Link { record, .. } =
-                redis.look_up(code, Asked::Hearing, false, Duration::ZERO).await
+                redis.look_up(code, Believed::AnyAge, FillLock::Leave, Duration::ZERO).await
             && self.sources.cache.fill_stale(code, &record, now)
         {
             return Resolution::Link(record.into());

@@ -5,8 +5,8 @@
 //! seldom contended, because the per-core caches answer for the hot codes.
 
 use crate::entry::{Known, Lifetimes, Seconds, Times, seconds};
+use crate::freshness_lease::{FreshnessLease, NewestAsked, RECENT_MILLIS};
 use crate::generations::{Changes, Generations};
-use crate::lease::{Lease, NewestAsked, RECENT_MILLIS};
 use crate::shard::{Reason, Shard};
 use curtail_model::Timestamp;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -56,7 +56,7 @@ pub struct SharedCache {
     changes: Changes,
     newest_asked: NewestAsked,
     pub(crate) generations: Generations,
-    pub(crate) lease: Lease,
+    pub(crate) lease: FreshnessLease,
 }
 
 impl SharedCache {
@@ -71,7 +71,7 @@ impl SharedCache {
             changes: Changes::new(),
             newest_asked: NewestAsked::new(),
             generations: Generations::new(),
-            lease: Lease::endless(),
+            lease: FreshnessLease::endless(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Two engines stand behind it. The embedded log is the node's own journal, read through the [`Enricher`];
 //! Kafka, with the feature `kafka`, is what many nodes write and many workers read. Whatever the log is, it
-//! promises (one suite, `tests/count/log.rs`):
+//! promises (`tests/count/log.rs` of the embedded log, `tests/kafka/` of Kafka):
 //!
 //! - what is read comes with the positions to store together with what was counted;
 //! - a log opened at stored positions goes on there: nothing before them comes again, nothing after them is

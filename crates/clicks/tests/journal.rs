@@ -18,8 +18,8 @@ mod rewind;
 mod room;
 #[path = "journal/shipped.rs"]
 mod shipped;
-#[path = "journal/speed.rs"]
-mod speed;
+#[path = "journal/size.rs"]
+mod size;
 #[path = "journal/support.rs"]
 mod support;
 #[path = "journal/sync.rs"]

@@ -24,7 +24,7 @@ use std::time::Duration;
 const RETRY_AFTER_SECONDS: u32 = 2;
 /// How long a visitor waits for what only the store knows: the clicks that a limited link has left, what a
 /// preview shows.
-const PATIENCE: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all cores share.
 pub struct Shared {
@@ -322,7 +322,7 @@ impl Redirector {
 /// spent: it gives less then, never more.
 async fn within<T>(answer: curtail_store::StoreFuture<'_, T>) -> Result<T, StoreError> {
     let late = |_| StoreError::Unavailable("the store did not answer in time".into());
-    tokio::time::timeout(PATIENCE, answer).await.map_err(late)?
+    tokio::time::timeout(STORE_TIMEOUT, answer).await.map_err(late)?
 }
 
 /// The very address that was asked for, on this host.

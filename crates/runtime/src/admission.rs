@@ -12,9 +12,9 @@
 //! ```
 //!
 //! The queue is ruled as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015. Who waits is given up after
-//! [`PATIENCE`], for a burst is over by then; a queue that has not been empty for so long will not go away by
-//! waiting, so from then on it is only [`PATIENCE_STANDING`] (controlled delay, after CoDel), and the newest
-//! goes first, because whoever asked long ago has gone (adaptive LIFO).
+//! [`QUEUE_TIMEOUT`], for a burst is over by then; a queue that has not been empty for so long will not go
+//! away by waiting, so from then on it is only [`STANDING_QUEUE_TIMEOUT`] (controlled delay, after CoDel),
+//! and the newest goes first, because whoever asked long ago has gone (adaptive LIFO).
 //!
 //! Each kind of work has a [`Gate`] of its own, a bulkhead: one that hangs fills its own places and takes
 //! none from others.
@@ -29,9 +29,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// How long somebody waits for a place.
-const PATIENCE: Duration = Duration::from_millis(100);
+const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
 /// The same where the queue has been standing for longer than that.
-const PATIENCE_STANDING: Duration = Duration::from_millis(5);
+const STANDING_QUEUE_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// How much of one kind of work is let in.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +152,7 @@ impl Gate {
         }
         let (caller, place) = oneshot::channel();
         state.queue.push_back(caller);
-        let patience = if state.is_standing(now) { PATIENCE_STANDING } else { PATIENCE };
+        let patience = if state.is_standing(now) { STANDING_QUEUE_TIMEOUT } else { QUEUE_TIMEOUT };
         Asked::Queued(place, patience)
     }
 
@@ -193,7 +193,7 @@ impl Gate {
 
 impl State {
     fn is_standing(&self, now: Instant) -> bool {
-        self.standing.is_some_and(|since| now.saturating_duration_since(since) > PATIENCE)
+        self.standing.is_some_and(|since| now.saturating_duration_since(since) > QUEUE_TIMEOUT)
     }
 
     /// The oldest give up first, so most of those who did are at the front.

@@ -148,7 +148,7 @@ impl Idempotency {
 /// A link that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// It.
+    /// The link.
     pub link: Link,
     /// When it came to be.
     pub when: WhenMade,

@@ -31,7 +31,7 @@ pub struct Given {
 /// A link, with what is kept beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkRecord {
-    /// It.
+    /// The link.
     pub link: Link,
     /// Whether nobody chose its code.
     pub generated: bool,
@@ -62,7 +62,7 @@ pub struct Retired {
 /// An API key, with its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
-    /// It.
+    /// The key.
     pub key: crate::ApiKey,
     /// Its SHA-256.
     pub hash: [u8; 32],

@@ -33,7 +33,7 @@ const MEMORY_BYTES_MAX: usize = 1024 * 1024;
 const READ_BYTES_MAX: u64 = 256 * 1024;
 
 /// A client who takes nothing for this long while the memory is full does not read yet.
-const PATIENCE: Duration = Duration::from_millis(200);
+const READER_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Passes pieces on, made by a task that ends with the stream that is answered.
 pub(super) fn spilled(
@@ -116,7 +116,7 @@ impl Queue {
             let Some(piece) = &piece else { return };
             let mut file = self.waiting().spilled.as_ref().map(|spilled| spilled.file.clone());
             if file.is_none() {
-                if timeout(PATIENCE, self.taken.notified()).await.is_ok() {
+                if timeout(READER_TIMEOUT, self.taken.notified()).await.is_ok() {
                     continue;
                 }
                 file = self.begin_file().await;

@@ -121,7 +121,7 @@ pub(crate) async fn bulk(
 #[utoipa::path(get, path = "/api/v1/links/{id}", operation_id = "get_link", tag = "links", security(("key" = ["links:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
-    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String))),
+    responses((status = 200, description = "The link", body = LinkJson<'_>, headers(("ETag" = String))),
         (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
 pub(crate) async fn get(
     State(service): State<Arc<Service>>,
@@ -143,7 +143,7 @@ pub(crate) async fn get(
 #[utoipa::path(get, path = "/api/v1/links/by-code/{*code}", operation_id = "find_link_by_code", tag = "links", security(("key" = ["links:read"])),
     params(("code" = String, Path, description = "Its code", example = "spring-sale"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
-    responses((status = 200, description = "It", body = LinkJson<'_>, headers(("ETag" = String))),
+    responses((status = 200, description = "The link", body = LinkJson<'_>, headers(("ETag" = String))),
         (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
 pub(crate) async fn by_code(
     State(service): State<Arc<Service>>,

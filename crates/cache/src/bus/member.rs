@@ -24,7 +24,7 @@ const ANNOUNCED_EVERY: Duration = Duration::from_millis(2);
 /// Changes that are packed at once.
 const SENT_AT_ONCE: usize = 4_096;
 /// How long a node waits at its end for what it changed to arrive.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What hears and speaks for a node.
 pub(super) struct Member {
@@ -237,7 +237,7 @@ impl Member {
     /// Answers whether it said goodbye, because all that it changed has arrived.
     async fn leave(mut self, outbox: &mut mpsc::Receiver<Change>) -> bool {
         self.empty(outbox);
-        let settled = timeout(GOODBYE_PATIENCE, async {
+        let settled = timeout(GOODBYE_TIMEOUT, async {
             while !self.is_settled(Duration::ZERO, Instant::now()) {
                 sleep(Duration::from_millis(10)).await;
             }
@@ -251,7 +251,7 @@ impl Member {
             self.send(&beat);
             self.send(&Message { from: self.me, said: Said::Goodbye });
         }
-        let sent = timeout(GOODBYE_PATIENCE, async {
+        let sent = timeout(GOODBYE_TIMEOUT, async {
             for Queue { messages, sender } in std::mem::take(&mut self.queues) {
                 drop(messages);
                 // A sender that died has sent what it could.

@@ -3,7 +3,7 @@
 //! change is never overtaken by the link being flushed.
 
 use super::{LIFETIMES, START, open, record, shuffled};
-use crate::redis::{Asked, Lookup, Redis};
+use crate::redis::{Believed, FillLock, Lookup, Redis};
 use crate::shared_cache::{Held, SharedCache};
 use crate::strategy::Strategy;
 use curtail_model::{LinkId, Timestamp};
@@ -162,7 +162,8 @@ impl World {
                 read.after_acknowledgement = self.acknowledged;
             }
             1 if !read.newest => {
-                let lookup = self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await;
+                let lookup =
+                    self.redis.look_up(&self.code, Believed::AnyAge, FillLock::Leave, Duration::ZERO).await;
                 read.done = matches!(lookup, Lookup::Link { .. } | Lookup::Nothing);
                 if let Lookup::Link { record: found, .. } = lookup {
                     read.found = if found == record(2) { 2 } else { 1 };
@@ -220,7 +221,7 @@ impl World {
                 return Some("a node still serves what was");
             }
         }
-        match self.redis.look_up(&self.code, Asked::Hearing, false, Duration::ZERO).await {
+        match self.redis.look_up(&self.code, Believed::AnyAge, FillLock::Leave, Duration::ZERO).await {
             Lookup::Link { record: found, .. } if found != record(newest) => Some("Redis still has what was"),
             Lookup::Away => Some("Redis did not answer"),
             _ => self.wrong,

@@ -1,9 +1,9 @@
 //! Looking codes up in Redis, and putting there what the store said or what changed.
 
-use super::server::{Connection, PATIENCE};
+use super::server::{BACKGROUND_TIMEOUT, Connection};
 use super::value::Value;
 use super::{Away, Redis};
-use crate::lease::UNCHECKED_MILLIS;
+use crate::freshness_lease::UNCHECKED_MILLIS;
 use ::redis::RedisResult;
 use curtail_runtime::chance::Chance;
 use curtail_store::AGE_MAX_MILLIS;
@@ -20,7 +20,7 @@ const MARKER_LIFE: Duration = Duration::from_secs(30);
 /// What the store was asked for longer ago than this is not put.
 const FILL_AGE_MAX: Duration = Duration::from_secs(1);
 /// How long others wait for the one who asks the store.
-const FILL_LEASE: Duration = Duration::from_millis(50);
+const FILL_LOCK_TIME: Duration = Duration::from_millis(50);
 
 /// What L2 says of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,34 +41,45 @@ pub(crate) enum Lookup {
     Away,
 }
 
-/// How L2 is asked.
+/// Which entries of L2 are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// With the lease on changes: any age will do.
-    Hearing,
-    /// Without: only what is young.
-    Deaf,
+pub(crate) enum Believed {
+    /// Of any age: with the freshness lease, because all changes are heard.
+    AnyAge,
+    /// Only those that are young.
+    YoungOnly,
+}
+
+/// Whether who finds nothing asks the store for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FillLock {
+    /// The first to find nothing asks, the others wait for it.
+    Take,
+    /// The store is not asked.
+    Leave,
 }
 
 impl Redis {
-    /// What is known of a code. With `lease`, whoever finds nothing is the one to ask the store.
-    /// `store_takes` is how long that took of late.
+    /// What is known of a code. `store_takes` is how long it took of late to ask the store.
     pub(crate) async fn look_up(
         &self,
         code: &str,
-        asked: Asked,
-        lease: bool,
+        believed: Believed,
+        lock: FillLock,
         store_takes: Duration,
     ) -> Lookup {
         let key = self.keys.entry(code);
-        let token = if lease { self.token() } else { Vec::new() };
-        let age_max = match asked {
-            Asked::Hearing => -1,
-            Asked::Deaf => UNCHECKED_MILLIS,
+        let token = match lock {
+            FillLock::Take => self.token(),
+            FillLock::Leave => Vec::new(),
+        };
+        let age_max = match believed {
+            Believed::AnyAge => -1,
+            Believed::YoungOnly => UNCHECKED_MILLIS,
         };
         let arguments = [
             token,
-            FILL_LEASE.as_millis().to_string().into_bytes(),
+            FILL_LOCK_TIME.as_millis().to_string().into_bytes(),
             self.floor.load(Ordering::Acquire).to_string().into_bytes(),
             age_max.to_string().into_bytes(),
         ];
@@ -159,13 +170,13 @@ impl Redis {
         let Some(connection) = self.slot.get() else { return false };
         let ping = ::redis::cmd("PING");
         self.debts.oldest().is_none()
-            && matches!(timeout(PATIENCE, connection.query::<String>(&ping)).await, Ok(Ok(_)))
+            && matches!(timeout(BACKGROUND_TIMEOUT, connection.query::<String>(&ping)).await, Ok(Ok(_)))
     }
 
     /// Entries from before now are not believed any more, by nobody. Answers whether that was done.
     pub(crate) async fn raise_floor(&self) -> bool {
         let Some(connection) = self.slot.get() else { return false };
-        matches!(timeout(PATIENCE, self.raise_floor_on(&connection)).await, Ok(Ok(())))
+        matches!(timeout(BACKGROUND_TIMEOUT, self.raise_floor_on(&connection)).await, Ok(Ok(())))
     }
 
     pub(super) async fn raise_floor_on(&self, connection: &Connection) -> RedisResult<()> {

@@ -3,7 +3,7 @@
 
 use super::address::Addresses;
 use super::layout::{self, Keys};
-use super::server::{self, Connection, Failure, PATIENCE, connect_to_node};
+use super::server::{self, BACKGROUND_TIMEOUT, Connection, Failure, connect_to_node};
 use super::{Config, OpenError};
 use ::redis::{FromRedisValue, RedisResult, cmd};
 use futures_util::future::{join, join_all};
@@ -96,7 +96,7 @@ async fn look_at_node(addresses: &Addresses, url: &str) -> Result<Node, OpenErro
 
 async fn in_time<T>(server: &str, look: impl Future<Output = Result<T, Failure>>) -> Result<T, OpenError> {
     let away = |error: String| OpenError::Unreachable { server: server.to_owned(), error };
-    match timeout(3 * PATIENCE, look).await {
+    match timeout(3 * BACKGROUND_TIMEOUT, look).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(Failure::Refused(refused))) => Err(refused),
         Ok(Err(Failure::Away(error))) => Err(away(error.to_string())),

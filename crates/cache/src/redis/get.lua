@@ -1,12 +1,12 @@
 -- What Redis knows of a code, and who may ask the store when it knows nothing.
 --
 -- KEYS[1]  the entry
--- ARGV[1]  the token of whoever asks, 8 bytes, to take the fill lease with; empty to take none
--- ARGV[2]  how long the lease lasts, in milliseconds
+-- ARGV[1]  the token of whoever asks, 8 bytes, to take the fill lock with; empty to take none
+-- ARGV[2]  how long the lock lasts, in milliseconds
 -- ARGV[3]  the floor, in eighths of a second: what the store was asked for earlier is not believed
 -- ARGV[4]  the greatest age that is believed, in milliseconds; -1 for any
 --
--- Answers {0}: nothing, and no lease was wanted. {1}: the lease is yours. {2}: somebody else has it. {3}: an entry that
+-- Answers {0}: nothing, and no lock was wanted. {1}: the lock is yours. {2}: somebody else has it. {3}: an entry that
 -- is not believed. {4, entry without its time, milliseconds that it has left}.
 local value = redis.call('GET', KEYS[1])
 if not value then

@@ -1,7 +1,7 @@
 //! Keeps the connection up: connects, looks twice a second at what
 //! is there and puts right what somebody removed, pays debts.
 
-use super::server::{self, Connection, Failure, PATIENCE, in_time};
+use super::server::{self, BACKGROUND_TIMEOUT, Connection, Failure, in_time};
 use super::{Redis, layout};
 use ::redis::cmd;
 use curtail_runtime::breaker::State;
@@ -128,7 +128,7 @@ async fn pay(redis: &Redis, connection: &Connection) {
     }
     for (code, debt) in redis.debts.some(PAID_AT_ONCE) {
         let put = redis.put(connection, &code, &debt.value, debt.since);
-        match timeout(PATIENCE, put).await {
+        match timeout(BACKGROUND_TIMEOUT, put).await {
             Ok(Ok(_)) => redis.debts.pay(&code, debt.value.version()),
             Ok(Err(error)) => return redis.note(&error),
             Err(_) => return,

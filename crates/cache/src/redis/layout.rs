@@ -5,7 +5,7 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | prefix, code | an entry: 3 bytes of time and what is known (see [`super::value`]); or 8 bytes, a fill lease |
+//! | prefix, code | an entry: 3 bytes of time and what is known (see [`super::value`]); or 8 bytes, a fill lock |
 //! | `!layout` | the number of this layout |
 //! | `!server` | the identity of the server that the entries were given to |
 //! | `!floor` | entries from before it are not believed; eighths of a second since the epoch |

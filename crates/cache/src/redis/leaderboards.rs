@@ -6,7 +6,7 @@
 
 use super::Redis;
 use super::script::OneKey;
-use super::server::PATIENCE;
+use super::server::BACKGROUND_TIMEOUT;
 use curtail_model::{LinkId, Timestamp};
 use curtail_store::leaders::{LEADERS_MAX, Leaders};
 use curtail_store::rollups::Grain;
@@ -58,7 +58,7 @@ impl Leaderboards {
         let connection =
             self.redis.slot.get().ok_or_else(|| unavailable("there is no connection to Redis".into()))?;
         let key = self.key(grain, start);
-        match timeout(PATIENCE, self.replace.run::<i64>(&connection, &key, &arguments)).await {
+        match timeout(BACKGROUND_TIMEOUT, self.replace.run::<i64>(&connection, &key, &arguments)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(unavailable(error.to_string())),
             Err(_) => Err(unavailable("Redis did not answer in a second".into())),

@@ -4,7 +4,7 @@
 use super::OpenError;
 use super::address::Addresses;
 use super::layout::Keys;
-use super::server::PATIENCE;
+use super::server::BACKGROUND_TIMEOUT;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
 use curtail_runtime::retry::Backoff;
@@ -58,7 +58,7 @@ impl Notifications for PubSub {
                 connection.ok_or_else(|| unavailable("there is no connection to Redis".into()))?;
             let mut publish = cmd("PUBLISH");
             publish.arg(&*self.channel).arg(payload);
-            match timeout(PATIENCE, publish.query_async::<i64>(&mut connection)).await {
+            match timeout(BACKGROUND_TIMEOUT, publish.query_async::<i64>(&mut connection)).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(unavailable(error.to_string())),
                 Err(_) => Err(unavailable("Redis did not answer in a second".into())),
@@ -75,7 +75,7 @@ impl Notifications for PubSub {
                 if notices.is_closed() {
                     break;
                 }
-                match timeout(PATIENCE, open(&nodes, node, &channel)).await {
+                match timeout(BACKGROUND_TIMEOUT, open(&nodes, node, &channel)).await {
                     Ok(Ok((connection, messages))) => {
                         reconnects.reset();
                         *lock(&publisher) = Some(connection);
@@ -101,8 +101,8 @@ async fn open(
 ) -> RedisResult<(MultiplexedConnection, Messages)> {
     let client = nodes.client(node)?;
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
+        .set_connection_timeout(Some(BACKGROUND_TIMEOUT))
+        .set_response_timeout(Some(BACKGROUND_TIMEOUT));
     let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let mut messages = client.get_async_pubsub().await?;
     messages.subscribe(channel).await?;

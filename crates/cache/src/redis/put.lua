@@ -8,7 +8,7 @@
 --
 -- Answers whether it was put.
 local old = redis.call('GET', KEYS[1])
--- 3 bytes say that there is nothing, 8 are a fill lease: neither has a version.
+-- 3 bytes say that there is nothing, 8 are a fill lock: neither has a version.
 if old and #old > 8 then
   local before = #old >= 18 and 12 or 3
   local version, weight = 0, 1

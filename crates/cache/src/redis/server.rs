@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Everything that is not a look-up of a visitor has this long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Commands that may be under way on a connection; more wait, and give up when their time is over.
 const UNDER_WAY_MAX: usize = 1_024;
@@ -73,10 +73,10 @@ pub(super) async fn connect(nodes: &Addresses) -> Result<Connection, Failure> {
     if nodes.urls().len() == 1 { Ok(node) } else { Err(Failure::Refused(OpenError::NoCluster)) }
 }
 
-/// What comes of it within [`PATIENCE`].
+/// What comes of it within [`BACKGROUND_TIMEOUT`].
 pub(super) async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let late = |_| Err(Failure::Away((ErrorKind::Io, "it did not answer in a second").into()));
-    timeout(PATIENCE, asking).await.unwrap_or_else(late)
+    timeout(BACKGROUND_TIMEOUT, asking).await.unwrap_or_else(late)
 }
 
 /// Asks all nodes at once: whoever answers first knows what they are. Where none does, a refusal counts for
@@ -108,8 +108,8 @@ async fn ask_for_a_cluster(nodes: &Addresses, url: &str) -> Result<(Connection, 
 
 async fn connect_to_cluster(nodes: &Addresses) -> Result<Connection, Failure> {
     let mut client = ClusterClient::builder(nodes.urls().iter().map(String::as_str))
-        .connection_timeout(PATIENCE)
-        .response_timeout(PATIENCE)
+        .connection_timeout(BACKGROUND_TIMEOUT)
+        .response_timeout(BACKGROUND_TIMEOUT)
         .connection_concurrency_limit(UNDER_WAY_MAX)
         .retries(1);
     if let Some(certificates) = nodes.certificates() {
@@ -124,8 +124,8 @@ async fn connect_to_cluster(nodes: &Addresses) -> Result<Connection, Failure> {
 /// Connects to one server, whatever it is part of.
 pub(super) async fn connect_to_node(client: &Client) -> Result<Connection, Failure> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE))
+        .set_connection_timeout(Some(BACKGROUND_TIMEOUT))
+        .set_response_timeout(Some(BACKGROUND_TIMEOUT))
         .set_pipeline_buffer_size(UNDER_WAY_MAX)
         .set_concurrency_limit(UNDER_WAY_MAX);
     let connected = client.get_multiplexed_async_connection_with_config(&config).await;

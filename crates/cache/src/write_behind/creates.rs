@@ -12,7 +12,7 @@ use std::time::Duration;
 /// store takes them faster than a journal and the store.
 pub(super) const AT_ONCE_MAX: usize = 64;
 /// How long a create waits for room while the store takes links.
-const ROOM_PATIENCE: Duration = Duration::from_secs(1);
+const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Acknowledges links that need no check; nothing if there
@@ -35,7 +35,7 @@ impl Inner {
             .collect();
         let entries: Vec<Entry> = links.iter().map(Entry::new).collect();
         let weight = entries.iter().map(Entry::weight).sum();
-        let patience = if self.is_stuck() { Duration::ZERO } else { ROOM_PATIENCE };
+        let patience = if self.is_stuck() { Duration::ZERO } else { ROOM_TIMEOUT };
         if !self.unwritten.take_room(weight, patience).await {
             ids.iter().for_each(|&(id, _)| self.id_blocks.settled(id));
             self.counts.backlogged.fetch_add(1, Ordering::Relaxed);

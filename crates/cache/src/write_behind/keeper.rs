@@ -48,7 +48,8 @@ pub(super) async fn flush(this: Arc<Inner>) {
     }
 }
 
-/// Others need not be told where links wait, and those who asked too early that they are there now.
+/// Removes the copies in Redis of links that the store has now, and announces those that took long enough to
+/// be remembered as missing elsewhere.
 async fn announce(this: &Inner, flushed: &[Next]) {
     let ids: Vec<LinkId> = flushed.iter().map(|next| next.link.id).collect();
     if let Some(redis) = &this.peers.redis

@@ -1,5 +1,5 @@
-//! What every log promises, as one suite; the embedded log
-//! passes it. A Kafka log will be called with the same.
+//! What logs promise, of the embedded log. What Kafka's promises is in `tests/kafka/`: positions are the
+//! store's affair there, and brokers, workers and nodes die apart.
 
 use crate::memory::Memory;
 use curtail_clicks::enricher::Enricher;

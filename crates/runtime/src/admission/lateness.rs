@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 use tokio::task::yield_now;
 
-/// The while.
+/// The length of a measuring interval.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// What was measured longer ago than this says nothing of now.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! What callers may rely on. Where it depends on time, the test decides what that is.
 
-use super::{Asked, Bounds, Gate, PATIENCE, PATIENCE_STANDING, Place, Refusal};
+use super::{Asked, Bounds, Gate, Place, QUEUE_TIMEOUT, Refusal, STANDING_QUEUE_TIMEOUT};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -40,12 +40,12 @@ fn a_queue_that_stands_is_waited_in_for_a_moment_only() {
     let (gate, start) = (Gate::new(Bounds { places: 1, ..BOUNDS }), Instant::now());
     let _inside = enter(&gate, start);
     let (_first, patience) = queue(&gate, start);
-    assert_eq!(patience, PATIENCE);
-    let (second, patience) = queue(&gate, start + PATIENCE * 2);
-    assert_eq!(patience, PATIENCE_STANDING);
+    assert_eq!(patience, QUEUE_TIMEOUT);
+    let (second, patience) = queue(&gate, start + QUEUE_TIMEOUT * 2);
+    assert_eq!(patience, STANDING_QUEUE_TIMEOUT);
     // All have given up, so it stands no more.
     drop((_first, second));
-    assert_eq!(queue(&gate, start + PATIENCE * 3).1, PATIENCE);
+    assert_eq!(queue(&gate, start + QUEUE_TIMEOUT * 3).1, QUEUE_TIMEOUT);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_oldest_goes_first_in_a_burst_and_the_newest_in_a_queue_that_stands() {
     drop(enter(&gate, start));
     let _inside = enter(&gate, start);
     let [(mut first, _), (mut second, _), (mut third, _)] = [(); 3].map(|()| queue(&gate, start));
-    let later = start + PATIENCE * 2;
+    let later = start + QUEUE_TIMEOUT * 2;
     assert!(gate.next(start).unwrap().send(gate.place()).is_ok());
     assert!(first.try_recv().map(std::mem::forget).is_ok(), "in a burst, the oldest");
     assert!(gate.next(later).unwrap().send(gate.place()).is_ok());

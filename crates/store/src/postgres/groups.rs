@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 /// How long entries wait at most to become worth a group beside another one: one that hangs holds up nobody.
-const PATIENCE: Duration = Duration::from_millis(5);
+const GROUP_WAIT_MAX: Duration = Duration::from_millis(5);
 /// How long a group waits at most for those who were just answered to come back.
 const RETURN: Duration = Duration::from_millis(1);
 
@@ -44,9 +44,9 @@ impl<T> Groups<T> {
     }
 
     /// Groups for commits, which cost much however little is in them. One begins beside another only with
-    /// this weight, or after [`PATIENCE`]. When none is under way it waits a moment ([`RETURN`]) for as much
-    /// as there was before: callers that come back as soon as they are answered would make small groups for
-    /// ever, and are one large group instead.
+    /// this weight, or after [`GROUP_WAIT_MAX`]. When none is under way it waits a moment ([`RETURN`]) for as
+    /// much as there was before: callers that come back as soon as they are answered would make small groups
+    /// for ever, and are one large group instead.
     pub(super) fn of_worth(worth: usize) -> Groups<T> {
         let state = State { entries: VecDeque::new(), waiting: 0, under_way: 0, ended: None, closed: false };
         Groups { state: Mutex::new(state), ready: Notify::new(), worth }
@@ -114,7 +114,7 @@ impl<T> State<T> {
         } else if self.under_way > 0 {
             let waits = (!self.entries.is_empty()).then(Instant::now);
             *beside_since = beside_since.or(waits).filter(|_| waits.is_some());
-            beside_since.map(|since| since + PATIENCE)
+            beside_since.map(|since| since + GROUP_WAIT_MAX)
         } else {
             *beside_since = None;
             self.ended.filter(|(weight, _)| self.waiting < *weight).map(|(_, at)| at + RETURN)

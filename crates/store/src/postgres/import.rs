@@ -36,7 +36,7 @@ static NOTED: Sql = sql!("meta_get", TEXT);
 static BUCKET: Sql = sql!("export_bucket", INT2);
 
 /// How much longer than others its statements may take.
-const PATIENCE: u32 = 12;
+const TIMEOUT_FACTOR: u32 = 12;
 
 /// A store that is moving here. Nobody else may write to the database meanwhile, and from the first piece
 /// until [`Importer::finish`] nobody can open the store.
@@ -51,7 +51,8 @@ impl Importer {
     /// Opens or makes the store with this secret, and no other.
     pub async fn open(settings: Settings, secret: [u8; 16]) -> Result<Importer, OpenError> {
         let io = |error: std::io::Error| OpenError::io(error);
-        let settings = Settings { statement_timeout: settings.statement_timeout * PATIENCE, ..settings };
+        let settings =
+            Settings { statement_timeout: settings.statement_timeout * TIMEOUT_FACTOR, ..settings };
         let address = Address::primary(&settings)?;
         let name = address.name.clone();
         let engine = Arc::new(Executor::start("postgres-import", 0).map_err(io)?);

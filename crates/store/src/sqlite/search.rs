@@ -31,7 +31,7 @@ use tokio::time::timeout;
 pub(super) use feed::Feed;
 
 /// How long a search waits for the index to catch up. Then it answers from what there is.
-const PATIENCE: Duration = Duration::from_secs(1);
+const INDEX_TIMEOUT: Duration = Duration::from_secs(1);
 const READERS: usize = 2;
 
 /// A handle on the index and what keeps it up to date.
@@ -84,7 +84,7 @@ impl Search {
     pub(super) fn list(&self, query: ListQuery) -> StoreFuture<'_, Page> {
         Box::pin(async move {
             // What was committed before the question was asked is in the answer, unless that takes too long.
-            let _ = timeout(PATIENCE, self.feed.indexed(self.feed.latest())).await;
+            let _ = timeout(INDEX_TIMEOUT, self.feed.indexed(self.feed.latest())).await;
             self.readers.read(move |source| source.list(&query)).await
         })
     }

@@ -1,14 +1,10 @@
 //! What every engine promises, one suite for each trait, and what
 //! each does beside. An engine is added by one line for each suite.
 
-mod crash;
-mod damage;
-mod damaged_links;
 mod engine;
 mod keys;
 mod links;
 mod lists;
-mod lost_changes;
 mod postgres;
 mod removal;
 mod reuse;

@@ -1,5 +1,10 @@
 //! What the embedded engine promises beside the suites: of its files, its start and its end.
 
+mod crash;
+pub(crate) mod damage;
+mod damaged_links;
+mod lost_changes;
+
 use crate::engine::{SETTINGS, at, create, destination, make, new_link, open, with_code};
 use crate::rollups::{batch, row};
 use curtail_model::{Alphabet, Change, CodeScheme, Field, Timestamp};

@@ -18,8 +18,8 @@ pub const LAG_MAX_MILLIS: i64 = 1_000;
 const CURRENT_MAX: Duration = Duration::from_millis(900);
 const _: () =
     assert!(CURRENT_MAX.as_millis() + BEAT.as_millis() + LOOK_EVERY.as_millis() <= AGE_MAX_MILLIS as u128);
-/// A primary that answers and whose heartbeat has stood still for so long does not let this process know it.
-/// By then one that is away is known to be.
+/// If the primary answers but its heartbeat is unknown for this long, no replica is used. A primary that is
+/// away is known to be by then.
 const STANDSTILL: Duration = Duration::from_secs(5);
 /// Beats that are remembered: those of ten seconds.
 const BEATS_MAX: usize = 50;

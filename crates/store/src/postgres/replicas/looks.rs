@@ -28,7 +28,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long a connection may take, with all that is said in the beginning.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// A replica that has a beat for longer which the primary has not told has it from another server.
+/// A replica that has been ahead of the primary's heartbeat for longer follows another server.
 const AHEAD_MAX: Duration = Duration::from_secs(2);
 
 /// Asks a server the same thing again and again, on one session for as long as that is good.

@@ -40,16 +40,16 @@ impl NewestAsked {
 
 /// Read by all cores at each look-up and written a few times a second, so it has its cache line to itself.
 #[repr(align(128))]
-pub(crate) struct Lease {
+pub(crate) struct FreshnessLease {
     until: AtomicI64,
     /// What was asked before this is not believed unless it is young.
     suspect_before: AtomicI64,
 }
 
-impl Lease {
+impl FreshnessLease {
     /// One that never ends.
-    pub(crate) fn endless() -> Lease {
-        Lease { until: AtomicI64::new(i64::MAX), suspect_before: AtomicI64::new(i64::MIN) }
+    pub(crate) fn endless() -> FreshnessLease {
+        FreshnessLease { until: AtomicI64::new(i64::MAX), suspect_before: AtomicI64::new(i64::MIN) }
     }
 
     #[inline]

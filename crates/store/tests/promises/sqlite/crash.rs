@@ -18,7 +18,7 @@ const TOLD: &str = "answered ";
 /// Lets a child do some work and kills it as soon as it has told `lines` answers. Answers all that it told.
 fn killed_after(lines: usize, work: &str, directory: &Path) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::helper_process_works_until_it_is_killed", "--nocapture"])
+        .args(["--exact", "sqlite::crash::helper_process_works_until_it_is_killed", "--nocapture"])
         .env(CHILD, format!("{work}:{}", directory.display()))
         .stdout(Stdio::piped())
         .spawn()

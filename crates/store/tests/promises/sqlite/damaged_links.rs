@@ -1,7 +1,7 @@
 //! What the embedded engine does about changed bytes where it finds links: rows and codes.
 
-use crate::damage::{change, is_damage};
 use crate::engine::{at, create, make, new_link, open, with_code};
+use crate::sqlite::damage::{change, is_damage};
 use curtail_model::{Change, Field, Link, LinkId, NewLink};
 use curtail_store::{Refused, Seen};
 use rusqlite::Connection;
