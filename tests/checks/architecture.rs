@@ -77,7 +77,8 @@ fn is_a_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&format!("fn {name}(")) else {
         return source.lines().any(|line| line.trim() == format!("{name},"));
     };
-    let above = source[..at].lines().rev().take(4).take_while(|line| !line.trim().is_empty());
+    let line = source[..at].rfind('\n').unwrap_or(0);
+    let above = source[..line].lines().rev().take(4).take_while(|line| !line.trim().is_empty());
     above
         .into_iter()
         .any(|line| line.trim().starts_with("#[test]") || line.trim().starts_with("#[tokio::test"))
