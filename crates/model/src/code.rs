@@ -95,7 +95,7 @@ impl Code {
             return Err(CodeError::Character(wrong));
         }
         let first = text.split('/').next().unwrap_or_default();
-        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(first)) {
+        if is_reserved(first.as_bytes()) {
             return Err(CodeError::Reserved(first.to_owned()));
         }
         Ok(Code(text.into_boxed_str()))
@@ -116,6 +116,11 @@ impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether a first segment belongs to Curtail's own pages and not to links.
+pub fn is_reserved(segment: &[u8]) -> bool {
+    RESERVED.iter().any(|reserved| segment.eq_ignore_ascii_case(reserved.as_bytes()))
 }
 
 /// The code that a raw request path (with its leading slash, without its query) asks for: the path itself

@@ -6,7 +6,9 @@
 
 use crate::alphabet::Alphabet;
 use crate::bucket::Bucket;
+use crate::code::is_reserved;
 use crate::id::LinkId;
+use crate::offensive::is_offensive;
 use crate::permutation::Permutation;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -66,6 +68,12 @@ impl Codes {
     /// How many ids have a code: every id below this number.
     pub fn capacity(&self) -> u64 {
         self.capacity
+    }
+
+    /// The code of an id that a new link may have: nothing when it offends
+    /// or hides a page of our own, or when all codes are used up.
+    pub fn generate(&self, id: LinkId) -> Option<String> {
+        self.encode(id).filter(|code| !is_offensive(code) && !is_reserved(code.as_bytes()))
     }
 
     /// The code of an id, or nothing when all codes are used up.

@@ -7,6 +7,7 @@ use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
 use bytes::Bytes;
+use http::StatusCode;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -66,7 +67,7 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         let (core, has_conflicting_lengths) = (core.clone(), pace.has_conflicting_lengths(requests.get()));
         async move {
             Ok::<_, Infallible>(match has_conflicting_lengths {
-                true => hyper_service::refuse(400, &core),
+                true => hyper_service::refuse(StatusCode::BAD_REQUEST, &core),
                 false => hyper_service::answer(request, peer, &core).await,
             })
         }

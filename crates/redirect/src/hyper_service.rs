@@ -10,7 +10,7 @@ use crate::redirector::Form;
 use crate::request::LinkRequest;
 use crate::server::Core;
 use bytes::Bytes;
-use curtail_model::code::RESERVED;
+use curtail_model::code::is_reserved;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
     TRANSFER_ENCODING,
@@ -31,7 +31,7 @@ const FORM_BYTES_MAX: usize = 4 * 1024;
 pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
     let Some(rest) = path.strip_prefix(b"/") else { return true };
     let first = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
-    rest.is_empty() || RESERVED.iter().any(|reserved| first.eq_ignore_ascii_case(reserved.as_bytes()))
+    rest.is_empty() || is_reserved(first)
 }
 
 /// Whether whoever asks for a path reads problems (RFC 9457) and not pages.
@@ -44,7 +44,7 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
     if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
         return match is_of_the_api(request.uri().path().as_bytes()) {
             true => refuse_as_problem(core),
-            false => refuse(400, core),
+            false => refuse(StatusCode::BAD_REQUEST, core),
         };
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
@@ -59,9 +59,9 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &
         Method::POST => match password(body, &parts.headers, core.settings.body_timeout).await {
             Ok(password) => respond(&core.redirector.unlock(&request, Form::Sent(password)).await),
             Err(NotAForm::OtherType) => respond(&core.redirector.unlock(&request, Form::OtherType).await),
-            Err(NotAForm::Broken) => refuse(400, core),
-            Err(NotAForm::TooLarge) => refuse(413, core),
-            Err(NotAForm::TooSlow) => refuse(408, core),
+            Err(NotAForm::Broken) => refuse(StatusCode::BAD_REQUEST, core),
+            Err(NotAForm::TooLarge) => refuse(StatusCode::PAYLOAD_TOO_LARGE, core),
+            Err(NotAForm::TooSlow) => refuse(StatusCode::REQUEST_TIMEOUT, core),
         },
         _ => method_not_allowed(core),
     }
@@ -152,7 +152,7 @@ async fn password(
 }
 
 /// Refuses what cannot be understood.
-pub(crate) fn refuse(status: u16, core: &Core) -> Response<Body> {
+pub(crate) fn refuse(status: StatusCode, core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
     let mut response = respond(&Answer::page(status, pages::bad_request()));
     // Where a bad request ends is not to be relied on.
@@ -163,7 +163,7 @@ pub(crate) fn refuse(status: u16, core: &Core) -> Response<Body> {
 /// The same for programs.
 fn refuse_as_problem(core: &Core) -> Response<Body> {
     const PROBLEM: &str = r#"{"title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or Transfer-Encoding cannot be understood."}"#;
-    let mut response = refuse(400, core);
+    let mut response = refuse(StatusCode::BAD_REQUEST, core);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.body_mut() = full(Bytes::from_static(PROBLEM.as_bytes()));
     response
@@ -171,28 +171,28 @@ fn refuse_as_problem(core: &Core) -> Response<Body> {
 
 fn method_not_allowed(core: &Core) -> Response<Body> {
     core.counters.count(Outcome::Refused);
-    respond(&Answer::page(405, pages::method_not_allowed()))
+    respond(&Answer::page(StatusCode::METHOD_NOT_ALLOWED, pages::method_not_allowed()))
 }
 
 fn respond(answer: &Answer) -> Response<Body> {
     let mut response = Response::new(full(Bytes::new()));
     match answer {
         Answer::Redirect { status, location, cache_control } => {
-            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
+            *response.status_mut() = *status;
             // Locations are visible ASCII: what is not has been encoded. If it ever is not, nobody is sent
             // anywhere.
             match HeaderValue::from_str(location) {
                 Ok(location) => response.headers_mut().insert(LOCATION, location),
-                Err(_) => return respond(&Answer::page(400, pages::bad_request())),
+                Err(_) => return respond(&Answer::page(StatusCode::BAD_REQUEST, pages::bad_request())),
             };
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
         }
         Answer::Withheld { status } => {
-            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
+            *response.status_mut() = *status;
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NEVER));
         }
         Answer::Page { status, html, retry_after_seconds } => {
-            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
+            *response.status_mut() = *status;
             for (name, value) in pages::HEADERS {
                 response.headers_mut().insert(name, HeaderValue::from_static(value));
             }

@@ -8,6 +8,7 @@ use askama::Template;
 use bytes::Bytes;
 use curtail_model::{Inactive, Timestamp, destination};
 use curtail_runtime::clock::http_date;
+use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::LazyLock;
 
@@ -119,7 +120,7 @@ pub fn not_found() -> Bytes {
 }
 
 /// `404` for a link that starts later, `410` for one whose time is over, with its page.
-pub fn inactive(why: Inactive) -> (u16, Bytes) {
+pub fn inactive(why: Inactive) -> (StatusCode, Bytes) {
     static NOT_YET: LazyLock<Bytes> = LazyLock::new(|| {
         message(
             "This link is not open yet",
@@ -149,10 +150,10 @@ pub fn inactive(why: Inactive) -> (u16, Bytes) {
         )
     });
     match why {
-        Inactive::NotStarted => (404, NOT_YET.clone()),
-        Inactive::Expired => (410, EXPIRED.clone()),
-        Inactive::UsedUp => (410, USED_UP.clone()),
-        Inactive::Archived => (410, ARCHIVED.clone()),
+        Inactive::NotStarted => (StatusCode::NOT_FOUND, NOT_YET.clone()),
+        Inactive::Expired => (StatusCode::GONE, EXPIRED.clone()),
+        Inactive::UsedUp => (StatusCode::GONE, USED_UP.clone()),
+        Inactive::Archived => (StatusCode::GONE, ARCHIVED.clone()),
     }
 }
 

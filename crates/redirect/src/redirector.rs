@@ -4,7 +4,7 @@
 //! Whatever it cannot answer is answered by [`Redirector::answer`], which may ask the store, within budgets
 //! of time.
 
-use crate::answer::{Answer, cache_control};
+use crate::answer::{Answer, cache_control, status_of};
 use crate::counters::{Counters, Outcome};
 use crate::pages::{self, Preview, Shown};
 use crate::password_attempts::{PasswordAttempts, Verdict};
@@ -15,6 +15,7 @@ use curtail_clicks::clock::now;
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
 use curtail_store::{Links, Seen, Spent, StoreError};
+use http::StatusCode;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -114,7 +115,7 @@ impl Redirector {
             (Decision::AskPassword { hash }, Form::Sent(password)) => (hash, password.unwrap_or_default()),
             (Decision::AskPassword { .. }, Form::OtherType) => {
                 self.counters.count(Outcome::Refused);
-                return Answer::page(415, pages::bad_request());
+                return Answer::page(StatusCode::UNSUPPORTED_MEDIA_TYPE, pages::bad_request());
             }
             // What the link became while somebody read its form.
             (Decision::Inactive { why, instead }, Form::Sent(Some(_))) => {
@@ -124,7 +125,7 @@ impl Redirector {
             // asked for anew.
             (Decision::Redirect { .. } | Decision::Spend { .. }, Form::Sent(Some(_))) => {
                 self.counters.count(Outcome::Refused);
-                return Answer::see(303, itself(request));
+                return Answer::see(StatusCode::SEE_OTHER, itself(request));
             }
             _ => return self.takes_no_form(),
         };
@@ -132,16 +133,16 @@ impl Redirector {
         {
             Verdict::Right => match self.follow(request, &target, true, outcome).await {
                 // A form was sent: the browser must come with GET, whatever status the link has.
-                Answer::Redirect { location, .. } => Answer::see(303, location),
+                Answer::Redirect { location, .. } => Answer::see(StatusCode::SEE_OTHER, location),
                 page => page,
             },
             Verdict::Wrong => {
                 self.counters.count(Outcome::Asked);
-                Answer::page(403, pages::password(true))
+                Answer::page(StatusCode::FORBIDDEN, pages::password(true))
             }
             Verdict::TooMany { seconds } => {
                 self.counters.count(Outcome::Refused);
-                Answer::try_again(429, seconds, pages::too_many_attempts(seconds))
+                Answer::try_again(StatusCode::TOO_MANY_REQUESTS, seconds, pages::too_many_attempts(seconds))
             }
             Verdict::Busy => self.unavailable(),
         }
@@ -190,7 +191,7 @@ impl Redirector {
             Decision::Spend { .. } => self.spend(request, target).await,
             Decision::AskPassword { .. } => {
                 self.counters.count(Outcome::Asked);
-                Answer::page(200, pages::password(false))
+                Answer::page(StatusCode::OK, pages::password(false))
             }
             Decision::Inactive { why, instead } => self.inactive(request, why, instead),
         }
@@ -214,7 +215,7 @@ impl Redirector {
             Ok(Spent::Granted { .. }) if looks_ahead => {
                 record_click(&mut self.hot.borrow_mut().recorder, request, now(), Clicked::Link(target.id));
                 self.counters.count(Outcome::Withheld);
-                Answer::Withheld { status: target.status.code() }
+                Answer::Withheld { status: status_of(target.status) }
             }
             Ok(Spent::Granted { .. }) => self.redirect(request, target, Outcome::Spent),
             Ok(Spent::Unlimited) => self.redirect(request, target, Outcome::Cold),
@@ -240,7 +241,7 @@ impl Redirector {
         match instead {
             Some(location) => {
                 self.counters.count(Outcome::Inactive);
-                Answer::see(302, location.to_owned())
+                Answer::see(StatusCode::FOUND, location.to_owned())
             }
             None => self.inactive_page(why),
         }
@@ -258,9 +259,9 @@ impl Redirector {
         match &self.shared.not_found_url {
             // A page of that path which is not there either would send its visitors round and round.
             Some(elsewhere) if path_of(elsewhere).as_bytes() != request.path => {
-                Answer::see(302, elsewhere.clone())
+                Answer::see(StatusCode::FOUND, elsewhere.clone())
             }
-            _ => Answer::page(404, pages::not_found()),
+            _ => Answer::page(StatusCode::NOT_FOUND, pages::not_found()),
         }
     }
 
@@ -276,12 +277,12 @@ impl Redirector {
     /// A form was sent to what has none. Nobody followed anything.
     fn takes_no_form(&self) -> Answer {
         self.counters.count(Outcome::Refused);
-        Answer::page(405, pages::method_not_allowed())
+        Answer::page(StatusCode::METHOD_NOT_ALLOWED, pages::method_not_allowed())
     }
 
     fn unavailable(&self) -> Answer {
         self.counters.count(Outcome::Unavailable);
-        Answer::try_again(503, RETRY_AFTER_SECONDS, pages::unavailable())
+        Answer::try_again(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_SECONDS, pages::unavailable())
     }
 
     /// What a link leads to with this query, shown instead of followed. Whatever hides the destination from
@@ -314,7 +315,7 @@ impl Redirector {
     /// Whoever looks for a link to preview has followed none: that is no orphan.
     fn nothing_to_preview(&self) -> Answer {
         self.counters.count(Outcome::Unknown);
-        Answer::page(404, pages::not_found())
+        Answer::page(StatusCode::NOT_FOUND, pages::not_found())
     }
 }
 
@@ -352,7 +353,7 @@ fn preview_page(link: &Link, query: &[u8], destination: Shown<'_>) -> Answer {
     // Whoever does not know the password is not told what the link is about.
     let title = link.title.as_deref().filter(|_| destination != Shown::Nothing);
     let (code, created_at) = (link.code.as_str(), link.created_at);
-    Answer::page(200, pages::preview(&Preview { code, query, destination, title, created_at }))
+    Answer::page(StatusCode::OK, pages::preview(&Preview { code, query, destination, title, created_at }))
 }
 
 /// What was sent to a link.

@@ -44,7 +44,7 @@ pub(crate) fn redirect(
 pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: Ending<'_>) {
     match answer {
         Answer::Redirect { status, location, cache_control } => {
-            redirect(out, *status, location, cache_control, ending);
+            redirect(out, status.as_u16(), location, cache_control, ending);
         }
         Answer::Withheld { status } => {
             start(out, *status);
@@ -68,9 +68,9 @@ pub(crate) fn answer(out: &mut Vec<u8>, answer: &Answer, head: bool, ending: End
     }
 }
 
-fn start(out: &mut Vec<u8>, status: u16) {
-    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    write(out, format_args!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("")));
+fn start(out: &mut Vec<u8>, status: StatusCode) {
+    let reason = status.canonical_reason().unwrap_or_default();
+    write(out, format_args!("HTTP/1.1 {} {reason}\r\n", status.as_u16()));
 }
 
 #[inline]

@@ -7,8 +7,6 @@ use super::connections::{Session, Sql, sql};
 use super::failure::Failure;
 use super::row::column;
 use crate::StoreError;
-use curtail_model::code::RESERVED;
-use curtail_model::offensive::is_offensive;
 use curtail_model::{Bucket, Codes, LinkId};
 use std::ops::Range;
 use tokio::sync::Mutex;
@@ -123,9 +121,7 @@ impl Ids {
 /// is one, which does not offend or hide a page of our own.
 pub(super) fn given(codes: &Codes, number: u64) -> Option<(LinkId, String)> {
     let id = LinkId::new(number)?;
-    let code = codes.encode(id)?;
-    let is_reserved = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code));
-    (!is_offensive(&code) && !is_reserved).then_some((id, code))
+    Some((id, codes.generate(id)?))
 }
 
 /// Takes so many numbers from a counter, for as long as the transaction is not undone.

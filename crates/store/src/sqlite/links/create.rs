@@ -9,8 +9,6 @@ use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::transfer::Retired;
 use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
-use curtail_model::code::RESERVED;
-use curtail_model::offensive::is_offensive;
 use curtail_model::{Code, Link, LinkId, NewLink, Timestamp, destination};
 use rusqlite::OptionalExtension;
 
@@ -228,10 +226,13 @@ fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<L
 fn next_generated(state: &mut LinkWriterState) -> Result<Option<(LinkId, String)>, StoreError> {
     loop {
         let Some(id) = LinkId::new(state.counters.next_generated) else { return Ok(None) };
-        let Some(code) = state.codes.encode(id) else { return Ok(None) };
+        if id.get() >= state.codes.capacity() {
+            return Ok(None);
+        }
         state.counters.next_generated += 1;
-        let is_ours = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&code));
-        if !is_ours && !is_offensive(&code) && !state.is_retired(id)? {
+        if let Some(code) = state.codes.generate(id)
+            && !state.is_retired(id)?
+        {
             return Ok(Some((id, code)));
         }
     }
