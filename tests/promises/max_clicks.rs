@@ -45,6 +45,8 @@ fn who_looks_ahead_of_a_limited_link_spends_nothing_and_is_not_told_where_it_lea
         ("HEAD", vec![unusual]),
         ("GET", vec![("sec-purpose", "prefetch;prerender")]),
         ("GET", vec![("purpose", "prefetch"), unusual]),
+        ("GET", vec![("user-agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)")]),
+        ("GET", vec![("user-agent", "Mozilla/5.0 (compatible; Mimecast)"), unusual]),
     ];
     let look = |client: &mut Client| {
         ahead.each_ref().map(|(method, headers)| client.request(method, "/once", headers, b""))
@@ -69,9 +71,10 @@ fn who_looks_ahead_of_a_limited_link_spends_nothing_and_is_not_told_where_it_lea
     let id = link["id"].as_str().unwrap();
     let counted = server.eventually(|server| {
         let clicks = server.clicks(id);
-        (clicks["total"].as_u64()? == 5).then_some(clicks)
+        (clicks["total"].as_u64()? == 7).then_some(clicks)
     });
     assert_eq!(counted["other"], 4, "who looked ahead while it led somewhere is of a class of their own");
+    assert_eq!((&counted["bot"], &counted["human"]), (&json!(2), &json!(1)));
 }
 
 #[test]

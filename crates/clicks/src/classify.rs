@@ -19,6 +19,12 @@ pub use referrer::referrer;
 
 use curtail_model::ClickClass;
 
+/// Whether a program with this `User-Agent` looks at what somebody posted or sent, before anybody follows it.
+pub fn looks_ahead(user_agent: &[u8]) -> bool {
+    let text = str::from_utf8(user_agent).unwrap_or_default();
+    agent(text).bot.is_some_and(|reason| bots::LOOKS_AHEAD.contains(&reason))
+}
+
 /// The class of a click and why it has it.
 ///
 /// How a request was made is certain and what it says about itself is not, so `HEAD` and prefetches come

@@ -11,6 +11,7 @@ use crate::password_attempts::{PasswordAttempts, Verdict};
 use crate::request::LinkRequest;
 use crate::wire::{self, Ending};
 use curtail_cache::{CoreCache, Lookup, Resolution, Resolver};
+use curtail_clicks::classify;
 use curtail_clicks::clock::now;
 use curtail_clicks::recorder::{Clicked, Recorded, Recorder};
 use curtail_model::{Decision, Inactive, Link, LinkId, Target, Timestamp, code, decide, destination};
@@ -206,10 +207,11 @@ impl Redirector {
     /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a
     /// prefetch, spends nothing, and is not told where it leads: what only a `GET` finds out may be left out
     /// of the answer to `HEAD` (RFC 9110, 9.3.2), and of what was prefetched browsers use nothing that is not
-    /// a success.
+    /// a success. So do programs that show or scan what was posted or mailed: else a link for one person would
+    /// be used up before that person has seen it.
     async fn spend(&self, request: &LinkRequest<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
-        let looks_ahead = request.looks_ahead();
+        let looks_ahead = request.looks_ahead() || classify::looks_ahead(request.user_agent);
         let asked = if looks_ahead { links.peek(target.id) } else { links.spend(target.id) };
         match within(asked).await {
             Ok(Spent::Granted { .. }) if looks_ahead => {

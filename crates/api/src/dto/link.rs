@@ -192,8 +192,8 @@ pub(crate) struct NewLinkBody {
     /// It does not lead to `url` from this on; after `starts_at`.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD` and
-    /// prefetches spend none, and are not told where it leads.
+    /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD`,
+    /// prefetches, link previews and mail scanners spend none, and are not told where it leads.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_u64)]
     max_clicks: Option<u64>,
     #[schema(schema_with = words::new_redirect_status)]

@@ -12,11 +12,16 @@ pub(super) const INNOCENT: &str = "";
 /// The reason of a click that says nothing about who made it.
 pub(super) const NO_USER_AGENT: &str = "no user agent";
 
+/// Why programs look at what somebody posted or sent, before anybody follows it.
+pub(super) const LOOKS_AHEAD: [&str; 2] = [LINK_PREVIEW, EMAIL_SCANNER];
+const LINK_PREVIEW: &str = "link preview";
+const EMAIL_SCANNER: &str = "email scanner";
+
 /// Bots by name, grouped by what they do.
 pub(super) const KNOWN: Table = &[
     // What fetches a page once, to show a small picture of it beside a link that somebody posted.
     (
-        "link preview",
+        LINK_PREVIEW,
         "facebookexternalhit, facebookcatalog, Meta-ExternalHit, meta-externalfetcher, FacebookBot, \
          TelegramBot, Twitterbot, Slackbot, Slack-ImgProxy, Discordbot, ^WhatsApp/, LinkedInBot, \
          SkypeUriPreview, ms-office, Pinterestbot, ^Pinterest/0., redditbot, vkShare, Viber$, Iframely, \
@@ -41,7 +46,7 @@ pub(super) const KNOWN: Table = &[
     ),
     // What looks for mail that does harm, before its reader can click.
     (
-        "email scanner",
+        EMAIL_SCANNER,
         "Proofpoint, Barracuda, Mimecast, SafeLinks, MicrosoftPreview, BitSightBot, SmarshBot, \
          GoogleImageProxy, YahooMailProxy, FastmailUA, Trend Micro, TrendMicro, SquidClamAV, Sophos, McAfee",
     ),
