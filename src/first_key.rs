@@ -75,7 +75,10 @@ pub(crate) async fn ensure(
 
 /// The number of the key that the settings name, which is valid.
 async fn find_or_add(keys: &dyn Keys, hash: [u8; 32], now: Timestamp) -> anyhow::Result<u64> {
-    if let Some(id) = keys.add(admin(FROM_SETTINGS, hash, now)).await? {
+    // Found first: a disk that is full takes no key, and need not where it is known.
+    if keys.find(hash).await?.is_none()
+        && let Some(id) = keys.add(admin(FROM_SETTINGS, hash, now)).await?
+    {
         return Ok(id);
     }
     match keys.find(hash).await? {

@@ -18,6 +18,7 @@ use crate::{admin, first_key, metrics, routes};
 use anyhow::Context;
 use backend::Backend;
 use curtail_clicks::clock::now;
+use curtail_clicks::geo::Geo;
 use curtail_redirect::counters::Counters;
 use curtail_runtime::health::Health;
 use curtail_runtime::listener;
@@ -35,6 +36,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let signals = StopSignals::listen()?;
+    if let Some(path) = &settings.geo.path {
+        // Before anything is made that a start with it needs not.
+        Geo::open(path)?;
+    }
     let folder = DataFolder::lock(&settings.server.data)?;
     let listeners = listener::listen(settings.server.listen, settings.server.threads).context("listen")?;
     let admin = admin::listen(settings)?;

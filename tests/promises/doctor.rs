@@ -126,6 +126,9 @@ fn real_servers_are_found_well_before_the_first_start_and_beside_a_running_serve
         let mut other = environment.clone();
         let name = format!("doctor-{partitions}-{:x}", random_seed());
         other.push(("CURTAIL_KAFKA_TOPIC", topic(&name, partitions)));
+        assert_found(&doctor(&other, &place).1, "Kafka", "wrong", &["kafka.replaces", &name]);
+        let before = environment.iter().find(|(name, _)| *name == "CURTAIL_KAFKA_TOPIC");
+        other.push(("CURTAIL_KAFKA_REPLACES", before.expect("it is set").1.clone()));
         assert_found(&doctor(&other, &place).1, "Kafka", verdict, &said);
     }
     // Other codes than the store was made with, and a replica of another database.

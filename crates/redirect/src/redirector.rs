@@ -207,8 +207,8 @@ impl Redirector {
     /// A link with a limit: the store says whether there is one more. Who only looks ahead, by `HEAD` or a
     /// prefetch, spends nothing, and is not told where it leads: what only a `GET` finds out may be left out
     /// of the answer to `HEAD` (RFC 9110, 9.3.2), and of what was prefetched browsers use nothing that is not
-    /// a success. So do programs that show or scan what was posted or mailed: else a link for one person would
-    /// be used up before that person has seen it.
+    /// a success. So do programs that show or scan what was posted or mailed: else a link for one person
+    /// would be used up before that person has seen it.
     async fn spend(&self, request: &LinkRequest<'_>, target: &Target<'_>) -> Answer {
         let links = &self.shared.links;
         let looks_ahead = request.looks_ahead() || classify::looks_ahead(request.user_agent);

@@ -3,7 +3,6 @@
 use crate::config::parser::Optional;
 use crate::config::reader::Reader;
 use crate::config::text::Path;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Where visitors are.
@@ -15,20 +14,13 @@ pub(crate) struct Geo {
 impl Geo {
     /// Reads them.
     pub(super) fn read(read: &mut Reader) -> Geo {
-        let path = read.setting(
-            "geo.path",
-            &Optional(Path),
-            "off",
-            "An MMDB file with countries and cities, for the places in the stats.",
-        );
-        if let Some(path) = &path
-            && let Err(error) = File::open(path)
-        {
-            read.contradiction(
+        Geo {
+            path: read.setting(
                 "geo.path",
-                format!("names a file that cannot be read: {}: {error}", path.display()),
-            );
+                &Optional(Path),
+                "off",
+                "An MMDB file with countries and cities, for the places in the stats.",
+            ),
         }
-        Geo { path }
     }
 }

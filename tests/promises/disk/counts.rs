@@ -88,6 +88,9 @@ fn without_knowing_what_has_been_counted_it_does_not_start_and_says_what_to_do()
     let server = Server::start(data.path(), FLAGS);
     assert!(server.terminate().success());
     fs::remove_file(&path).unwrap();
+    let said = Server::try_start(data.path(), FLAGS).err().expect("started without a word");
+    assert!(said.contains("clicks.anew"), "{said}");
+    fs::write(data.path().join("clicks.anew"), "").unwrap();
     let server = Server::start(data.path(), FLAGS);
     settled(&server);
 }
