@@ -2,7 +2,7 @@
 //! provides, by the address that a trusted proxy hands on.
 
 use crate::support::mmdb::database;
-use crate::support::server::Server;
+use crate::support::server::{KEY, Server};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::tempdir;
@@ -80,4 +80,21 @@ fn what_others_than_trusted_proxies_say_of_a_visitor_is_not_believed() {
         [0, 0, 0],
         "{countries} {cities}"
     );
+}
+
+#[test]
+fn short_links_begin_with_https_where_a_trusted_proxy_says_that_visitors_come_by_it() {
+    for (trusted, scheme) in [("127.0.0.0/8", "https"), ("10.0.0.0/8", "http")] {
+        let data = tempdir().unwrap();
+        let server = Server::start(data.path(), &["--set", &format!("trusted_proxies={trusted}")]);
+        let authorization = format!("Bearer {KEY}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let body = br#"{"url": "https://example.com/", "code": "a"}"#;
+        let made = server.client().request("POST", "/api/v1/links", &headers, body);
+        assert_eq!(made.json()["short_url"], format!("{scheme}://sho.rt/a"));
+    }
 }

@@ -1,12 +1,12 @@
 //! Where short links begin: the configured base, or the host that the request named.
 //!
-//! What a request says about its host is only checked for its form. `X-Forwarded-*` headers are not looked
-//! at: whoever stands in front of this server sets `base_url`.
+//! What a request says about its host is only checked for its form. `X-Forwarded-Proto` says whether visitors
+//! come by https; the server lets it through from trusted proxies alone.
 
 use crate::problem::{Invalid, Problem};
 use crate::service::Service;
 use axum::extract::FromRequestParts;
-use http::header::HOST;
+use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use std::fmt;
@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 /// What stands for itself in the path of a short link.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+/// In which a proxy says how it was asked.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The longest host with its port (RFC 1035: 253, and `:65535`).
 const HOST_BYTES_MAX: usize = 259;
@@ -72,7 +75,10 @@ impl FromRequestParts<Arc<Service>> for Origin {
         let host = str::from_utf8(named).ok().filter(|host| is_host(host));
         let host =
             host.ok_or_else(|| Invalid::new("Host", "must be a host name or address, maybe with a port"))?;
-        Ok(Origin::new(&format!("http://{}", host.to_ascii_lowercase())))
+        let proto = parts.headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        let is_secure = proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+        let scheme = if is_secure { "https" } else { "http" };
+        Ok(Origin::new(&format!("{scheme}://{}", host.to_ascii_lowercase())))
     }
 }
 

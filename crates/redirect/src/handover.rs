@@ -7,7 +7,6 @@ use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
 use crate::server::Core;
 use bytes::Bytes;
-use http::StatusCode;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -67,7 +66,7 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         let (core, has_conflicting_lengths) = (core.clone(), pace.has_conflicting_lengths(requests.get()));
         async move {
             Ok::<_, Infallible>(match has_conflicting_lengths {
-                true => hyper_service::refuse(StatusCode::BAD_REQUEST, &core),
+                true => hyper_service::refuse_unclear(request.uri().path().as_bytes(), &core),
                 false => hyper_service::answer(request, peer, &core).await,
             })
         }

@@ -40,15 +40,16 @@ fn is_of_the_api(path: &[u8]) -> bool {
 }
 
 /// Answers any request.
-pub(crate) async fn answer(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
+pub(crate) async fn answer(mut request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
     if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
-        return match is_of_the_api(request.uri().path().as_bytes()) {
-            true => refuse_as_problem(core),
-            false => refuse(StatusCode::BAD_REQUEST, core),
-        };
+        return refuse_unclear(request.uri().path().as_bytes(), core);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
         let visitor = visitor(request.headers(), peer, core);
+        if !core.settings.proxies.trusts(peer.ip()) {
+            // Others could have the API name short links by a scheme that nobody serves.
+            request.headers_mut().remove("x-forwarded-proto");
+        }
         return (core.elsewhere)(request, visitor).await;
     }
     let (parts, body) = request.into_parts();
@@ -160,10 +161,13 @@ pub(crate) fn refuse(status: StatusCode, core: &Core) -> Response<Body> {
     response
 }
 
-/// The same for programs.
-fn refuse_as_problem(core: &Core) -> Response<Body> {
-    const PROBLEM: &str = r#"{"title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or Transfer-Encoding cannot be understood."}"#;
+/// Refuses what can be understood in two ways: with a page, or with a problem for programs.
+pub(crate) fn refuse_unclear(path: &[u8], core: &Core) -> Response<Body> {
+    const PROBLEM: &str = r#"{"title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or its length can be understood in more than one way."}"#;
     let mut response = refuse(StatusCode::BAD_REQUEST, core);
+    if !is_of_the_api(path) {
+        return response;
+    }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.body_mut() = full(Bytes::from_static(PROBLEM.as_bytes()));
     response

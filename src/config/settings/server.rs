@@ -77,7 +77,7 @@ impl Server {
                 "trusted_proxies",
                 &List(Block),
                 "",
-                "Proxies in front of this server. Only their `X-Forwarded-For` is believed.",
+                "Proxies in front of this server. Only their `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
             ),
         };
         if server.listen.port() != 0 && server.admin_listen == Some(server.listen) {
