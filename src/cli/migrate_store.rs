@@ -15,7 +15,7 @@ use crate::engines;
 use anyhow::{Context, anyhow, bail};
 use curtail_model::LinkId;
 use curtail_store::postgres::{Importer, OpenError};
-use curtail_store::sqlite::Exporter;
+use curtail_store::sqlite::{self, Exporter};
 use curtail_store::transfer::{self, Moved, Pieces};
 use ends::Ends;
 use rustix::fs::{FlockOperation, flock};
@@ -74,6 +74,9 @@ async fn migrate(settings: &Settings, ends: &Ends) -> anyhow::Result<()> {
     let _only = only_one(&ends.from)?;
     let folder = DataFolder::try_lock(&ends.from)?;
     let (scheme, alphabet) = (settings.codes.scheme, settings.codes.alphabet);
+    if folder.is_ok() {
+        sqlite::refuse_what_is_lost(&ends.from)?;
+    }
     let from = Exporter::open(&ends.from, scheme, alphabet)?;
     let to = engines::postgres_settings(settings, &ends.to);
     let name = to.name()?;

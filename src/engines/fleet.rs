@@ -25,8 +25,9 @@ const UNSETTLED: &str = "redis-unsettled";
 /// How long a start waits for Redis to tell the salts of the day, and between two attempts.
 const SALTS_WAIT_MAX: Duration = Duration::from_secs(1);
 const SALTS_PAUSE: Duration = Duration::from_millis(20);
-/// How often processes see to it that they will have the same salt tomorrow.
-const SALTS_EVERY: Duration = Duration::from_secs(600);
+/// How often processes see to it that they will have the same salt tomorrow, and who comes later the same
+/// today.
+const SALTS_EVERY: Duration = Duration::from_secs(10);
 
 /// What this process shares with others; one that is alone has none of it.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! The store: SQLite, or PostgreSQL where it is set.
 
 use crate::config::{Secret, Settings};
-use crate::data_folder::check_not_moved;
+use crate::data_folder::{self, check_not_moved};
 use curtail_cache::Sources;
 use curtail_model::Codes;
 use curtail_runtime::breaker::Policy;
@@ -106,6 +106,9 @@ pub(crate) async fn open_keys(settings: &Settings) -> anyhow::Result<Arc<dyn Key
         Some(url) => Ok(postgres::open(postgres_settings(settings, url)).await?.keys),
         None => {
             check_not_moved(&settings.server.data)?;
+            if data_folder::owner(&settings.server.data).is_none() {
+                sqlite::refuse_what_is_lost(&settings.server.data)?;
+            }
             Ok(sqlite::open_keys(&settings.server.data)?)
         }
     }

@@ -58,7 +58,7 @@ pub const VERSION_MIN: u32 = 150_000;
 
 /// How far the thread that writes counted clicks steps back, as with the embedded engine.
 const COUNTING_NICENESS: i32 = 10;
-/// PostgresNotifications to keys, and look-ups of them, that may be under way or wait.
+/// Changes to keys, and look-ups of them, that may be under way or wait.
 const KEYS_MAX: u32 = 1_024;
 
 /// How to open a store.
@@ -178,6 +178,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let counting = Arc::new(Executor::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
     let pool = |sessions: usize| {
         Pool::new(&primary, sessions, Plans::Once, settings.prepared, settings.statement_timeout)
+            .map(Pool::that_writes)
     };
     let writes = pool(settings.write_connections.max(2))?;
 

@@ -236,6 +236,12 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     Ok(Sqlite { links, keys, rollups, codes: identity.codes, secret: identity.key, parts })
 }
 
+/// Refuses a store whose log is damaged, for whoever opens it in another way than [`open`], which says what
+/// is lost of it. Nobody may have the store open.
+pub fn refuse_what_is_lost(directory: &Path) -> Result<(), OpenError> {
+    losses::refuse(directory)
+}
+
 /// Opens the API keys of a store that exists, also while another process has it open.
 pub fn open_keys(directory: &Path) -> Result<Arc<dyn Keys>, OpenError> {
     const CACHE_BYTES: usize = 1 << 20;

@@ -85,7 +85,8 @@ pub fn end_shipping(folder: &Path, consumed: &[(u64, u64)]) -> Result<(), Journa
     removed.map_err(|source| io_error(&path, source))
 }
 
-/// Whether a segment holds a click behind this position.
+/// Whether a segment holds a click behind this position, or something there that cannot be read: whoever
+/// reads it again says what is lost.
 fn waits(segment: &OldSegment, position: u64) -> io::Result<bool> {
     let counted = match sequence_of(position).cmp(&segment.sequence.into()) {
         Ordering::Less => 0,
@@ -93,9 +94,13 @@ fn waits(segment: &OldSegment, position: u64) -> io::Result<bool> {
         Ordering::Greater => return Ok(false),
     };
     let bytes = fs::read(&segment.path)?;
-    // Of what has no header nothing can be read, and nothing was.
-    let Found::Header { header, .. } = Header::find(&bytes) else { return Ok(false) };
-    Ok(Decoder::new(&header, counted).next(&bytes, Ending::Final).is_some())
+    let header = match Header::find(&bytes) {
+        Found::Header { header, .. } => header,
+        Found::Unused => return Ok(false),
+        Found::Damaged | Found::Newer(_) => return Ok(true),
+    };
+    let mut decoder = Decoder::new(&header, counted);
+    Ok(decoder.next(&bytes, Ending::Final).is_some() || !decoder.damage.is_empty())
 }
 
 /// What the file of a folder says; nothing where it is missing or damaged.

@@ -240,6 +240,12 @@ async fn be_the_one(config: &Config, rollups: &dyn Rollups) -> Result<(), TopicE
             return Ok(());
         }
         let claimed = rollups.claim(vec![TOPIC]).await?;
+        // Another process may have been first.
+        let position = claimed.iter().find_map(|claimed| claimed.position);
+        let positions: Positions = position.map(|known| (TOPIC, known)).into_iter().collect();
+        if is_the_one(&config.topic, config.replaces.as_deref(), &positions)? {
+            return Ok(());
+        }
         let this = (TOPIC, streams::of_topic(&config.topic));
         rollups.commit(Batch::of_positions(vec![this], claimed)).await?;
     }

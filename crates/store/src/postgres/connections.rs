@@ -66,6 +66,8 @@ pub(super) struct Pool {
     patience: Duration,
     /// Whether the server is there, where that is known.
     presence: Option<Arc<Presence>>,
+    /// Whether what is committed must be on the disk when it is answered.
+    writes: bool,
     retry_budget: Arc<Budget>,
 }
 
@@ -129,8 +131,14 @@ impl Pool {
             begin: begin(prepared, statement_timeout).into(),
             patience: statement_timeout + GRACE,
             presence: address.presence.clone(),
+            writes: false,
             retry_budget: Arc::clone(&address.retry_budget),
         })
+    }
+
+    /// The same for whoever writes.
+    pub(super) fn that_writes(self) -> Pool {
+        Pool { writes: true, ..self }
     }
 
     /// Lends a session, unless the server is known not to answer.
@@ -148,7 +156,10 @@ impl Pool {
         let session = self.wrap(object);
         if is_new && self.presence.is_some() {
             // It may lead to another primary than the one before.
-            session.within(timeline::keep(&session)).await?;
+            let about = session.within(timeline::keep(&session)).await?;
+            if let Some(about) = about.filter(|_| self.writes) {
+                about.must_be_durable()?;
+            }
         }
         Ok(session)
     }

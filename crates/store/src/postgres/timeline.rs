@@ -36,6 +36,18 @@ pub(super) struct About {
     synchronous_commit: String,
 }
 
+impl About {
+    /// Whether what is committed on the session is on the disk.
+    pub(super) fn is_durable(&self) -> bool {
+        self.synchronous_commit != "off"
+    }
+
+    /// Refuses a session on which it is not.
+    pub(super) fn must_be_durable(&self) -> Result<(), Failure> {
+        if self.is_durable() { Ok(()) } else { Err(StoreError::Forbidden(NOT_DURABLE.into()).into()) }
+    }
+}
+
 /// What is so on a session now; nothing where that cannot be
 /// seen: what is no server of PostgreSQL's own need not know of timelines.
 pub(super) async fn read(session: &Session) -> Result<Option<About>, Failure> {
@@ -53,8 +65,8 @@ pub(super) async fn read(session: &Session) -> Result<Option<About>, Failure> {
 }
 
 /// Compares the server with the one that it was, and moves ahead what must not be given twice. A session that
-/// would not wait until commits are on the disk does so from now on, or is none where that cannot be set.
-/// Answers what is so on it then.
+/// would not wait until commits are on the disk does so from now on, where that can be set. Answers what is
+/// so on it then.
 pub(super) async fn keep(session: &Session) -> Result<Option<About>, Failure> {
     let Some(mut about) = read(session).await? else { return Ok(None) };
     session.query(&PUT, &[&"timeline", &about.timeline]).await?;
@@ -64,10 +76,7 @@ pub(super) async fn keep(session: &Session) -> Result<Option<About>, Failure> {
              ids go on {MARGIN} later; empty Redis and restart the servers, so that nobody shows what is lost"
         );
     }
-    if about.synchronous_commit == "off" {
-        if !session.is_ours_alone() {
-            return Err(StoreError::Forbidden(NOT_DURABLE.into()).into());
-        }
+    if !about.is_durable() && session.is_ours_alone() {
         TOLD.call_once(|| error!("{NOT_DURABLE}. Until then sessions of this process have it on"));
         session.command("SET synchronous_commit = on").await?;
         about.synchronous_commit = "on".into();

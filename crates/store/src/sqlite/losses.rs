@@ -4,39 +4,78 @@
 //! Damage in a write-ahead log shows in the log itself (`wal.rs`); a log that is gone altogether shows in the
 //! search index, which follows the links and is of another file.
 
-use super::file::{File, LINKS, explain};
+use super::file::{CLICKS, File, LINKS, explain};
 use super::links::writer_state::Counters;
 use super::search::indexed_version;
 use super::{OpenError, wal};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-use tracing::error;
+use tracing::{error, warn};
+
+/// What is wrong with a store that nobody has been told of yet.
+const UNTOLD: &str = "its write-ahead log holds changes behind a damaged place; start `curtail serve` on this folder once, which says \
+     what is lost and sees to it that nothing of that is given again";
 
 /// A link takes more bytes than this in a log; so no more can be lost with as many bytes.
 const LINK_BYTES_MIN: u64 = 32;
+/// Changes of one link are smaller; no group of them that is one transaction has more.
+const CHANGES_OF_COMMIT_MAX: u64 = 10_000;
 /// Beside what can be told from what is left: versions and ids go on so much later at least.
 const MARGIN: u64 = 10_000;
 
-/// What is lost of a file, if anything: at most so many changes.
+/// What is lost of a file, if anything.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Losses(Option<u64>);
+pub(super) struct Losses(Option<wal::Lost>);
 
 /// Looks before SQLite does, which makes the log what it takes it for.
 pub(super) fn look(file: &File, directory: &Path) -> Result<Losses, OpenError> {
     let path = file.path(directory);
     let io = |error: std::io::Error| OpenError::Io { path: path.clone(), error: error.to_string() };
-    let Some(wal::Lost { from, commits, bytes }) = wal::look(&path).map_err(io)? else {
-        return Ok(Losses(None));
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let copy = wal::keep(&path, now).map_err(io)?;
+    let found = wal::look(&path).map_err(io)?;
+    let Some(lost) = found else { return Ok(Losses(None)) };
+    let wal::Lost { from, commits, bytes, .. } = lost;
+    if !lost.is_certain() {
+        warn!(
+            file = file.name,
+            from, "a change that a crash had left unfinished at the end of the write-ahead log is undone"
+        );
+        return Ok(Losses(found));
+    }
+    let copy = wal::keep(&path, &lost);
+    let copy = copy.map_or_else(|error| format!("none: {error}"), |copy| copy.display().to_string());
     error!(
-        file = file.name, from, commits, bytes, copy = %copy.display(),
+        file = file.name,
+        from,
+        commits,
+        bytes,
+        copy,
         "the write-ahead log is damaged: what was acknowledged in these transactions is lost, links and changes or counted clicks. \
-         Restore a backup if you have one that is newer; what is left of the log is kept beside it"
+         Restore a backup if you have one that is newer; the log is kept beside it"
     );
-    Ok(Losses(Some(bytes / LINK_BYTES_MIN)))
+    Ok(Losses(found))
+}
+
+/// Refuses a store whose log is damaged, for whoever has not been told to
+/// open it as it is. Nobody else may have it open.
+pub(super) fn refuse(directory: &Path) -> Result<(), OpenError> {
+    for file in [&LINKS, &CLICKS] {
+        let path = file.path(directory);
+        let io = |error: std::io::Error| OpenError::Io { path: path.clone(), error: error.to_string() };
+        if wal::look(&path).map_err(io)?.is_some_and(|lost| lost.is_certain()) {
+            return Err(OpenError::Damaged { path, error: UNTOLD.into() });
+        }
+    }
+    Ok(())
+}
+
+/// The entry of `meta` that says below which number a generated id without a link may be that of a lost one.
+const LOST_BEFORE: &str = "ids.lost_before";
+
+/// Below which number a generated id without a link may be that of a lost one; 0 where nothing was lost.
+pub(super) fn lost_before(links: &Connection) -> rusqlite::Result<u64> {
+    let mut get = links.prepare(include_str!("sql/meta_get.sql"))?;
+    let bytes: Option<[u8; 8]> = get.query_row([LOST_BEFORE], |row| row.get(0)).optional()?;
+    Ok(bytes.map_or(0, u64::from_le_bytes))
 }
 
 impl Losses {
@@ -51,7 +90,11 @@ impl Losses {
         let explain = |error| explain(&LINKS.path(directory), &error);
         let counters = Counters::read(links).map_err(explain)?;
         let ahead = indexed_version(directory, store).unwrap_or(0).saturating_sub(counters.version);
-        let Some(lost) = self.0.or((ahead > 0).then_some(0)) else { return Ok(()) };
+        let (changes, links_lost) = match self.0 {
+            Some(lost) => (lost.commits * CHANGES_OF_COMMIT_MAX, lost.bytes / LINK_BYTES_MIN),
+            None if ahead > 0 => (0, 0),
+            None => return Ok(()),
+        };
         if self.0.is_none() {
             error!(
                 file = LINKS.name,
@@ -60,15 +103,23 @@ impl Losses {
                  or its write-ahead log was removed, or it was put back from a backup"
             );
         }
-        let later = |number: u64| number + lost + ahead + MARGIN;
+        let later = |number: u64| number + links_lost + ahead + MARGIN;
+        let version = later(counters.version) + changes;
+        let is_certain = ahead > 0 || self.0.is_some_and(|lost| lost.is_certain());
         let counters = Counters {
-            version: later(counters.version),
+            version,
             next_generated: later(counters.next_generated),
             next_custom: later(counters.next_custom),
-            // No index can follow from before.
-            trimmed: later(counters.version),
+            // No index can follow from before what it knows and is gone.
+            trimmed: if is_certain { version } else { counters.trimmed },
         };
         counters.write(links).map_err(explain)?;
+        if is_certain {
+            // Ids of links that are gone may still be clicked, and counted.
+            let lost_before = counters.next_generated.to_le_bytes();
+            let mut put = links.prepare_cached(include_str!("sql/meta_replace.sql")).map_err(explain)?;
+            put.execute((LOST_BEFORE, &lost_before[..])).map_err(explain)?;
+        }
         self.end_log(links).map_err(explain)
     }
 

@@ -58,7 +58,7 @@ pub(super) enum Task {
 }
 
 impl Changer {
-    /// PostgresNotifications or removes a link, if it has the expected version.
+    /// Changes or removes a link, if it has the expected version.
     pub(super) async fn run(
         &self,
         id: LinkId,

@@ -61,7 +61,12 @@ pub(super) async fn list(
         Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
     };
     let late = |_| {
-        let what = "the list takes too long: too many links have its words without having them in this order";
+        let what = match &narrowed {
+            Narrowed::Words(_) => {
+                "the list was not made in time; many links may have its words without having them in this order"
+            }
+            Narrowed::Nothing | Narrowed::Tag => "the list was not made in time",
+        };
         Err(StoreError::Unavailable(what.into()))
     };
     timeout(LIST_TIME_MAX, search).await.unwrap_or_else(late)

@@ -262,12 +262,13 @@ fn insert_custom(
 ) -> Outcome<LinkId> {
     if let Some(id) = state.codes.decode(code.as_str().as_bytes()) {
         match retired(state, id)? {
+            None if id.get() < state.lost_before && state.get(id)?.is_none() => {}
             None => {
                 let row = Row { id, version, generated: false, code: None, link, now };
                 return Ok(if insert::one(state, &row)? { Ok(id) } else { Err(Refused::CodeTaken) });
             }
             Some(Retired { generated: true, .. }) => return Ok(Err(Refused::CodeTaken)),
-            // The code is free, and its id was another link's.
+            // The code is free, and its id was another link's, as that of a lost one may have been.
             Some(Retired { generated: false, .. }) => {}
         }
     }

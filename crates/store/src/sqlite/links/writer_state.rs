@@ -1,5 +1,6 @@
 //! What the writer of `links.db` keeps in memory: the counters and what a group of changes has in common.
 
+use super::super::losses::lost_before;
 use super::super::row::id_column;
 use super::super::search::Feed;
 use super::super::writer::WriterState;
@@ -28,6 +29,8 @@ pub(in super::super) struct LinkWriterState {
     pub(super) urls: Urls,
     /// The first id of a removed link that the generator has yet to step over, as far as that is known.
     pub(super) retired_ahead: Option<LinkId>,
+    /// A generated id below this number that no link has may be that of a link that was lost.
+    pub(super) lost_before: u64,
     feed: Arc<Feed>,
 }
 
@@ -75,7 +78,9 @@ impl LinkWriterState {
         feed: Arc<Feed>,
     ) -> rusqlite::Result<LinkWriterState> {
         let counters = Counters::read(&connection)?;
+        let lost_before = lost_before(&connection)?;
         Ok(LinkWriterState {
+            lost_before,
             connection,
             codes,
             counters,

@@ -7,7 +7,7 @@ use curtail_model::Link;
 use curtail_servers::PgBouncer;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, OpenError, Postgres, Settings};
-use curtail_store::{Notice, StoreError};
+use curtail_store::{Notice, Seen, StoreError};
 use std::sync::{Arc, Mutex};
 
 /// The address of several servers together.
@@ -150,6 +150,11 @@ async fn a_primary_that_is_told_not_to_wait_for_its_disk_waits_for_what_is_ackno
     .await;
     // What cannot be set on a session is not gone on with.
     until("nothing is acknowledged", async || create_one(&pooled).await.is_err()).await;
+    let made = create_one(&sessions).await.unwrap();
+    until("it is read on", async || {
+        pooled.links.get(made.id, Seen::NEWEST).await.is_ok_and(|found| found.is_some())
+    })
+    .await;
     primary.ask("ALTER SYSTEM RESET synchronous_commit");
     primary.ask("SELECT pg_reload_conf()");
     until("links are made again", async || create_one(&pooled).await.is_ok()).await;
