@@ -15,8 +15,8 @@
 //! clicks   := number >= 1
 //! visitors := n << 1, n x hash:u64le, ascending, n <= 32           only at day grain
 //!           | bytes << 1 | 1, a serialized HLL sketch (lg k 12)
-//! sections := bitmap, then for each bit from the lowest { section } section  := n << 1 | has_other, [
-//! length:u32le ], [ other ], n x { name, clicks }    names strictly ascending
+//! sections := bitmap, then for each bit from the lowest { section }
+//! section  := n << 1 | has_other, [ length:u32le ], [ other ], n x { name, clicks }    names strictly ascending
 //!             length: of what follows it in the section, if n >= 16
 //! ```
 //!
