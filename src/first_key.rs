@@ -73,7 +73,7 @@ pub(crate) async fn ensure(
     Ok(Some(path))
 }
 
-/// The number of the key that the settings name, which is valid.
+/// The number of the key that the settings name, which is valid and may do everything.
 async fn find_or_add(keys: &dyn Keys, hash: [u8; 32], now: Timestamp) -> anyhow::Result<u64> {
     // Found first: a disk that is full takes no key, and need not where it is known.
     if keys.find(hash).await?.is_none()
@@ -81,13 +81,21 @@ async fn find_or_add(keys: &dyn Keys, hash: [u8; 32], now: Timestamp) -> anyhow:
     {
         return Ok(id);
     }
-    match keys.find(hash).await? {
-        Some(known) if known.revoked_at.is_none() => Ok(known.id),
-        _ => anyhow::bail!(
+    let known = keys.find(hash).await?.filter(|known| known.revoked_at.is_none());
+    let Some(known) = known else {
+        anyhow::bail!(
             "the key in admin_key (CURTAIL_ADMIN_KEY) was revoked, by `curtail key revoke` or because admin_key named another \
              one since, and is not valid again; choose a new one (openssl rand -hex 20)"
-        ),
-    }
+        )
+    };
+    anyhow::ensure!(
+        known.scopes.allow(Scope::KeysAdmin) && known.expires_at.is_none(),
+        "the key in admin_key (CURTAIL_ADMIN_KEY) is key {} ({:?}) already, which may not do everything for ever; \
+         choose a new one (openssl rand -hex 20)",
+        known.id,
+        known.name
+    );
+    Ok(known.id)
 }
 
 fn admin(name: &str, hash: [u8; 32], now: Timestamp) -> NewApiKey {

@@ -85,7 +85,9 @@ fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Sh
             json!({ "id": id, "name": name, "key": key, "scopes": names(scopes), "expires_at": expires_at });
         return output::print(&format!("{shown:#}\n"));
     }
-    output::print(&format!("{key}\n"))?;
+    output::print(&format!("{key}\n")).with_context(|| {
+        format!("key {id} is made and could not be shown: `curtail key revoke {id}` ends it")
+    })?;
     output::tell(format_args!("This is key {id}. It is not kept and cannot be shown again."));
     Ok(())
 }
@@ -191,6 +193,9 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
         now().plus_millis(i64::from(days) * Timestamp::DAY)
     } else if let Ok(time) = text.parse::<jiff::Timestamp>() {
         Timestamp::from_millis(time.as_millisecond())
+    } else if text.starts_with("9999-12-3") {
+        // What many write for "never"; the library knows no later one.
+        Timestamp::from_millis(jiff::Timestamp::MAX.as_second() * Timestamp::SECOND)
     } else {
         // A time without its zone would be read as a day, its hours lost.
         let day = Some(text).filter(|text| !text.contains(['T', 't', ' '])).ok_or_else(wrong)?;

@@ -139,6 +139,27 @@ fn a_start_that_is_refused_for_its_old_admin_key_ends_no_other() {
 }
 
 #[test]
+fn a_key_that_may_do_less_does_not_become_the_operators() {
+    let data = tempdir().unwrap();
+    Server::start(data.path(), &[]).terminate();
+    let mut create = curtail();
+    create
+        .args(["key", "create", "--name", "reader", "--scopes", "links:read"])
+        .arg("--data")
+        .arg(data.path());
+    let (code, reader, errors) = run(create);
+    assert_eq!(code, 0, "{errors}");
+    let mut command = curtail();
+    command.env("CURTAIL_ADMIN_KEY", reader.trim());
+    let said = Server::try_launch_without_key(command, data.path()).err().expect("it started");
+    assert!(said.contains("\"reader\""), "{said}");
+    assert!(
+        takes(&Server::start(data.path(), &[]), KEY),
+        "the one before is not ended by a start that is none"
+    );
+}
+
+#[test]
 fn servers_with_different_admin_keys_do_not_end_each_others() {
     const NEW: &str = "another-key-0123456789abcdef";
     let folders = [tempdir().unwrap(), tempdir().unwrap()];

@@ -65,6 +65,11 @@ impl Server {
         Server::spawn(command, data, Vec::new())
     }
 
+    /// The same of one that may refuse to start: then answers what it said.
+    pub(crate) fn try_launch_without_key(command: Command, data: &Path) -> Result<Server, String> {
+        Server::try_spawn(command, data, Vec::new())
+    }
+
     /// Starts a server that may refuse to: then answers what it said.
     pub(crate) fn try_start(data: &Path, flags: &[&str]) -> Result<Server, String> {
         Server::try_launch(curtail(), data, flags.iter().map(|&flag| flag.to_owned()).collect())

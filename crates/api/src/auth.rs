@@ -130,7 +130,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         given.next().ok_or_else(|| unauthorized("Send the header Authorization: Bearer KEY.", None))?;
     let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
     let key = key.trim_matches(' ');
-    if given.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") || key.is_empty() {
+    if !scheme.is_empty() && !scheme.eq_ignore_ascii_case("bearer") {
+        // Of a scheme that is not ours, RFC 6750 has nothing to say.
+        return Err(unauthorized("The scheme must be Bearer: send Authorization: Bearer KEY.", None));
+    }
+    if given.next().is_some() || scheme.is_empty() || key.is_empty() {
         return Err(unauthorized(
             "The header Authorization must be given once, as Bearer KEY.",
             Some("invalid_request"),

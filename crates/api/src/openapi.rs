@@ -18,7 +18,7 @@ const DESCRIPTION: &str = "\
 Short links and what was counted of them.
 
 **Keys.** Send `Authorization: Bearer KEY`. A key has scopes: `links:read`, `links:write`, `stats:read`, and `keys:admin`, which \
-holds all. A missing or invalid key is answered with 401, a missing scope with 403.
+holds all. `links:write` is answered with the links that it makes, changes or finds with `reuse`. A missing or invalid key is answered with 401, a missing scope with 403.
 
 **Errors** are `application/problem+json` (RFC 9457). `type` is stable; `errors` names every field that is wrong, at once. \
 There is room for 50 errors, first of all for those of known fields; `detail` says how many there are.

@@ -98,7 +98,15 @@ impl Problem {
         Problem::new(Kind::NotFound, "There is no such link.")
     }
 
-    /// The same of a key.
+    /// A link is not under the versions that a request is bound to.
+    pub(crate) fn changed() -> Problem {
+        Problem::new(
+            Kind::Changed,
+            "The link is not what If-Match or If-None-Match ask for any more. Read it again and decide anew.",
+        )
+    }
+
+    /// There is no such key.
     pub(crate) fn no_such_key() -> Problem {
         Problem::new(Kind::NotFound, "There is no such key, or it has been revoked before.")
     }

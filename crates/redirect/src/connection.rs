@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// What a client may send behind its last request, in bytes, and how long it may take to end the connection.
-const LINGER_BYTES_MAX: usize = 64 << 10;
+const LINGER_BYTES_MAX: usize = 1 << 20;
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// Bytes of a client: a buffer of the core's, and how much of it they fill.

@@ -9,7 +9,7 @@ use crate::server::Core;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,7 +19,7 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,17 +61,19 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         follower: Follower::new(head_bytes_max),
     });
     let requests = Cell::new(0);
+    let had_body = Cell::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         requests.set(requests.get() + 1);
+        had_body.set(!request.body().is_end_stream());
         let (core, has_conflicting_lengths) = (core.clone(), pace.has_conflicting_lengths(requests.get()));
-        async move {
+        Box::pin(async move {
             Ok::<_, Infallible>(match has_conflicting_lengths {
                 true => hyper_service::refuse_unclear(request.uri().path().as_bytes(), &core),
-                false => hyper_service::answer(request, peer, &core).await,
+                false => hyper_service::serve(request, peer, &core).await,
             })
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(timer)
         // Who has sent all that there is to send still waits for the answer.
         .half_close(true)
@@ -79,19 +81,23 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
         .max_headers(HEADERS_MAX)
         .max_buf_size(head_bytes_max)
         .serve_connection(stream, service);
-    let mut connection = pin!(connection);
     let mut shutdown = core.shutdown.clone();
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = shutdown.requested() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
     // Clients go away and send nonsense all the time: counted by hyper's answer to them, not worth a line in
     // the log.
-    if let Err(error) = ended {
+    if let Err(error) = &ended {
         tracing::trace!(%error, "a connection ended badly");
+    }
+    let stream = connection.into_parts().io.into_inner().stream;
+    if ended.is_err() || had_body.get() {
+        // There may be more than was read.
+        Box::pin(connection::linger(stream)).await;
     }
 }
 

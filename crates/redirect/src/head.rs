@@ -9,10 +9,13 @@ use crate::proxies::TrustedProxies;
 use crate::request::LinkRequest;
 use httparse::{ParserConfig, Request, Status};
 use std::mem::MaybeUninit;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Browsers send about fifteen headers; more than this is unusual and goes to hyper, which has its own limit.
 const HEADERS_MAX: usize = 48;
+
+/// The longest host with its port (RFC 1035: 253, and `:65535`).
+const HOST_BYTES_MAX: usize = 259;
 
 /// A plain request at the start of some bytes.
 #[derive(Debug)]
@@ -95,12 +98,32 @@ fn contains_framing_word(name: &[u8]) -> bool {
     starts_with(b"transfer") || starts_with(b"content-len") || starts_with(b"content_len")
 }
 
-/// A host and port of the usual characters.
+/// A host of the usual characters or an IPv6 address, perhaps with a port (RFC 9110, 7.2).
 #[inline]
 pub(crate) fn is_plain_host(host: &[u8]) -> bool {
-    let usual =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
-    !host.is_empty() && host.len() <= 255 && host.iter().all(usual)
+    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let name_bytes = host.iter().position(|byte| !usual(byte)).unwrap_or(host.len());
+    let port = match name_bytes {
+        0 => after_address(host),
+        _ => Some(&host[name_bytes..]),
+    };
+    host.len() <= HOST_BYTES_MAX && port.is_some_and(is_port)
+}
+
+/// What follows the IPv6 address that a host begins with.
+#[cold]
+fn after_address(host: &[u8]) -> Option<&[u8]> {
+    let (address, port) = str::from_utf8(host).ok()?.strip_prefix('[')?.split_once(']')?;
+    address.parse::<Ipv6Addr>().ok().map(|_| port.as_bytes())
+}
+
+/// A port behind its colon, which may be empty (RFC 3986, 3.2.3), or none at all.
+fn is_port(text: &[u8]) -> bool {
+    match text {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +186,22 @@ mod tests {
         ] {
             assert!(!plain(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_perhaps_with_a_port() {
+        for good in
+            ["a", "sho.rt", "sho.rt:8080", "sho.rt:", "1.2.3.4:80", "[::1]", "[2001:db8::1]:443", "a_b"]
+        {
+            assert!(is_plain_host(good.as_bytes()), "{good}");
+        }
+        for wrong in [
+            "", ":80", "::1", "a:b", "a:b:c", "a:80:80", "]:a:b[", "[zz]", "[]", "[::1", "[::1]80", "a[b]",
+            "a:123456",
+        ] {
+            assert!(!is_plain_host(wrong.as_bytes()), "{wrong}");
+        }
+        assert!(!is_plain_host(&b"a".repeat(HOST_BYTES_MAX + 1)));
     }
 
     proptest! {

@@ -12,12 +12,12 @@ use crate::server::Core;
 use bytes::Bytes;
 use curtail_model::code::is_reserved;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION,
+    RETRY_AFTER, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A form with a password is short.
 const FORM_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a body that nobody has read which hyper passes over, so that the connection can go on.
+const BODY_PASSED_OVER_MAX: u64 = 4 * 1024;
 
 /// Whether a path belongs to Curtail's own pages and not to links.
 pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
@@ -39,10 +42,31 @@ fn is_of_the_api(path: &[u8]) -> bool {
     path.strip_prefix(b"/api").is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
+/// Answers any request. Where the body of one has perhaps not been read, and is too long to be passed over,
+/// the client is told that the connection ends with the answer.
+pub(crate) async fn serve(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
+    let is_long = request.body().size_hint().exact().is_none_or(|bytes| bytes > BODY_PASSED_OVER_MAX);
+    let is_for_link = !is_elsewhere(request.uri().path().as_bytes());
+    let mut response = answer(request, peer, core).await;
+    let status = response.status();
+    // These are about what the body says: it has been read.
+    let is_about_content = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
+    let is_refused = (status.is_client_error() && !is_about_content) || status.is_server_error();
+    if is_long && (is_for_link || is_refused) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 /// Answers any request.
-pub(crate) async fn answer(mut request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
+async fn answer(mut request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
     if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
         return refuse_unclear(request.uri().path().as_bytes(), core);
+    }
+    let named = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = named {
+        // It holds, whatever `Host` says (RFC 9112, 3.2.2).
+        request.headers_mut().insert(HOST, host);
     }
     if is_elsewhere(request.uri().path().as_bytes()) {
         let visitor = visitor(request.headers(), peer, core);
@@ -50,7 +74,12 @@ pub(crate) async fn answer(mut request: Request<Incoming>, peer: SocketAddr, cor
             // Others could have the API name short links by a scheme that nobody serves.
             request.headers_mut().remove("x-forwarded-proto");
         }
-        return (core.elsewhere)(request, visitor).await;
+        let mut response = (core.elsewhere)(request, visitor).await;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            // The router says of HEAD how long the body of this answer is, and not of that to GET.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        return response;
     }
     let (parts, body) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
@@ -68,14 +97,13 @@ pub(crate) async fn answer(mut request: Request<Incoming>, peer: SocketAddr, cor
     }
 }
 
-/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. A target that names a host as
-/// well, as for a proxy, must name the same one: of two hosts nobody could say which was meant.
+/// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. The same of a host that the
+/// target names, as for a proxy.
 fn names_one_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     match (hosts.next(), hosts.next(), named) {
-        (Some(host), None, None) => is_plain_host(host),
-        (Some(host), None, Some(named)) => is_plain_host(host) && named.eq_ignore_ascii_case(host),
+        (Some(host), None, named) => is_plain_host(host) && named.is_none_or(is_plain_host),
         (None, _, named) => request.version() == Version::HTTP_10 && named.is_none_or(is_plain_host),
         _ => false,
     }
@@ -163,7 +191,7 @@ pub(crate) fn refuse(status: StatusCode, core: &Core) -> Response<Body> {
 
 /// Refuses what can be understood in two ways: with a page, or with a problem for programs.
 pub(crate) fn refuse_unclear(path: &[u8], core: &Core) -> Response<Body> {
-    const PROBLEM: &str = r#"{"title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or its length can be understood in more than one way."}"#;
+    const PROBLEM: &str = r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"The request names no host or several, or its target or its length can be understood in more than one way."}"#;
     let mut response = refuse(StatusCode::BAD_REQUEST, core);
     if !is_of_the_api(path) {
         return response;

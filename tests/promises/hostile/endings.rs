@@ -31,6 +31,38 @@ fn the_last_answer_arrives_whatever_the_client_sends_behind_its_last_request() {
 }
 
 #[test]
+fn a_request_that_is_refused_before_all_of_it_was_read_gets_its_answer_and_is_told_of_the_end() {
+    let besieged = Besieged::start(&[]);
+    let long = vec![b'x'; 900_000];
+    for (start, status) in
+        [("POST /api/v1/links", 401), ("POST /canary", 405), ("DELETE /canary", 405), ("GET /canary", 302)]
+    {
+        let length = long.len();
+        let head = format!("{start} HTTP/1.1\r\nHost: sho.rt\r\nContent-Length: {length}\r\n\r\n");
+        // As many clients do it: first all is sent, and only then is anything read.
+        let mut client = TcpStream::connect(besieged.server.address).unwrap();
+        client.write_all(head.as_bytes()).unwrap();
+        client.write_all(&long).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let reply = Reply::read(&mut client);
+        assert_eq!((reply.statuses(), reply.closed), (vec![status], true), "{start}: {}", reply.text());
+        assert!(reply.text().contains("\r\nconnection: close\r\n"), "{start}: {}", reply.text());
+    }
+    besieged.is_unharmed("bodies that nobody read");
+}
+
+#[test]
+fn an_answer_that_is_known_already_has_no_length_whatever_asked_for_it() {
+    let besieged = Besieged::start(&[]);
+    let authorization = format!("Bearer {KEY}");
+    let headers = [("authorization", authorization.as_str()), ("if-none-match", "*")];
+    for method in ["GET", "HEAD"] {
+        let known = besieged.server.client().request(method, "/api/v1/links/by-code/canary", &headers, b"");
+        assert_eq!((known.status, known.header("content-length")), (304, None), "{method}");
+    }
+}
+
+#[test]
 fn who_has_sent_all_and_says_so_still_gets_the_answer() {
     let besieged = Besieged::start(&[]);
     let body = r#"{"url":"https://example.com/half"}"#;

@@ -6,6 +6,7 @@ use crate::problem::{Kind, Problem};
 use crate::query::NoQuery;
 use axum::Extension;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -51,8 +52,13 @@ pub(crate) async fn openapi(_: NoQuery, Extension(document): Extension<Document>
 #[utoipa::path(get, path = "/api/v1/problems/{kind}", tag = "about", security(()),
     params(KindParams),
     responses((status = 200, description = "What kind it is", body = ProblemKind)))]
-pub(crate) async fn problem(_: NoQuery, params: RawPathParams) -> Result<Response, Problem> {
-    let kind = params.iter().find(|&(name, _)| name == "kind").and_then(|(_, name)| Kind::from_name(name));
+pub(crate) async fn problem(
+    _: NoQuery,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+) -> Result<Response, Problem> {
+    let params = params.ok();
+    let kind =
+        params.iter().flatten().find(|&(name, _)| name == "kind").and_then(|(_, name)| Kind::from_name(name));
     let kind = kind.ok_or_else(|| Problem::new(Kind::NotFound, "There is no such kind of problem."))?;
     let about = ProblemKind {
         kind: format!("{}{}", Kind::PATH, kind.as_str()),

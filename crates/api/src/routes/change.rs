@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::body;
 use crate::dto::link::{LinkChangeBody, LinkJson};
 use crate::origin::Origin;
-use crate::preconditions::{self, IfMatch};
+use crate::preconditions::Conditions;
 use crate::problem::{Invalid, Kind, Problem};
 use crate::query::NoQuery;
 use crate::routes::links::{answer_link, totals_of};
@@ -46,7 +46,7 @@ pub(crate) async fn change(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
-    let if_match = preconditions::if_match(&headers)?;
+    let conditions = Conditions::of_change(&headers)?;
     let body = body::json(&headers, body, body::CHANGE, &service.settings).await?;
     let WantedChange { mut change, password } = wanted_change(&body, service.rules(&origin))?;
     change.password_hash = match password {
@@ -56,7 +56,7 @@ pub(crate) async fn change(
     };
     // Before the change: what fails after it would say of a change that was made that it was not.
     let totals = totals_of(&service, id).await?;
-    let link = update(&service, id, change, &if_match).await?;
+    let link = update(&service, id, change, &conditions).await?;
     Ok(answer_link(StatusCode::OK, &link, totals, &origin))
 }
 
@@ -77,10 +77,13 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::LinksWrite)?;
-    let only_if = match preconditions::if_match(&headers)? {
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) => Some(matching(&current(&service, id).await?, &versions)?),
-    };
+    let conditions = Conditions::of_change(&headers)?;
+    let mut only_if = None;
+    if !conditions.are_none() {
+        let link = current(&service, id).await?;
+        conditions.check(link.version)?;
+        only_if = Some(link.version);
+    }
     // The store removes the link though whoever asked for it hangs up; so its counts must go as well.
     let removal = tokio::spawn(async move { remove(&service, id, only_if).await });
     removal.await.unwrap_or_else(|died| Err(StoreError::Unavailable(died.to_string()).into()))?;
@@ -99,10 +102,15 @@ async fn remove(service: &Service, id: LinkId, only_if: Option<u64>) -> Result<(
 
 /// Changes a link. Where the change must fit what is not being changed, it is bound to the version that it
 /// was checked against, and checked anew when that has passed.
-async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatch) -> Result<Link, Problem> {
+async fn update(
+    service: &Service,
+    id: LinkId,
+    change: Change,
+    conditions: &Conditions,
+) -> Result<Link, Problem> {
     let checks_order =
         matches!(change.starts_at, Field::Set(Some(_))) != matches!(change.expires_at, Field::Set(Some(_)));
-    if *if_match == IfMatch::Any && !checks_order {
+    if conditions.are_none() && !checks_order {
         return service
             .links
             .update(id, change, None, time::now())
@@ -111,9 +119,7 @@ async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatc
     }
     let mut link = current(service, id).await?;
     for _ in 0..TRIES {
-        if let IfMatch::Versions(versions) = if_match {
-            matching(&link, versions)?;
-        }
+        conditions.check(link.version)?;
         check_order(&link, &change)?;
         match service.links.update(id, change.clone(), Some(link.version), time::now()).await? {
             Ok(changed) => return Ok(changed),
@@ -127,11 +133,6 @@ async fn update(service: &Service, id: LinkId, change: Change, if_match: &IfMatc
 /// What a condition is about is the link as it is now, not as a replica has it.
 async fn current(service: &Service, id: LinkId) -> Result<Link, Problem> {
     service.links.get(id, Seen::NEWEST).await?.ok_or_else(Problem::no_such_link)
-}
-
-/// The version of a link, if it is one of those that a request allows.
-fn matching(link: &Link, versions: &[u64]) -> Result<u64, Problem> {
-    if versions.contains(&link.version) { Ok(link.version) } else { Err(changed()) }
 }
 
 fn check_order(link: &Link, change: &Change) -> Result<(), Problem> {
@@ -156,13 +157,6 @@ fn check_order(link: &Link, change: &Change) -> Result<(), Problem> {
 fn refused(refused: &UpdateRefused) -> Problem {
     match refused {
         UpdateRefused::Missing => Problem::no_such_link(),
-        UpdateRefused::Changed(_) => changed(),
+        UpdateRefused::Changed(_) => Problem::changed(),
     }
-}
-
-fn changed() -> Problem {
-    Problem::new(
-        Kind::Changed,
-        "The link is not what If-Match stands for any more. Read it again and decide anew.",
-    )
 }

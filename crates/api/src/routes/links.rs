@@ -8,7 +8,7 @@ use crate::dto::answer;
 use crate::dto::link::{LinkJson, NewLinkBody, total};
 use crate::idempotency::IdempotencyKey;
 use crate::origin::Origin;
-use crate::preconditions;
+use crate::preconditions::{self, Conditions};
 use crate::problem::Problem;
 use crate::query::NoQuery;
 use crate::routes::{PathId, PathLinkId};
@@ -120,9 +120,11 @@ pub(crate) async fn bulk(
 /// A link
 #[utoipa::path(get, path = "/api/v1/links/{id}", operation_id = "get_link", tag = "links", security(("key" = ["links:read"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
+        ("If-Match" = Option<String>, Header, description = "Answer it only if it still is what this ETag stands for"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
     responses((status = 200, description = "The link", body = LinkJson<'_>, headers(("ETag" = String))),
-        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
+        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String))),
+        (status = 412, description = "It has changed since")))]
 pub(crate) async fn get(
     State(service): State<Arc<Service>>,
     caller: Caller,
@@ -142,9 +144,11 @@ pub(crate) async fn get(
 /// The code may hold slashes, encoded or not.
 #[utoipa::path(get, path = "/api/v1/links/by-code/{*code}", operation_id = "find_link_by_code", tag = "links", security(("key" = ["links:read"])),
     params(("code" = String, Path, description = "Its code", example = "spring-sale"),
+        ("If-Match" = Option<String>, Header, description = "Answer it only if it still is what this ETag stands for"),
         ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
     responses((status = 200, description = "The link", body = LinkJson<'_>, headers(("ETag" = String))),
-        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String)))))]
+        (status = 304, description = "It is as it was under If-None-Match", headers(("ETag" = String))),
+        (status = 412, description = "It has changed since")))]
 pub(crate) async fn by_code(
     State(service): State<Arc<Service>>,
     caller: Caller,
@@ -169,6 +173,7 @@ async fn read(
     origin: &Origin,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
+    Conditions::of_read(headers)?.check(link.version)?;
     let totals = totals_of(service, link.id).await?;
     let etag = preconditions::etag(link.version, total(totals));
     if preconditions::is_known(headers, &etag)? {

@@ -227,11 +227,11 @@ fn tags(fields: &mut Fields<'_>) -> Given<Vec<String>> {
                 tags.push(tag.to_owned());
             }
         }
-        tags.sort_unstable();
-        tags.dedup();
-        if tags.len() > Limits::TAGS {
+        if given.len() > Limits::TAGS {
             fields.refuse("tags", format!("must not be more than {}", Limits::TAGS));
         }
+        tags.sort_unstable();
+        tags.dedup();
         Some(tags)
     })
 }

@@ -71,6 +71,21 @@ async fn a_change_is_refused_when_others_came_first() {
         [""; 0]
     );
     assert_eq!(server.get(&path(&link)).await.json()["title"], "mine");
+    for (method, header, value) in [
+        ("PATCH", "if-none-match", changed.header("etag")),
+        ("PATCH", "if-none-match", "*"),
+        ("DELETE", "if-none-match", changed.header("etag")),
+        ("DELETE", "if-none-match", "*"),
+        ("GET", "if-match", &old),
+        ("HEAD", "if-match", &old),
+    ] {
+        let refused = server.ask(method, &path(&link), &[(header, value)], "{}").await;
+        assert_eq!(refused.status, 412, "{method} {header}: {value}");
+    }
+    let read = server.ask("GET", &path(&link), &[("if-match", changed.header("etag"))], Body::empty()).await;
+    assert_eq!(read.json()["title"], "mine");
+    let other = server.ask("PATCH", &path(&link), &[("if-none-match", &old)], "{}").await;
+    assert_eq!(other.status, 200, "{}", other.text());
     let weak = format!("W/{}", changed.header("etag"));
     patch(&server, &link, Some(&weak), "{}").await.problem(412, "changed");
     assert_eq!(patch(&server, &link, Some("v1"), "{}").await.problem(422, "invalid-fields"), ["If-Match"]);

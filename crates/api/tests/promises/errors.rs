@@ -223,6 +223,7 @@ async fn what_is_not_there_is_a_problem_too() {
         "/api/v1/links/by-code/a%0db",
         "/api/v1/links/-1/stats",
         "/api/v1/problems/x",
+        "/api/v1/problems/%ff",
     ] {
         assert_eq!(server.get(path).await.problem(404, "not-found"), [""; 0], "{path}");
     }
