@@ -57,6 +57,13 @@ impl Recording {
         }
         let counted = store.rollups.positions().await?;
         let journal = journal_config(settings, folder);
+        if settings.database.url.is_none() && !counted.is_empty() && !journal.folder.exists() {
+            tracing::error!(
+                folder = %journal.folder.display(),
+                "the folder of the journal is gone, clicks of which were counted: those that were not counted yet are lost, and nobody can \
+                 say how many"
+            );
+        }
         journal::end_shipping(&journal.folder, &counted)?;
         let (recorders, reader, keeper) = journal::open(journal, &counted)?;
         let hold = hold(settings);
