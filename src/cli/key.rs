@@ -79,15 +79,14 @@ fn create(name: &str, scopes: Scopes, expires_at: Option<Timestamp>, shared: &Sh
     // Two equal keys of 160 random bits mean that the randomness is broken: better no key than a shared one.
     let id =
         answer(keys.add(new))?.context("the key that was made exists already: do not trust this machine")?;
+    let not_shown = || format!("key {id} is made and could not be shown: `curtail key revoke {id}` ends it");
     if shared.json {
         let expires_at = expires_at.map(show_time);
         let shown =
             json!({ "id": id, "name": name, "key": key, "scopes": names(scopes), "expires_at": expires_at });
-        return output::print(&format!("{shown:#}\n"));
+        return output::print(&format!("{shown:#}\n")).with_context(not_shown);
     }
-    output::print(&format!("{key}\n")).with_context(|| {
-        format!("key {id} is made and could not be shown: `curtail key revoke {id}` ends it")
-    })?;
+    output::print(&format!("{key}\n")).with_context(not_shown)?;
     output::tell(format_args!("This is key {id}. It is not kept and cannot be shown again."));
     Ok(())
 }
@@ -193,7 +192,7 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
         now().plus_millis(i64::from(days) * Timestamp::DAY)
     } else if let Ok(time) = text.parse::<jiff::Timestamp>() {
         Timestamp::from_millis(time.as_millisecond())
-    } else if text.starts_with("9999-12-3") {
+    } else if let "9999-12-31T23:59:59Z" | "9999-12-31" = text {
         // What many write for "never"; the library knows no later one.
         Timestamp::from_millis(jiff::Timestamp::MAX.as_second() * Timestamp::SECOND)
     } else {

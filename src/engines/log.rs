@@ -57,11 +57,12 @@ impl Recording {
         }
         let counted = store.rollups.positions().await?;
         let journal = journal_config(settings, folder);
-        if settings.database.url.is_none() && !counted.is_empty() && !journal.folder.exists() {
-            tracing::error!(
+        let is_gone = matches!(journal.folder.try_exists(), Ok(false));
+        if settings.database.url.is_none() && !counted.is_empty() && is_gone {
+            tracing::warn!(
                 folder = %journal.folder.display(),
-                "the folder of the journal is gone, clicks of which were counted: those that were not counted yet are lost, and nobody can \
-                 say how many"
+                "the folder of the journal is gone, clicks of which were counted. After a restore from a copy that is as it \
+                 should be; else those that were not counted yet are lost, and nobody can say how many"
             );
         }
         journal::end_shipping(&journal.folder, &counted)?;

@@ -94,7 +94,7 @@ impl Clicks {
         counter(
             encoder,
             "journal_files_damaged",
-            "Files of the journal that were damaged and made anew (node, salt), and streams whose end was gone.",
+            "Files beside the journal's segments (node, salt) that were damaged and made anew.",
             status.files_damaged,
         )?;
         counter(

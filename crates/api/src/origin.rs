@@ -78,7 +78,9 @@ impl FromRequestParts<Arc<Service>> for Origin {
         let proto = parts.headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
         let is_secure = proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
         let scheme = if is_secure { "https" } else { "http" };
-        Ok(Origin::new(&format!("{scheme}://{}", host.to_ascii_lowercase())))
+        // A port that is not named is the usual one, colon or not (RFC 3986, 3.2.3).
+        let host = host.strip_suffix(':').unwrap_or(host).to_ascii_lowercase();
+        Ok(Origin::new(&format!("{scheme}://{host}")))
     }
 }
 
@@ -91,8 +93,9 @@ fn is_host(text: &str) -> bool {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (text, None),
     };
-    let port_is_good =
-        port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let port_is_good = port.is_none_or(|port| {
+        port.is_empty() || (port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok())
+    });
     let name_is_good = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
@@ -116,13 +119,14 @@ mod tests {
             "[::1]:8080",
             "[::1]",
             "xn--bcher-kva.example",
+            "sho.rt:",
             "a_b",
         ] {
             assert!(is_host(good), "{good}");
         }
         for bad in [
             "", ":80", "a b", "a/b", "a@b", "<script>", "a:b", "a:99999", "a:80:80", "[::1", "::1", "a\"b",
-            "a:+1", "ä", "a:", "a?b",
+            "a:+1", "ä", ":", "a?b",
         ] {
             assert!(!is_host(bad), "{bad}");
         }

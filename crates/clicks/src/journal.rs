@@ -148,7 +148,7 @@ pub fn open(
     }
     let left = Left { files: folder::list(&config.folder)?, passed, counted_here };
     let Resumed { mut shared, cursors, old, sequences } = resume(&config, node.number, left, now)?;
-    *shared.files_damaged.get_mut() += u64::from(node.was_damaged) + u64::from(salts.was_damaged());
+    shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));
 
     let shared = Arc::new(shared);
     let salts = Arc::new(salts);
@@ -196,16 +196,6 @@ fn resume(config: &Config, node: u64, mut left: Left, now: Timestamp) -> Result<
         let last = files.last().map_or(0, |file| u64::from(file.sequence));
         let (done, waiting): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| u64::from(file.sequence) < sequence_of(position));
-        // A segment stays until the next one is counted from.
-        let is_cut_off = offset_of(position) > 0 && last < sequence_of(position);
-        if is_cut_off && index < config.streams && left.counted_here.contains(&number) {
-            tracing::error!(
-                stream = number,
-                "the end of a stream of the journal is gone, which was there when its clicks were counted: what came behind \
-                 those is lost, and nobody can say how many clicks that were"
-            );
-            *shared.files_damaged.get_mut() += 1;
-        }
         // Counted, but the process died before it could take them back.
         for file in done {
             fs::remove_file(&file.path).map_err(|source| io_error(&file.path, source))?;

@@ -5,6 +5,7 @@ use crate::conflicting_lengths::Follower;
 use crate::connection;
 use crate::hyper_service;
 use crate::pace::{HeadTimer, Pace};
+use crate::request_body::RequestBody;
 use crate::server::Core;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -33,7 +34,9 @@ pub type Body = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 
 /// What answers the paths that are not links, the API and the pages of Curtail itself, given who asks.
 pub type Elsewhere = Arc<
-    dyn Fn(Request<Incoming>, IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
+    dyn Fn(Request<RequestBody>, IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>
+        + Send
+        + Sync,
 >;
 
 /// Who begins like this speaks HTTP/2 and takes for granted that everybody does (RFC 9113, 3.4).

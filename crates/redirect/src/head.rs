@@ -121,7 +121,12 @@ fn after_address(host: &[u8]) -> Option<&[u8]> {
 fn is_port(text: &[u8]) -> bool {
     match text {
         [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        [b':', digits @ ..] => {
+            let digit =
+                |number: u32, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'));
+            digits.len() <= 5
+                && digits.iter().try_fold(0, digit).is_some_and(|port| port <= u32::from(u16::MAX))
+        }
         _ => false,
     }
 }
@@ -197,7 +202,7 @@ mod tests {
         }
         for wrong in [
             "", ":80", "::1", "a:b", "a:b:c", "a:80:80", "]:a:b[", "[zz]", "[]", "[::1", "[::1]80", "a[b]",
-            "a:123456",
+            "a:123456", "a:65536",
         ] {
             assert!(!is_plain_host(wrong.as_bytes()), "{wrong}");
         }

@@ -8,6 +8,7 @@ use crate::head::is_plain_host;
 use crate::pages;
 use crate::redirector::Form;
 use crate::request::LinkRequest;
+use crate::request_body::RequestBody;
 use crate::server::Core;
 use bytes::Bytes;
 use curtail_model::code::is_reserved;
@@ -42,24 +43,23 @@ fn is_of_the_api(path: &[u8]) -> bool {
     path.strip_prefix(b"/api").is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
-/// Answers any request. Where the body of one has perhaps not been read, and is too long to be passed over,
-/// the client is told that the connection ends with the answer.
+/// Answers any request. Where the body of one has not been read, and is too long to be passed over, the
+/// client is told that the connection ends with the answer.
 pub(crate) async fn serve(request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
     let is_long = request.body().size_hint().exact().is_none_or(|bytes| bytes > BODY_PASSED_OVER_MAX);
-    let is_for_link = !is_elsewhere(request.uri().path().as_bytes());
-    let mut response = answer(request, peer, core).await;
-    let status = response.status();
-    // These are about what the body says: it has been read.
-    let is_about_content = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
-    let is_refused = (status.is_client_error() && !is_about_content) || status.is_server_error();
-    if is_long && (is_for_link || is_refused) {
+    let (parts, body) = request.into_parts();
+    let (body, is_read) = RequestBody::new(body);
+    let mut response = answer(Request::from_parts(parts, body), peer, core).await;
+    // What answers while it reads goes on with both.
+    let is_whole = response.body().size_hint().exact().is_some();
+    if is_long && is_whole && !is_read.get() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
 /// Answers any request.
-async fn answer(mut request: Request<Incoming>, peer: SocketAddr, core: &Core) -> Response<Body> {
+async fn answer(mut request: Request<RequestBody>, peer: SocketAddr, core: &Core) -> Response<Body> {
     if !names_one_host(&request) || !names_a_path(request.uri()) || !has_one_coding(request.headers()) {
         return refuse_unclear(request.uri().path().as_bytes(), core);
     }
@@ -99,7 +99,7 @@ async fn answer(mut request: Request<Incoming>, peer: SocketAddr, core: &Core) -
 
 /// RFC 9112, 3.2: exactly one `Host`, and a valid one; HTTP/1.0 may do without. The same of a host that the
 /// target names, as for a proxy.
-fn names_one_host(request: &Request<Incoming>) -> bool {
+fn names_one_host(request: &Request<RequestBody>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     match (hosts.next(), hosts.next(), named) {
@@ -162,7 +162,7 @@ enum NotAForm {
 
 /// The field `password` of a posted form, if it has one.
 async fn password(
-    body: Incoming,
+    body: RequestBody,
     headers: &HeaderMap,
     patience: Duration,
 ) -> Result<Option<String>, NotAForm> {

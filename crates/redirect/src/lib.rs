@@ -19,6 +19,7 @@ mod password_attempts;
 mod proxies;
 mod redirector;
 mod request;
+mod request_body;
 pub mod server;
 mod wire;
 
@@ -26,3 +27,4 @@ pub use handover::{Body, Elsewhere};
 pub use password_attempts::PasswordAttempts;
 pub use proxies::TrustedProxies;
 pub use redirector::{Redirector, Shared};
+pub use request_body::RequestBody;

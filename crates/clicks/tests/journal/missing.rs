@@ -119,26 +119,6 @@ fn segments_that_were_counted_are_missed_by_nobody() {
 }
 
 #[test]
-fn the_end_of_a_stream_that_is_gone_is_said_and_what_comes_after_is_counted() {
-    let dir = tempfile::tempdir().unwrap();
-    record_in(dir.path(), &[], 0..3_000);
-    let (_, mut reader, keeper) = open(&config(dir.path()), &[]);
-    let consumed = reader.read(100, &mut |_, _| {}).positions;
-    drop((reader, keeper));
-    let found = |consumed: &[(u64, u64)], numbers| {
-        let (mut recorders, mut reader, mut keeper) = open(&config(dir.path()), consumed);
-        record_all(&mut recorders[0], &mut keeper, &same(numbers));
-        (keeper.meter().counts().files_damaged, read_all(&mut reader).0)
-    };
-    for path in segments(dir.path()) {
-        fs::remove_file(path).unwrap();
-    }
-    assert_eq!(found(&consumed, 0..50), (1, 50));
-    // Where nothing is gone, nothing is said.
-    assert_eq!(found(&consumed, 0..50), (0, 100));
-}
-
-#[test]
 fn damaged_node_and_salt_are_counted_once_and_cost_no_click() {
     let dir = tempfile::tempdir().unwrap();
     record_in(dir.path(), &[], 0..100);
