@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// How long tests wait for what has to come, where it is no promise how soon it does. What never comes fails
 /// the test late; what comes late, on a machine whose disk has stood still for half a minute, fails none.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(420);
 /// Between two looks at a server that is starting or ending.
 const LOOK: Duration = Duration::from_millis(5);
 
