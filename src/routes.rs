@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use curtail_api::ClientAddress;
 use curtail_cache::WriteBehind;
-use curtail_redirect::{Elsewhere, pages};
+use curtail_redirect::{Elsewhere, is_of_the_api, pages};
 use curtail_runtime::health::Health;
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) fn elsewhere(api: Router, health: Arc<Health>, journal: Option<WriteB
             refused
         });
     Arc::new(move |request, visitor| {
-        let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
+        let router = if is_of_the_api(request.uri().path().as_bytes()) { api.clone() } else { pages.clone() };
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ClientAddress(visitor));
         Box::pin(async move {
@@ -41,11 +41,6 @@ pub(crate) fn elsewhere(api: Router, health: Arc<Health>, journal: Option<WriteB
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     })
-}
-
-/// The API answers for everything below its path, also for what is not there.
-fn is_of_api(path: &str) -> bool {
-    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Ready, or not any more, because the process is about to stop. Where new links wait for the store, how

@@ -10,6 +10,7 @@ pub mod code;
 pub mod codes;
 pub mod decision;
 pub mod destination;
+pub mod host;
 pub mod id;
 pub mod link;
 pub mod offensive;

@@ -7,15 +7,13 @@
 
 use crate::proxies::TrustedProxies;
 use crate::request::LinkRequest;
+use curtail_model::host::is_host;
 use httparse::{ParserConfig, Request, Status};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Browsers send about fifteen headers; more than this is unusual and goes to hyper, which has its own limit.
 const HEADERS_MAX: usize = 48;
-
-/// The longest host with its port (RFC 1035: 253, and `:65535`).
-const HOST_BYTES_MAX: usize = 259;
 
 /// A plain request at the start of some bytes.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], peer: IpAddr, proxies: &TrustedProxies)
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 hosts += 1;
-                if !is_plain_host(header.value) {
+                if !is_host(header.value) {
                     return None;
                 }
             }
@@ -96,39 +94,6 @@ fn contains_framing_word(name: &[u8]) -> bool {
     let starts_with =
         |word: &[u8]| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     starts_with(b"transfer") || starts_with(b"content-len") || starts_with(b"content_len")
-}
-
-/// A host of the usual characters or an IPv6 address, perhaps with a port (RFC 9110, 7.2).
-#[inline]
-pub(crate) fn is_plain_host(host: &[u8]) -> bool {
-    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let name_bytes = host.iter().position(|byte| !usual(byte)).unwrap_or(host.len());
-    let port = match name_bytes {
-        0 => after_address(host),
-        _ => Some(&host[name_bytes..]),
-    };
-    host.len() <= HOST_BYTES_MAX && port.is_some_and(is_port)
-}
-
-/// What follows the IPv6 address that a host begins with.
-#[cold]
-fn after_address(host: &[u8]) -> Option<&[u8]> {
-    let (address, port) = str::from_utf8(host).ok()?.strip_prefix('[')?.split_once(']')?;
-    address.parse::<Ipv6Addr>().ok().map(|_| port.as_bytes())
-}
-
-/// A port behind its colon, which may be empty (RFC 3986, 3.2.3), or none at all.
-fn is_port(text: &[u8]) -> bool {
-    match text {
-        [] => true,
-        [b':', digits @ ..] => {
-            let digit =
-                |number: u32, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'));
-            digits.len() <= 5
-                && digits.iter().try_fold(0, digit).is_some_and(|port| port <= u32::from(u16::MAX))
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -191,22 +156,6 @@ mod tests {
         ] {
             assert!(!plain(text), "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_host_is_a_name_or_an_address_perhaps_with_a_port() {
-        for good in
-            ["a", "sho.rt", "sho.rt:8080", "sho.rt:", "1.2.3.4:80", "[::1]", "[2001:db8::1]:443", "a_b"]
-        {
-            assert!(is_plain_host(good.as_bytes()), "{good}");
-        }
-        for wrong in [
-            "", ":80", "::1", "a:b", "a:b:c", "a:80:80", "]:a:b[", "[zz]", "[]", "[::1", "[::1]80", "a[b]",
-            "a:123456", "a:65536",
-        ] {
-            assert!(!is_plain_host(wrong.as_bytes()), "{wrong}");
-        }
-        assert!(!is_plain_host(&b"a".repeat(HOST_BYTES_MAX + 1)));
     }
 
     proptest! {

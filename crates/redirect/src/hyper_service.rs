@@ -4,7 +4,6 @@
 use crate::answer::{Answer, NEVER};
 use crate::counters::Outcome;
 use crate::handover::Body;
-use crate::head::is_plain_host;
 use crate::pages;
 use crate::redirector::Form;
 use crate::request::LinkRequest;
@@ -12,6 +11,7 @@ use crate::request_body::RequestBody;
 use crate::server::Core;
 use bytes::Bytes;
 use curtail_model::code::is_reserved;
+use curtail_model::host::is_host;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, LOCATION,
     RETRY_AFTER, TRANSFER_ENCODING,
@@ -39,7 +39,7 @@ pub(crate) fn is_elsewhere(path: &[u8]) -> bool {
 }
 
 /// Whether whoever asks for a path reads problems (RFC 9457) and not pages.
-fn is_of_the_api(path: &[u8]) -> bool {
+pub fn is_of_the_api(path: &[u8]) -> bool {
     path.strip_prefix(b"/api").is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
@@ -103,8 +103,8 @@ fn names_one_host(request: &Request<RequestBody>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let named = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     match (hosts.next(), hosts.next(), named) {
-        (Some(host), None, named) => is_plain_host(host) && named.is_none_or(is_plain_host),
-        (None, _, named) => request.version() == Version::HTTP_10 && named.is_none_or(is_plain_host),
+        (Some(host), None, named) => is_host(host) && named.is_none_or(is_host),
+        (None, _, named) => request.version() == Version::HTTP_10 && named.is_none_or(is_host),
         _ => false,
     }
 }

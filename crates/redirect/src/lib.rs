@@ -24,6 +24,7 @@ pub mod server;
 mod wire;
 
 pub use handover::{Body, Elsewhere};
+pub use hyper_service::is_of_the_api;
 pub use password_attempts::PasswordAttempts;
 pub use proxies::TrustedProxies;
 pub use redirector::{Redirector, Shared};
