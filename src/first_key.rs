@@ -52,10 +52,7 @@ pub(crate) async fn ensure(
             );
         }
     }
-    if wanted.is_some() {
-        return Ok(None);
-    }
-    if !all.is_empty() {
+    if wanted.is_some() || !all.is_empty() {
         return Ok(None);
     }
     let (key, hash) = generate_key()?;
@@ -76,13 +73,15 @@ pub(crate) async fn ensure(
 /// The number of the key that the settings name, which is valid and may do everything.
 async fn find_or_add(keys: &dyn Keys, hash: [u8; 32], now: Timestamp) -> anyhow::Result<u64> {
     // Found first: a disk that is full takes no key, and need not where it is known.
-    if keys.find(hash).await?.is_none()
-        && let Some(id) = keys.add(admin(FROM_SETTINGS, hash, now)).await?
-    {
-        return Ok(id);
+    let mut known = keys.find(hash).await?;
+    if known.is_none() {
+        if let Some(id) = keys.add(admin(FROM_SETTINGS, hash, now)).await? {
+            return Ok(id);
+        }
+        // Another server was first.
+        known = keys.find(hash).await?;
     }
-    let known = keys.find(hash).await?.filter(|known| known.revoked_at.is_none());
-    let Some(known) = known else {
+    let Some(known) = known.filter(|known| known.revoked_at.is_none()) else {
         anyhow::bail!(
             "the key in admin_key (CURTAIL_ADMIN_KEY) was revoked, by `curtail key revoke` or because admin_key named another \
              one since, and is not valid again; choose a new one (openssl rand -hex 20)"

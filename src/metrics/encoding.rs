@@ -15,8 +15,7 @@ pub(super) fn counter(
     help: &str,
     value: u64,
 ) -> fmt::Result {
-    let metric = ConstCounter::new(value);
-    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    one(encoder, name, help, None, &ConstCounter::new(value))
 }
 
 pub(super) fn counters<'a, const LABELS: usize>(
@@ -25,12 +24,7 @@ pub(super) fn counters<'a, const LABELS: usize>(
     help: &str,
     family: impl IntoIterator<Item = Labelled<'a, LABELS>>,
 ) -> fmt::Result {
-    let kind = ConstCounter::new(0u64).metric_type();
-    let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
-    for (labels, value) in family {
-        ConstCounter::new(value).encode(descriptor.encode_family(&labels)?)?;
-    }
-    Ok(())
+    each(encoder, name, help, None, family, ConstCounter::new)
 }
 
 pub(super) fn gauge(
@@ -40,8 +34,7 @@ pub(super) fn gauge(
     unit: Option<&Unit>,
     value: u64,
 ) -> fmt::Result {
-    let metric = ConstGauge::new(signed(value));
-    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+    one(encoder, name, help, unit, &ConstGauge::new(signed(value)))
 }
 
 pub(super) fn gauges<'a, const LABELS: usize>(
@@ -50,12 +43,7 @@ pub(super) fn gauges<'a, const LABELS: usize>(
     help: &str,
     family: impl IntoIterator<Item = Labelled<'a, LABELS>>,
 ) -> fmt::Result {
-    let kind = ConstGauge::new(0i64).metric_type();
-    let mut descriptor = encoder.encode_descriptor(name, help, None, kind)?;
-    for (labels, value) in family {
-        ConstGauge::new(signed(value)).encode(descriptor.encode_family(&labels)?)?;
-    }
-    Ok(())
+    each(encoder, name, help, None, family, |value| ConstGauge::new(signed(value)))
 }
 
 /// A time, in seconds as Prometheus has all times.
@@ -65,8 +53,7 @@ pub(super) fn seconds(
     help: &str,
     millis: u64,
 ) -> fmt::Result {
-    let metric = ConstGauge::new(in_seconds(millis));
-    metric.encode(encoder.encode_descriptor(name, help, Some(&Unit::Seconds), metric.metric_type())?)
+    one(encoder, name, help, Some(&Unit::Seconds), &ConstGauge::new(in_seconds(millis)))
 }
 
 /// The same, one for each label; given in milliseconds.
@@ -76,10 +63,30 @@ pub(super) fn labelled_seconds<'a, const LABELS: usize>(
     help: &str,
     family: impl IntoIterator<Item = Labelled<'a, LABELS>>,
 ) -> fmt::Result {
-    let kind = ConstGauge::new(0f64).metric_type();
-    let mut descriptor = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
-    for (labels, millis) in family {
-        ConstGauge::new(in_seconds(millis)).encode(descriptor.encode_family(&labels)?)?;
+    each(encoder, name, help, Some(&Unit::Seconds), family, |millis| ConstGauge::new(in_seconds(millis)))
+}
+
+fn one(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}
+
+fn each<'a, const LABELS: usize, M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    family: impl IntoIterator<Item = Labelled<'a, LABELS>>,
+    metric: impl Fn(u64) -> M,
+) -> fmt::Result {
+    let mut descriptor = encoder.encode_descriptor(name, help, unit, metric(0).metric_type())?;
+    for (labels, value) in family {
+        metric(value).encode(descriptor.encode_family(&labels)?)?;
     }
     Ok(())
 }

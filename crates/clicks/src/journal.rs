@@ -142,10 +142,7 @@ pub fn open(
     // How far a stream was shipped may be noted late, how far it was counted never is.
     let counted_here: Vec<u64> =
         consumed.iter().map(|(stream, _)| *stream).filter(|stream| !passed.contains_key(stream)).collect();
-    for &(stream, position) in consumed {
-        let passed = passed.entry(stream).or_default();
-        *passed = (*passed).max(position);
-    }
+    shipped::raise(&mut passed, consumed);
     let left = Left { files: folder::list(&config.folder)?, passed, counted_here };
     let Resumed { mut shared, cursors, old, sequences } = resume(&config, node.number, left, now)?;
     shared.files_damaged = AtomicU64::new(u64::from(node.was_damaged) + u64::from(salts.was_damaged()));

@@ -189,7 +189,7 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     let identity = identity::establish(&mut truth, directory, &settings)?;
     if is_new {
         // What a store is must not be in a log alone, which somebody may take for a file that can go.
-        losses::checkpoint(&truth).map_err(explain_links)?;
+        file::checkpoint(&truth).map_err(explain_links)?;
     }
     lost_links.repair_links(&truth, directory, identity.key)?;
     let counters = Counters::read(&truth).map_err(explain_links)?;

@@ -46,10 +46,7 @@ impl Shipped {
 
     /// Everything before these positions has been handed on.
     pub fn moved(&mut self, positions: &[(u64, u64)]) -> io::Result<()> {
-        for (stream, position) in positions {
-            let known = self.positions.entry(*stream).or_default();
-            *known = (*known).max(*position);
-        }
+        raise(&mut self.positions, positions);
         self.file.write_all_at(&encode(&self.positions), 0)
     }
 }
@@ -64,10 +61,7 @@ pub fn end_shipping(folder: &Path, consumed: &[(u64, u64)]) -> Result<(), Journa
         return Ok(());
     }
     let mut passed = read(folder);
-    for &(stream, position) in consumed {
-        let passed = passed.entry(stream).or_default();
-        *passed = (*passed).max(position);
-    }
+    raise(&mut passed, consumed);
     for (stream, segments) in folder::list(folder)? {
         let passed = passed.get(&stream).copied().unwrap_or(0);
         for segment in &segments {
@@ -83,6 +77,14 @@ pub fn end_shipping(folder: &Path, consumed: &[(u64, u64)]) -> Result<(), Journa
     }
     let removed = fs::remove_file(&path).and_then(|()| sync_folder(folder));
     removed.map_err(|source| io_error(&path, source))
+}
+
+/// Moves streams on to these positions, where they are not farther already.
+pub(super) fn raise(passed: &mut BTreeMap<u64, u64>, positions: &[(u64, u64)]) {
+    for &(stream, position) in positions {
+        let passed = passed.entry(stream).or_default();
+        *passed = (*passed).max(position);
+    }
 }
 
 /// Whether a segment holds a click behind this position, or something there that cannot be read: whoever

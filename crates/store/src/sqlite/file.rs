@@ -198,3 +198,8 @@ pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
         OpenError::Io { path, error: text }
     }
 }
+
+/// Brings all of the log into the file and empties it.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}

@@ -4,7 +4,7 @@
 //! Damage in a write-ahead log shows in the log itself (`wal.rs`); a log that is gone altogether shows in the
 //! search index, which follows the links and is of another file.
 
-use super::file::{CLICKS, File, LINKS, explain};
+use super::file::{CLICKS, File, LINKS, checkpoint, explain};
 use super::links::writer_state::Counters;
 use super::search::indexed_version;
 use super::{OpenError, wal};
@@ -128,9 +128,4 @@ impl Losses {
     pub(super) fn end_log(self, connection: &Connection) -> rusqlite::Result<()> {
         if self.0.is_some() { checkpoint(connection) } else { Ok(()) }
     }
-}
-
-/// Brings all of the log into the file and empties it.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }

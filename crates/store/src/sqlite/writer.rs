@@ -6,6 +6,7 @@
 //! is told so; the next group starts afresh. Only an operation that met damage before it
 //! wrote anything fails alone: one damaged link must not hold up all others.
 
+use super::file::checkpoint;
 use super::queue::{Queue, Rejected};
 use crate::{StoreError, StoreFuture};
 use rusqlite::Connection;
@@ -164,7 +165,7 @@ fn run<B: WriterState>(name: &'static str, queue: &Queue<Box<dyn Operation<B>>>,
         }
     }
     // An empty log makes the next start quick; the changes are safe without it.
-    if let Err(failure) = state.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+    if let Err(failure) = checkpoint(state.connection()) {
         debug!(writer = name, %failure, "no checkpoint at the end");
     }
 }
