@@ -31,7 +31,8 @@ const TRIES: usize = 8;
 /// did meanwhile.
 #[utoipa::path(patch, path = "/api/v1/links/{id}", operation_id = "change_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
-        ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for")),
+        ("If-Match" = Option<String>, Header, description = "Change it only if it still is what this ETag stands for"),
+        ("If-None-Match" = Option<String>, Header, description = "Change it only if it is not what this ETag stands for")),
     request_body(content(
         (LinkChangeBody = "application/json"), (LinkChangeBody = "application/merge-patch+json"))),
     responses((status = 200, description = "What it is now", body = LinkJson<'_>, headers(("ETag" = String))),
@@ -66,7 +67,8 @@ pub(crate) async fn change(
 /// link is forgotten. To keep it, archive the link instead.
 #[utoipa::path(delete, path = "/api/v1/links/{id}", operation_id = "delete_link", tag = "links", security(("key" = ["links:write"])),
     params(("id" = String, Path, description = "Its id", example = "40963"),
-        ("If-Match" = Option<String>, Header, description = "Remove it only if it still is what this ETag stands for")),
+        ("If-Match" = Option<String>, Header, description = "Remove it only if it still is what this ETag stands for"),
+        ("If-None-Match" = Option<String>, Header, description = "Remove it only if it is not what this ETag stands for")),
     responses((status = 204, description = "It is gone"),
         (status = 412, description = "It has changed since")))]
 pub(crate) async fn delete(
