@@ -81,7 +81,8 @@ fn shown_with_all_engines() -> String {
     let server =
         Server::launch(command, data.path(), vec!["--admin-listen".to_owned(), "127.0.0.1:0".to_owned()]);
     assert_eq!(server.api("GET", "/api/v1/tags", None).status, 200);
-    server.shown()
+    // What waits in Kafka is shown once it has been asked, which it is beside the start and not in it.
+    server.eventually(|server| Some(server.shown()).filter(|shown| shown.contains("curtail_log_waiting")))
 }
 
 #[test]
