@@ -99,7 +99,7 @@ fn ask(
         }
         due += pace;
         // Requests are due at their times, however long answers take.
-        super::run::let_pass(due.saturating_duration_since(Instant::now()));
+        curtail_servers::let_pass(due.saturating_duration_since(Instant::now()));
         let answer = match &mut client {
             Some(client) => client.try_request("GET", &link.path, &[], b"").ok(),
             None => None,

@@ -70,12 +70,3 @@ pub(crate) fn until_there_is<T>(what: &str, limit: Duration, mut look: impl FnMu
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
-
-/// Lets a time pass that is itself what is tested: that of an outage, or between two requests. Never to wait
-/// for something to happen: each use says why, in the line before it.
-pub(crate) fn let_pass(time: Duration) {
-    let end = Instant::now() + time;
-    while let Some(left) = end.checked_duration_since(Instant::now()) {
-        std::thread::park_timeout(left);
-    }
-}

@@ -20,6 +20,7 @@ mod rates;
 mod salts;
 mod script;
 mod server;
+mod server_clock;
 mod unwritten;
 mod value;
 
@@ -38,6 +39,7 @@ use debts::Debts;
 use layout::Keys;
 use script::OneKey;
 use server::{Connection, Failure, Slot};
+use server_clock::ServerClock;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -177,6 +179,7 @@ pub struct Redis {
     slot: Slot,
     breaker: Breaker,
     floor: AtomicI64,
+    clock: ServerClock,
     debts: Debts,
     get: OneKey,
     put: OneKey,
@@ -234,6 +237,7 @@ impl Redis {
             slot: Slot::default(),
             breaker: Breaker::new(Policy::NEAR, seed, now),
             floor: AtomicI64::new(0),
+            clock: ServerClock::default(),
             debts: Debts::default(),
             get: OneKey::new(include_str!("redis/get.lua")),
             put: OneKey::new(include_str!("redis/put.lua")),

@@ -3,11 +3,11 @@
 
 use super::FIRST;
 use crate::support::roamer::{Doors, Roamer, Unanswered};
-use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
+use crate::support::run::{Dice, Ending, length, rounds, until};
 use crate::support::server::{Server, curtail};
 use crate::support::site::{Part, Shape, Site};
-use curtail_servers::Broker;
 use curtail_servers::postgres::Cluster;
+use curtail_servers::{Broker, let_pass};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

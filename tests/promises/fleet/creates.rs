@@ -1,10 +1,10 @@
 //! New links while PostgreSQL and app servers are killed: what was acknowledged is there, once.
 
 use crate::support::roamer::{Doors, Roamer};
-use crate::support::run::{Dice, Ending, length, let_pass, rounds, until};
+use crate::support::run::{Dice, Ending, length, rounds, until};
 use crate::support::server::KEY;
 use crate::support::site::{Part, Shape, Site};
-use curtail_servers::PATIENCE;
+use curtail_servers::{PATIENCE, let_pass};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

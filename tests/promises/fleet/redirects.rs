@@ -1,8 +1,9 @@
 //! Redirects of warm links go on while everything that they are not served from dies or hangs.
 
 use crate::support::load::{Asked, Load, Outcome};
-use crate::support::run::{length, let_pass, until};
+use crate::support::run::{length, until};
 use crate::support::site::{Part, Shape, Site};
+use curtail_servers::let_pass;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

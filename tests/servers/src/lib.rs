@@ -67,3 +67,12 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::park_timeout(LOOK);
     }
 }
+
+/// Lets a time pass that is itself what is tested: that of an outage, or between two requests. Never to wait
+/// for something to happen: each use says why, in the line before it.
+pub fn let_pass(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}

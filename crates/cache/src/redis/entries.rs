@@ -113,7 +113,9 @@ impl Redis {
         }
         let value = found.map_or(Value::Nothing, |record| Value::Link(record.to_vec()));
         // That it did not arrive costs a question, which is what the counter of failures tells.
-        let _ = self.ask(|connection| async move { self.put(&connection, code, &value, asked).await }).await;
+        let deadline = self.clock.deadline();
+        let put = self.ask(async |connection| self.put(&connection, code, &value, asked, deadline).await);
+        let _ = put.await;
     }
 
     /// Tells L2 that a link changed: to `record`, where that is to be kept. Goes on until it has arrived;
@@ -125,7 +127,8 @@ impl Redis {
         };
         let now = Instant::now();
         self.debts.owe(code, value.clone(), now);
-        let put = self.ask(|connection| async move { self.put(&connection, code, &value, now).await });
+        // However late it comes: whoever changed it since has left what is newer.
+        let put = self.ask(async |connection| self.put(&connection, code, &value, now, None).await);
         if put.await.is_ok() {
             self.debts.pay(code, version);
         } else {
@@ -136,7 +139,9 @@ impl Redis {
     /// Writes a new link through. Others may ask the store for it as well.
     pub(crate) async fn put_new(&self, code: &str, record: &[u8]) {
         let (value, now) = (Value::Link(record.to_vec()), Instant::now());
-        let _ = self.ask(|connection| async move { self.put(&connection, code, &value, now).await }).await;
+        let deadline = self.clock.deadline();
+        let put = self.ask(async |connection| self.put(&connection, code, &value, now, deadline).await);
+        let _ = put.await;
     }
 
     /// Puts a record without looking at what is there, for the model that shows what that leads to.
@@ -192,12 +197,15 @@ impl Redis {
         self.floor.load(Ordering::Acquire)
     }
 
+    /// Puts an entry, unless something newer is there, or Redis comes to it after `deadline`
+    /// (since the epoch, by its own clock). Answers whether it was put.
     pub(super) async fn put(
         &self,
         connection: &Connection,
         code: &str,
         value: &Value,
         asked: Instant,
+        deadline: Option<Duration>,
     ) -> RedisResult<bool> {
         let life = match value {
             Value::Link(_) => shortened(self.config.link_life, chance()),
@@ -209,6 +217,7 @@ impl Redis {
             value.version().to_string().into_bytes(),
             life.as_millis().max(1).to_string().into_bytes(),
             (asked.elapsed().as_millis() + 1).to_string().into_bytes(),
+            deadline.map_or(0, |deadline| deadline.as_millis()).to_string().into_bytes(),
         ];
         self.put.run(connection, &self.keys.entry(code), &arguments.each_ref().map(Vec::as_slice)).await
     }

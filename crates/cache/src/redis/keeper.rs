@@ -44,12 +44,13 @@ async fn check(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
     if !is_known {
         let _: () = connection.query(cmd("SET").arg(redis.keys.named("server")).arg(&identity)).await?;
     }
-    look_at_floor(redis, connection).await
+    look_at_floor_and_clock(redis, connection).await
 }
 
-async fn look_at_floor(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
+async fn look_at_floor_and_clock(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
     let floor: Option<i64> = layout::read(connection, &redis.keys, "floor").await?;
     redis.floor.fetch_max(floor.unwrap_or(0), Ordering::AcqRel);
+    redis.clock.note(connection.query(&cmd("TIME")).await?);
     Ok(())
 }
 
@@ -100,7 +101,7 @@ async fn check_on(redis: &Redis, connection: &Connection) -> Result<(), Failure>
         let keys = ["layout", "server"].map(|name| redis.keys.named(name));
         let there: usize = connection.query(cmd("EXISTS").arg(&keys)).await?;
         if there == keys.len() {
-            return look_at_floor(redis, connection).await;
+            return look_at_floor_and_clock(redis, connection).await;
         }
     }
     check(redis, connection).await
@@ -127,7 +128,7 @@ async fn pay(redis: &Redis, connection: &Connection) {
         return;
     }
     for (code, debt) in redis.debts.some(PAID_AT_ONCE) {
-        let put = redis.put(connection, &code, &debt.value, debt.since);
+        let put = redis.put(connection, &code, &debt.value, debt.since, None);
         match timeout(BACKGROUND_TIMEOUT, put).await {
             Ok(Ok(_)) => redis.debts.pay(&code, debt.value.version()),
             Ok(Err(error)) => return redis.note(&error),

@@ -1,11 +1,11 @@
 //! Redis is killed, hung and emptied, and redirects go on.
 
 use crate::support::node::{Node, Site, now};
-use crate::support::store::create;
+use crate::support::store::{create, destination};
 use crate::support::until::until;
 use curtail_cache::{Resolution, Strategy};
 use curtail_runtime::breaker::{Policy, State};
-use curtail_servers::RedisServer;
+use curtail_servers::{RedisServer, let_pass};
 use curtail_store::Links;
 use futures_util::future::join_all;
 use std::sync::atomic::Ordering;
@@ -251,4 +251,27 @@ async fn what_may_be_behind_is_left_in_no_redis() {
         fresh.visit(code).await;
         assert_eq!(site.asked(), asked + 1, "{code}");
     }
+}
+
+#[tokio::test]
+async fn what_the_store_said_before_a_hang_does_not_come_to_redis_after_it() {
+    let server = RedisServer::start();
+    let site = site(&server);
+    let (writer, reader) = (site.lonely_node().await, site.lonely_node().await);
+    let link = writer.make("overtaken").await;
+    // Redis knows the scripts from here on.
+    writer.make("known").await;
+    site.has_in_redis("known").await;
+    server.hang();
+    // What the store says now waits in the server's socket.
+    assert!(reader.visit("overtaken").await.is_some());
+    // The marker of a change would have gone by the time that the server goes on.
+    let change = destination("https://example.com/new");
+    site.store.update(link.id, change, None, now()).await.unwrap().unwrap();
+    // Redis may still do what it was sent ten seconds ago.
+    tokio::task::spawn_blocking(|| let_pass(Duration::from_secs(11))).await.unwrap();
+    server.go_on();
+    let fresh = site.lonely_node().await;
+    is_trusted(&fresh, "unknown").await;
+    assert_eq!(fresh.visit("overtaken").await.as_deref(), Some("https://example.com/new"));
 }
