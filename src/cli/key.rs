@@ -7,11 +7,10 @@ use crate::config::Settings;
 use crate::engines::{list_keys, open_keys};
 use anyhow::{Context, bail};
 use curtail_api::keys::{self, generate_key};
+use curtail_api::time;
 use curtail_clicks::clock::now;
 use curtail_model::{Scopes, Timestamp};
 use curtail_store::{ApiKey, Keys, NewApiKey};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -173,11 +172,9 @@ fn state(key: &ApiKey, now: Timestamp) -> String {
     }
 }
 
-/// RFC 3339 in UTC, to the second.
-/// A time as people and programs read it: RFC 3339, in UTC.
+/// A time as people and programs read it: RFC 3339, in UTC, to the second.
 pub(super) fn show_time(time: Timestamp) -> String {
-    jiff::Timestamp::from_second(time.seconds())
-        .map_or_else(|_| time.millis().to_string(), |time| time.to_string())
+    time::format(Timestamp::from_seconds(time.seconds()))
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
@@ -185,22 +182,13 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 fn parse_expiry(text: &str) -> Result<Timestamp, String> {
-    let wrong = || {
-        "write days such as 90d, a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z".to_owned()
-    };
-    let time = if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok()) {
+    let days = || text.strip_suffix('d')?.parse::<u16>().ok();
+    let time = if let Some(days) = days() {
         now().plus_millis(i64::from(days) * Timestamp::DAY)
-    } else if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        Timestamp::from_millis(time.as_millisecond())
-    } else if let "9999-12-31T23:59:59Z" | "9999-12-31" = text {
-        // What many write for "never"; the library knows no later one.
-        Timestamp::from_millis(jiff::Timestamp::MAX.as_second() * Timestamp::SECOND)
     } else {
-        // A time without its zone would be read as a day, its hours lost.
-        let day = Some(text).filter(|text| !text.contains(['T', 't', ' '])).ok_or_else(wrong)?;
-        let start = day.parse::<Date>().map(|date| date.at(0, 0, 0, 0));
-        let start = start.and_then(|start| TimeZone::UTC.to_timestamp(start)).map_err(|_| wrong())?;
-        Timestamp::from_millis(start.as_millisecond())
+        time::parse(text).or_else(|| time::parse_date(text)).ok_or(
+            "write days such as 90d, a day such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z",
+        )?
     };
     if time <= now() { Err(keys::EXPIRED.to_owned()) } else { Ok(time) }
 }
@@ -222,6 +210,7 @@ mod tests {
         let day = parse_expiry("2999-01-31").unwrap();
         assert_eq!(show_time(day), "2999-01-31T00:00:00Z");
         assert_eq!(parse_expiry("2999-01-31T01:00:00+01:00"), Ok(day));
+        assert_eq!(parse_expiry("9999-12-31"), parse_expiry("9999-12-31T23:59:59.999Z"));
         let in_days = parse_expiry("90d").unwrap().millis() - now().millis();
         assert!((in_days - 90 * Timestamp::DAY).abs() < Timestamp::MINUTE);
         for wrong in

@@ -27,7 +27,7 @@ mod requests;
 mod routes;
 mod service;
 mod settings;
-mod time;
+pub mod time;
 mod validate;
 
 pub use admission::{Admitted, Class};

@@ -23,7 +23,7 @@ impl Serialize for Time {
 const LENGTH_MAX: usize = 64;
 
 /// A time as RFC 3339 writes it, in UTC.
-pub(crate) fn format(time: Timestamp) -> String {
+pub fn format(time: Timestamp) -> String {
     static PRINTER: DateTimePrinter = DateTimePrinter::new();
     // What does not fit into four digits of a year cannot be
     // stored through the API, only be reached by arithmetic.
@@ -35,7 +35,7 @@ pub(crate) fn format(time: Timestamp) -> String {
 
 /// Reads an RFC 3339 time with any offset, of the years 1970 to 9999. What is finer than a millisecond is cut
 /// off, and a leap second, which no clock here counts, is the second before it.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+pub fn parse(text: &str) -> Option<Timestamp> {
     if !has_rfc3339_form(text) {
         return None;
     }
@@ -57,7 +57,7 @@ pub(crate) fn last() -> Timestamp {
 }
 
 /// Reads a day such as `2026-03-01` as its first moment in UTC.
-pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
+pub fn parse_date(text: &str) -> Option<Timestamp> {
     let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let date: Date = plain.then(|| text.parse().ok()).flatten()?;
     let Ok(time) = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)) else { return Some(last()) };

@@ -166,7 +166,7 @@ struct Parts {
     keys: Bulkhead,
     servers: Arc<Servers>,
     writes: Pool,
-    engines: [Arc<Executor>; 2],
+    executors: [Arc<Executor>; 2],
 }
 
 /// Opens the store in a database, or makes it there.
@@ -174,7 +174,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let io = |error: std::io::Error| OpenError::io(error);
     let primary = Address::primary(&settings)?;
     let replicas = Address::replicas(&settings)?;
-    let engine = Arc::new(Executor::start("postgres", 0).map_err(io)?);
+    let executor = Arc::new(Executor::start("postgres", 0).map_err(io)?);
     let counting = Arc::new(Executor::start("postgres-clicks", COUNTING_NICENESS).map_err(io)?);
     let pool = |sessions: usize| {
         Pool::new(&primary, sessions, Plans::Once, settings.prepared, settings.statement_timeout)
@@ -183,22 +183,25 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
     let writes = pool(settings.write_connections.max(2))?;
 
     let direct = Address::direct(&settings)?;
-    let prepared = engine.spawn(prepare(writes.clone(), primary.clone(), direct.clone(), settings.clone()));
+    let prepared = executor.spawn(prepare(writes.clone(), primary.clone(), direct.clone(), settings.clone()));
     let identity = prepared.await.map_err(OpenError::io)??;
 
-    let servers = Arc::new(Servers::start(&engine, &settings, &primary, &replicas, &identity)?);
+    let servers = Arc::new(Servers::start(&executor, &settings, &primary, &replicas, &identity)?);
     let codes = identity.codes;
-    let links = PostgresLinks::start(&engine, Arc::clone(&servers), &writes, &codes, settings.id_block);
+    let links = PostgresLinks::start(&executor, Arc::clone(&servers), &writes, &codes, settings.id_block);
     let rollups =
-        PostgresRollups::new(&counting, &engine, pool(settings.write_connections)?, Arc::clone(&servers));
-    let key_room = Bulkhead::new("keys", KEYS_MAX, &engine);
+        PostgresRollups::new(&counting, &executor, pool(settings.write_connections)?, Arc::clone(&servers));
+    let key_room = Bulkhead::new("keys", KEYS_MAX, &executor);
     let keys = PostgresKeys { pool: writes.clone(), bulkhead: key_room.clone() };
-    let notifications =
-        Arc::new(PostgresNotifications::start(&engine, direct.unwrap_or_else(|| primary.clone()), pool(1)?));
+    let notifications = Arc::new(PostgresNotifications::start(
+        &executor,
+        direct.unwrap_or_else(|| primary.clone()),
+        pool(1)?,
+    ));
     let (links, rollups) = (Arc::new(links), Arc::new(rollups));
     let acknowledged = Arc::clone(&links.acknowledged);
     let write_behind =
-        Arc::new(PostgresWriteBehind::new(&engine, writes.clone(), codes.clone(), acknowledged));
+        Arc::new(PostgresWriteBehind::new(&executor, writes.clone(), codes.clone(), acknowledged));
     let parts = Parts {
         links: Arc::clone(&links),
         rollups: Arc::clone(&rollups),
@@ -207,7 +210,7 @@ pub async fn open(settings: Settings) -> Result<Postgres, OpenError> {
         keys: key_room,
         servers,
         writes,
-        engines: [engine, counting],
+        executors: [executor, counting],
     };
     let secret = identity.key;
     Ok(Postgres { links, keys: Arc::new(keys), rollups, notifications, write_behind, codes, secret, parts })
@@ -247,7 +250,7 @@ impl Postgres {
     /// Finishes what was asked for, closes all sessions and ends the threads. What is asked for later is
     /// refused as unavailable. Without it, what is under way when the last handle is dropped is broken off.
     pub async fn close(self) {
-        let Parts { links, rollups, notifications, write_behind, keys, servers, writes, engines } =
+        let Parts { links, rollups, notifications, write_behind, keys, servers, writes, executors } =
             self.parts;
         links.close().await;
         write_behind.close().await;
@@ -256,8 +259,8 @@ impl Postgres {
         notifications.close().await;
         servers.close().await;
         writes.close();
-        for engine in engines {
-            engine.close();
+        for executor in executors {
+            executor.close();
         }
     }
 }

@@ -7,22 +7,22 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-/// Runs one kind of work on the engine's thread.
+/// Runs one kind of work on the executor's thread.
 #[derive(Clone)]
 pub(super) struct Bulkhead {
     name: &'static str,
     places: Arc<Semaphore>,
     places_max: u32,
-    engine: Arc<Executor>,
+    executor: Arc<Executor>,
 }
 
 /// Room for some work; it is given back when this is dropped.
 pub(super) type Place = OwnedSemaphorePermit;
 
 impl Bulkhead {
-    pub(super) fn new(name: &'static str, places_max: u32, engine: &Arc<Executor>) -> Bulkhead {
+    pub(super) fn new(name: &'static str, places_max: u32, executor: &Arc<Executor>) -> Bulkhead {
         let places = Arc::new(Semaphore::new(places_max as usize));
-        Bulkhead { name, places, places_max, engine: Arc::clone(engine) }
+        Bulkhead { name, places, places_max, executor: Arc::clone(executor) }
     }
 
     /// Room for work of some weight, if there is any. What is heavier than all room takes all of it.
@@ -46,7 +46,7 @@ impl Bulkhead {
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),
         };
         let (caller, answer) = oneshot::channel();
-        self.engine.spawn(async move {
+        self.executor.spawn(async move {
             let value = work.await;
             drop(place);
             // Nobody may be waiting any more.

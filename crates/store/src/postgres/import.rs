@@ -44,7 +44,7 @@ pub struct Importer {
     name: String,
     pool: Pool,
     codes: Codes,
-    engine: Arc<Executor>,
+    executor: Arc<Executor>,
 }
 
 impl Importer {
@@ -55,11 +55,11 @@ impl Importer {
             Settings { statement_timeout: settings.statement_timeout * TIMEOUT_FACTOR, ..settings };
         let address = Address::primary(&settings)?;
         let name = address.name.clone();
-        let engine = Arc::new(Executor::start("postgres-import", 0).map_err(io)?);
+        let executor = Arc::new(Executor::start("postgres-import", 0).map_err(io)?);
         let pool = Pool::new(&address, 2, Plans::Free, settings.prepared, settings.statement_timeout)?;
-        let prepared = engine.spawn(opening::prepare(pool.clone(), address, settings, Some(secret)));
+        let prepared = executor.spawn(opening::prepare(pool.clone(), address, settings, Some(secret)));
         let Identity { codes, .. } = prepared.await.map_err(OpenError::io)??;
-        Ok(Importer { name, pool, codes, engine })
+        Ok(Importer { name, pool, codes, executor })
     }
 
     /// Host, port and database, for people.
@@ -219,10 +219,10 @@ impl Importer {
     /// Closes all sessions.
     pub fn close(self) {
         self.pool.close();
-        self.engine.close();
+        self.executor.close();
     }
 
-    /// Runs work in a transaction, on the engine's thread.
+    /// Runs work in a transaction, on the executor's thread.
     async fn run<T, W, F>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -230,7 +230,7 @@ impl Importer {
         F: Future<Output = Result<T, Failure>> + Send,
     {
         let pool = self.pool.clone();
-        let done = self.engine.spawn(async move {
+        let done = self.executor.spawn(async move {
             let session = Arc::new(pool.session().await?);
             let lent = Arc::clone(&session);
             let outcome = async {

@@ -47,7 +47,7 @@ pub(super) struct PostgresLinks {
 
 impl PostgresLinks {
     pub(super) fn start(
-        engine: &Arc<Executor>,
+        executor: &Arc<Executor>,
         servers: Arc<Servers>,
         writes: &Pool,
         codes: &Codes,
@@ -65,13 +65,13 @@ impl PostgresLinks {
         PostgresLinks {
             servers,
             codes: codes.clone(),
-            creates: Creates::start(engine, maker),
-            allowances: Allowances::start(engine, writes),
+            creates: Creates::start(executor, maker),
+            allowances: Allowances::start(executor, writes),
             changer: Arc::new(changer),
             acknowledged,
-            reads: Bulkhead::new("look-ups", READS_MAX, engine),
-            lists: Bulkhead::new("lists", LISTS_MAX, engine),
-            changes: Bulkhead::new("changes", CHANGES_MAX, engine),
+            reads: Bulkhead::new("look-ups", READS_MAX, executor),
+            lists: Bulkhead::new("lists", LISTS_MAX, executor),
+            changes: Bulkhead::new("changes", CHANGES_MAX, executor),
         }
     }
 

@@ -75,12 +75,12 @@ impl Key {
 
 impl Lookups {
     /// Starts as many statements at a time as the pool has sessions.
-    pub(super) fn start(engine: &Arc<Executor>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
+    pub(super) fn start(executor: &Arc<Executor>, pool: &Pool, at_once: usize, codes: &Codes) -> Lookups {
         let questions = Arc::new(Groups::eager());
         for _ in 0..at_once {
-            engine.spawn(work(Arc::clone(&questions), pool.clone(), codes.clone()));
+            executor.spawn(work(Arc::clone(&questions), pool.clone(), codes.clone()));
         }
-        Lookups { questions, bulkhead: Bulkhead::new("look-ups", QUESTIONS_MAX, engine) }
+        Lookups { questions, bulkhead: Bulkhead::new("look-ups", QUESTIONS_MAX, executor) }
     }
 
     /// Asks for a link. The question is queued when this returns.

@@ -45,7 +45,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Messages over a database.
 pub(super) struct PostgresNotifications {
     address: Address,
-    engine: Arc<Executor>,
+    executor: Arc<Executor>,
     messages: Arc<Groups<Message>>,
     bulkhead: Bulkhead,
 }
@@ -57,11 +57,11 @@ struct Message {
 }
 
 impl PostgresNotifications {
-    pub(super) fn start(engine: &Arc<Executor>, address: Address, pool: Pool) -> PostgresNotifications {
+    pub(super) fn start(executor: &Arc<Executor>, address: Address, pool: Pool) -> PostgresNotifications {
         let messages = Arc::new(Groups::eager());
-        engine.spawn(send(Arc::clone(&messages), pool));
-        let bulkhead = Bulkhead::new("messages", MESSAGES_MAX, engine);
-        PostgresNotifications { address, engine: Arc::clone(engine), messages, bulkhead }
+        executor.spawn(send(Arc::clone(&messages), pool));
+        let bulkhead = Bulkhead::new("messages", MESSAGES_MAX, executor);
+        PostgresNotifications { address, executor: Arc::clone(executor), messages, bulkhead }
     }
 
     /// Finishes what was asked for.
@@ -92,7 +92,7 @@ impl Notifications for PostgresNotifications {
 
     fn listen(&self) -> mpsc::Receiver<Notice> {
         let (heard, receiver) = mpsc::channel(HEARD_MAX);
-        self.engine.spawn(listen(self.address.clone(), heard));
+        self.executor.spawn(listen(self.address.clone(), heard));
         receiver
     }
 }

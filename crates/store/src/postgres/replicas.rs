@@ -91,7 +91,7 @@ pub(super) struct Source<'s> {
 impl Servers {
     /// Makes pools for all servers and starts to look after them.
     pub(super) fn start(
-        engine: &Arc<Executor>,
+        executor: &Arc<Executor>,
         settings: &Settings,
         primary: &Address,
         replicas: &[Address],
@@ -104,7 +104,7 @@ impl Servers {
             let lookups = pool(address, settings.lookup_connections, Plans::Once)?;
             Ok::<_, OpenError>(Server {
                 lookups: Lookups::start(
-                    engine,
+                    executor,
                     &lookups,
                     settings.lookup_connections.max(1),
                     &identity.codes,
@@ -119,14 +119,14 @@ impl Servers {
         // Who looks whether it is there must not be kept from it.
         let looked_at = Address { presence: None, ..primary.clone() };
         let heart = pool(&looked_at, 1, Plans::Once)?;
-        engine.spawn(beat(heart, Arc::clone(&primary.hosts), Arc::clone(&presence), Arc::clone(&beats)));
-        engine.spawn(keep_words(main.lists.clone()));
+        executor.spawn(beat(heart, Arc::clone(&primary.hosts), Arc::clone(&presence), Arc::clone(&beats)));
+        executor.spawn(keep_words(main.lists.clone()));
         let original =
             Original { key: identity.key, beats: Arc::clone(&beats), presence: Arc::clone(&presence) };
         let replicas = replicas.iter().map(|address| {
             let health = Arc::new(Health::unknown(address.name.clone()));
             let looked_at = pool(address, 1, Plans::Once)?;
-            engine.spawn(look_after(looked_at, Arc::clone(&health), original.clone()));
+            executor.spawn(look_after(looked_at, Arc::clone(&health), original.clone()));
             Ok::<_, OpenError>(Replica { server: server(address)?, health })
         });
         let replicas = replicas.collect::<Result<_, _>>()?;

@@ -46,12 +46,12 @@ struct Flusher {
 
 impl PostgresWriteBehind {
     pub(super) fn new(
-        engine: &Arc<Executor>,
+        executor: &Arc<Executor>,
         pool: Pool,
         codes: Codes,
         acknowledged: Arc<Acknowledged>,
     ) -> PostgresWriteBehind {
-        let bulkhead = Bulkhead::new("acknowledged links", WORK_MAX, engine);
+        let bulkhead = Bulkhead::new("acknowledged links", WORK_MAX, executor);
         PostgresWriteBehind { flusher: Arc::new(Flusher { pool, codes, acknowledged }), bulkhead }
     }
 

@@ -43,10 +43,10 @@ struct Asked {
 }
 
 impl Allowances {
-    pub(super) fn start(engine: &Arc<Executor>, pool: &Pool) -> Allowances {
+    pub(super) fn start(executor: &Arc<Executor>, pool: &Pool) -> Allowances {
         let asked = Arc::new(Groups::eager());
-        engine.spawn(work(Arc::clone(&asked), pool.clone()));
-        let bulkhead = |name, places_max| Bulkhead::new(name, places_max, engine);
+        executor.spawn(work(Arc::clone(&asked), pool.clone()));
+        let bulkhead = |name, places_max| Bulkhead::new(name, places_max, executor);
         Allowances {
             asked,
             clicks: bulkhead("limited clicks", CLICKS_MAX),

@@ -72,13 +72,13 @@ enum Kind {
 }
 
 impl Creates {
-    pub(super) fn start(engine: &Arc<Executor>, maker: Maker) -> Creates {
+    pub(super) fn start(executor: &Arc<Executor>, maker: Maker) -> Creates {
         let calls = Arc::new(Groups::of_worth(GROUP_WORTH));
         let maker = Arc::new(maker);
         for _ in 0..GROUPS_AT_ONCE {
-            engine.spawn(work(Arc::clone(&calls), Arc::clone(&maker)));
+            executor.spawn(work(Arc::clone(&calls), Arc::clone(&maker)));
         }
-        Creates { calls, bulkhead: Bulkhead::new("new links", LINKS_MAX, engine) }
+        Creates { calls, bulkhead: Bulkhead::new("new links", LINKS_MAX, executor) }
     }
 
     /// Asks for links. They are queued when this returns, whatever becomes of the answer.
