@@ -16,7 +16,6 @@ mod metrics;
 mod roles;
 mod routes;
 
-use config::Role;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -25,9 +24,6 @@ fn main() -> ExitCode {
     cli::run(|loaded| {
         logging::start(&loaded.settings);
         memory::configure();
-        match loaded.settings.server.role {
-            Role::All | Role::App => roles::app::run(&loaded.settings),
-            Role::Worker => roles::worker::run(&loaded.settings),
-        }
+        roles::run(&loaded.settings)
     })
 }

@@ -40,5 +40,6 @@ mod promises {
     mod overload;
     mod places;
     mod redirects;
+    mod stopping;
     mod write_behind;
 }

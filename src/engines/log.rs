@@ -94,12 +94,12 @@ impl Pipelines {
         self.watch.clone()
     }
 
-    /// Counts or ships what there is, for as long as the deadline allows. May block.
-    pub(crate) fn drain(self, deadline: Duration) -> Status {
-        let end = Instant::now() + deadline;
-        self.main.drain(deadline);
+    /// Counts or ships what there is, as far as there is time before `end`. May block.
+    pub(crate) fn drain(self, end: Instant) -> Status {
+        let left = || end.saturating_duration_since(Instant::now());
+        self.main.drain(left());
         if let Some(worker) = self.worker {
-            worker.drain(end.saturating_duration_since(Instant::now()));
+            worker.drain(left());
         }
         self.watch.status()
     }

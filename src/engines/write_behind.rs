@@ -8,6 +8,7 @@ use curtail_cache::{Strategy, WriteBehind};
 use curtail_store::Links;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The folder of the journal, in the data folder.
 const FOLDER: &str = "write-behind";
@@ -47,10 +48,10 @@ impl WriteBehindLinks {
         Ok(WriteBehindLinks { links: Arc::new(journal.clone()), journal: Some(journal) })
     }
 
-    /// Brings what waits to the store, as far as there is time.
-    pub(crate) async fn close(&self, settings: &Settings) {
+    /// Brings what waits to the store, as far as there is time before `end`.
+    pub(crate) async fn close(&self, end: Instant) {
         if let Some(journal) = &self.journal {
-            journal.close(settings.shutdown.grace).await;
+            journal.close(end.saturating_duration_since(Instant::now())).await;
         }
     }
 }

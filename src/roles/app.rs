@@ -12,6 +12,7 @@ mod cores;
 
 pub(crate) use cores::connections_possible;
 
+use super::Running;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::{admin, first_key, metrics, routes};
@@ -19,25 +20,37 @@ use anyhow::Context;
 use backend::Backend;
 use curtail_clicks::clock::now;
 use curtail_clicks::geo::Geo;
+use curtail_redirect::Shared;
 use curtail_redirect::counters::Counters;
 use curtail_runtime::health::Health;
 use curtail_runtime::listener;
 use curtail_runtime::password::Passwords;
-use curtail_runtime::shutdown::{StopSignals, shutdown};
+use curtail_runtime::shutdown::{Stop, shutdown};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-/// Runs a server until it is told to stop.
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(settings))
+/// What requests get of `shutdown.grace_seconds`; the rest is for new links and clicks.
+const SHARE_OF_REQUESTS: f64 = 2.0 / 3.0;
+
+/// A server that serves.
+pub(super) struct Server {
+    folder: DataFolder,
+    health: Arc<Health>,
+    stop: Stop,
+    threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    backend: Backend,
+    delay: Duration,
+    grace: Duration,
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let signals = StopSignals::listen()?;
+/// Starts a server.
+pub(super) async fn start(settings: &Settings) -> anyhow::Result<Server> {
     if let Some(path) = &settings.geo.path {
-        // Before anything is made that a start with it needs not.
+        // Opened before anything is made: a start that fails for it leaves nothing behind.
         Geo::open(path)?;
     }
     let folder = DataFolder::lock(&settings.server.data)?;
@@ -87,15 +100,23 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     health.serving();
     announce(settings, addresses, new_key.as_deref());
 
-    let signal = signals.received().await;
-    tracing::info!(signal, "stopping: answering what is under way");
-    health.draining();
-    tokio::time::sleep(settings.shutdown.delay).await;
-    stop.now();
-    cores::join(threads).await;
-    drop(shared);
-    backend.close(settings).await;
-    Ok(())
+    let (delay, grace) = (settings.shutdown.delay, settings.shutdown.grace);
+    Ok(Server { folder, health, stop, threads, shared, backend, delay, grace })
+}
+
+impl Running for Server {
+    async fn stop(self) -> anyhow::Result<()> {
+        let Server { folder, health, stop, threads, shared, backend, delay, grace } = self;
+        health.draining();
+        tokio::time::sleep(delay).await;
+        let begun = Instant::now();
+        stop.by(begun + grace.mul_f64(SHARE_OF_REQUESTS));
+        cores::join(threads).await;
+        drop(shared);
+        backend.close(begun + grace).await;
+        drop(folder);
+        Ok(())
+    }
 }
 
 fn announce(settings: &Settings, (address, admin): (SocketAddr, Option<SocketAddr>), new_key: Option<&Path>) {

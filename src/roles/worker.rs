@@ -4,20 +4,25 @@
 //! It serves no visitor: `/metrics` and `/livez` on the admin port are all there is to reach. Any number of
 //! workers share the partitions; each may die at any moment.
 
+use super::Running;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
 use crate::engines::{Pipelines, Store};
 use crate::{admin, metrics};
-use curtail_runtime::shutdown::{StopSignals, shutdown};
+use curtail_runtime::shutdown::{Stop, shutdown};
+use std::time::{Duration, Instant};
 
-/// Runs a worker until it is told to stop.
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(work(settings))
+/// A worker that counts.
+pub(super) struct Worker {
+    folder: DataFolder,
+    store: Store,
+    pipelines: Pipelines,
+    stop: Stop,
+    grace: Duration,
 }
 
-async fn work(settings: &Settings) -> anyhow::Result<()> {
-    let signals = StopSignals::listen()?;
+/// Starts a worker.
+pub(super) async fn start(settings: &Settings) -> anyhow::Result<Worker> {
     let folder = DataFolder::lock(&settings.server.data)?;
     let admin = admin::listen(settings)?;
     let store = Store::open(settings, folder.path()).await?;
@@ -31,12 +36,19 @@ async fn work(settings: &Settings) -> anyhow::Result<()> {
     } else {
         tracing::info!(topic = settings.kafka.topic, "counting");
     }
-    let signal = signals.received().await;
-    tracing::info!(signal, "stopping: committing what has been read");
-    stop.now();
-    let grace = settings.shutdown.grace;
-    let status = tokio::task::spawn_blocking(move || pipelines.drain(grace)).await?;
-    store.close().await;
-    tracing::info!(counted = status.counted, "stopped");
-    Ok(())
+    Ok(Worker { folder, store, pipelines, stop, grace: settings.shutdown.grace })
+}
+
+impl Running for Worker {
+    /// Commits what has been read.
+    async fn stop(self) -> anyhow::Result<()> {
+        let Worker { folder, store, pipelines, stop, grace } = self;
+        let end = Instant::now() + grace;
+        stop.by(end);
+        let status = tokio::task::spawn_blocking(move || pipelines.drain(end)).await?;
+        store.close().await;
+        tracing::info!(counted = status.counted, "stopped");
+        drop(folder);
+        Ok(())
+    }
 }

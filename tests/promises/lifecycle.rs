@@ -1,57 +1,13 @@
-//! Starting, being configured, and stopping.
+//! Starting and being configured.
 
 use crate::support::http::Client;
 use crate::support::run::until;
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::database;
-use serde_json::json;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use tempfile::tempdir;
-
-#[test]
-fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
-    let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
-    let link = server.link(&json!({ "url": "https://example.com/", "code": "last" }));
-    let mut half = server.client();
-    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 31\r\n\r\n{{\"url\":").as_bytes())
-        .unwrap();
-    let mut idle = server.client();
-    assert_eq!(idle.get("/last").status, 302);
-    // The half request has reached the server once a later
-    // one on another connection was answered by each core.
-    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
-    server.signal(rustix::process::Signal::TERM);
-    assert!(idle.is_closed(), "an idle connection is closed");
-    half.send(b"\"https://example.com/x\"}").unwrap();
-    assert_eq!(half.receive(false).unwrap().status, 201, "what was under way is answered");
-    assert!(server.terminate().success());
-
-    let server = Server::start(data.path(), &[]);
-    let id = link["id"].as_str().unwrap();
-    server.eventually(|server| (server.clicks(id)["total"] == 1).then_some(()));
-}
-
-#[test]
-fn asked_to_stop_it_answers_whoever_was_just_let_in() {
-    let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--set", "threads=1"]);
-    // All of it is there when it wakes: requests that need more than memory, and the signal.
-    server.signal(rustix::process::Signal::STOP);
-    let mut clients: Vec<Client> = (0..100).map(|_| server.client()).collect();
-    for (number, client) in clients.iter_mut().enumerate() {
-        client.send(format!("GET /unknown{number} HTTP/1.1\r\nhost: sho.rt\r\n\r\n").as_bytes()).unwrap();
-    }
-    server.signal(rustix::process::Signal::TERM);
-    server.signal(rustix::process::Signal::CONT);
-    for client in &mut clients {
-        assert_eq!(client.receive(false).unwrap().status, 404);
-    }
-    assert!(server.terminate().success());
-}
 
 #[test]
 fn a_log_that_cannot_be_written_stops_nobody() {

@@ -87,7 +87,7 @@ pub(crate) async fn serve(stream: TcpStream, unread: Bytes, peer: SocketAddr, co
     let mut shutdown = core.shutdown.clone();
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = shutdown.requested() => {
+        _ = shutdown.requested() => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }

@@ -44,14 +44,19 @@ impl IdleConnections {
         }
     }
 
-    /// Closes those that have been waiting since `before` or longer.
+    /// Closes all that are waiting.
+    pub(crate) fn close_all_idle(&self) {
+        self.close_idle(BUSY - 1);
+    }
+
+    /// Closes those that have been waiting since second `before` or longer.
     pub(crate) fn close_idle(&self, before: u32) {
-        let long_waiting = |since: u32| since != BUSY && since <= before;
+        let is_over = |since: u32| since != BUSY && since <= before;
         let out: Vec<AbortHandle> = self
             .watched
             .borrow()
             .values()
-            .filter(|(since, _)| long_waiting(since.get()))
+            .filter(|(since, _)| is_over(since.get()))
             .map(|(_, task)| task.clone())
             .collect();
         // Ending a task drops its `IdleTime`, which takes itself off the list.

@@ -38,8 +38,6 @@ pub struct Settings {
     pub header_bytes: usize,
     /// Who may say where a request comes from.
     pub proxies: TrustedProxies,
-    /// How long those under way get when it is time to stop.
-    pub grace: Duration,
 }
 
 /// A core: everything that its connections share, and nothing that another core touches while it works.
@@ -79,25 +77,26 @@ impl Core {
     }
 }
 
-/// Accepts and serves until it is time to stop; then answers what is under way, for as long as the grace
-/// lasts. The listener must not block. An error means that this core cannot wait for connections at all.
+/// Accepts and serves until it is time to stop; then answers what is under way, for as long as it may go on.
+/// The listener must not block. An error means that this core cannot wait for connections at all.
 pub async fn run(listener: TcpListener, core: Core) -> io::Result<()> {
     let acceptor = Acceptor::new(listener)?;
     let core = Rc::new(core);
     let mut shutdown = core.shutdown.clone();
-    tokio::select! {
-        () = accept_all(&acceptor, &core) => {}
-        () = look_after(&core) => {}
-        () = shutdown.requested() => core.draining.set(true),
-    }
+    let end = tokio::select! {
+        never = accept_all(&acceptor, &core) => never,
+        never = look_after(&core) => never,
+        end = shutdown.requested() => end,
+    };
+    core.draining.set(true);
     // What the kernel has already accepted for us would be reset when the socket closes.
     acceptor.close(|stream, peer| welcome(stream, peer, &core));
-    drain(&core).await;
+    drain(&core, end).await;
     Ok(())
 }
 
 /// Accepts whoever comes.
-async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) {
+async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) -> ! {
     loop {
         match acceptor.accept(ACCEPTED_AT_ONCE, |stream, peer| welcome(stream, peer, core)).await {
             Ok(true) => tokio::task::yield_now().await,
@@ -109,7 +108,7 @@ async fn accept_all(acceptor: &Acceptor, core: &Rc<Core>) {
 }
 
 /// Once a second, closes what has been idle for too long.
-async fn look_after(core: &Core) {
+async fn look_after(core: &Core) -> ! {
     let idle_seconds = core.settings.idle_timeout.as_secs() as u32;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -162,13 +161,12 @@ async fn back_off(error: &io::Error) {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
-/// Lets what is under way end. Who has just been accepted gets a turn to read what has arrived
-/// before connections that wait are closed.
-async fn drain(core: &Core) {
-    let end = Instant::now() + core.settings.grace;
+/// Lets what is under way go on until `end`. Who has just been accepted
+/// gets a turn to read what has arrived before connections that wait are closed.
+async fn drain(core: &Core, end: Instant) {
     while core.counters.open.get() > 0 && Instant::now() < end {
         tokio::time::sleep(DRAIN_LOOK).await;
-        core.idle_connections.close_idle(u32::MAX - 1);
+        core.idle_connections.close_all_idle();
     }
 }
 

@@ -1,34 +1,37 @@
 //! How everything learns that it is time to stop.
 
+use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// Says when to stop. Everybody holds a clone.
+/// Says when to stop, and by when. Everybody holds a clone.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub struct Shutdown(watch::Receiver<Option<Instant>>);
 
 /// Tells everybody to stop.
 #[derive(Debug)]
-pub struct Stop(watch::Sender<bool>);
+pub struct Stop(watch::Sender<Option<Instant>>);
 
 /// A shutdown and the switch for it.
 pub fn shutdown() -> (Stop, Shutdown) {
-    let (stop, shutdown) = watch::channel(false);
+    let (stop, shutdown) = watch::channel(None);
     (Stop(stop), Shutdown(shutdown))
 }
 
 impl Stop {
-    /// Tells everybody, now and those who ask later.
-    pub fn now(&self) {
-        self.0.send_replace(true);
+    /// Tells everybody, now and those who ask later. What is under way may go on until `end`.
+    pub fn by(&self, end: Instant) {
+        self.0.send_replace(Some(end));
     }
 }
 
 impl Shutdown {
-    /// Waits until it is time to stop (also when the switch is gone).
-    pub async fn requested(&mut self) {
+    /// Waits until it is time to stop (also when the switch is gone), and
+    /// answers until when what is under way may go on.
+    pub async fn requested(&mut self) -> Instant {
         // An error is a switch that was dropped: nobody is left who could wait for us.
-        let _ = self.0.wait_for(|stop| *stop).await;
+        let end = self.0.wait_for(Option::is_some).await.ok().and_then(|end| *end);
+        end.unwrap_or_else(Instant::now)
     }
 }
 
@@ -42,8 +45,7 @@ pub struct StopSignals {
 
 impl StopSignals {
     /// From now on SIGTERM, SIGINT and SIGHUP (the terminal was closed) no longer end the process by
-    /// themselves. To be called before anybody is told that it serves: who stops it right then wants a clean
-    /// end, too.
+    /// themselves. For the first process of a container they never do.
     pub fn listen() -> std::io::Result<StopSignals> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
@@ -52,8 +54,8 @@ impl StopSignals {
         })
     }
 
-    /// Waits for one, also one that has come since, and answers its name.
-    pub async fn received(mut self) -> &'static str {
+    /// Waits for the next one, also one that has come since, and answers its name.
+    pub async fn received(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

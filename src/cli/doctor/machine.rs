@@ -169,7 +169,7 @@ fn clock(data: &Path) -> Finding {
 
 fn open_files(settings: &Settings) -> Finding {
     const CHECK: &str = "open files";
-    let (wanted, possible) = (settings.limits.connections, roles::app::connections_possible());
+    let (wanted, possible) = (settings.limits.connections, roles::connections_possible());
     if settings.server.role == Role::Worker || possible >= wanted {
         return Finding::ok(CHECK, format!("their limit leaves {possible} for connections"));
     }

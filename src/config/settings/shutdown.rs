@@ -25,7 +25,7 @@ impl Shutdown {
                 "shutdown.grace_seconds",
                 &Time(Unit::Seconds, 0, 3_600),
                 "30",
-                "How long requests under way may take when the server is told to stop.",
+                "How long ending may take once the server is told to stop and `shutdown.delay_seconds` are over: two thirds for requests under way, the rest for new links and clicks.",
             ),
         }
     }

@@ -10,7 +10,7 @@ use curtail_redirect::{PasswordAttempts, Shared};
 use curtail_runtime::password::Passwords;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Backend {
     pub(super) store: Store,
@@ -54,12 +54,13 @@ impl Backend {
         CoherentLinks::new(self.links.links.clone(), self.cache.clone(), now).with_peers(self.fleet.peers())
     }
 
-    /// Brings new links to the store, leaves the bus, counts or ships what was recorded, closes the store.
-    pub(super) async fn close(self, settings: &Settings) {
-        self.links.close(settings).await;
+    /// Brings new links to the store, leaves the bus, counts or ships what was recorded, as far as there is
+    /// time before `end`; closes the store.
+    pub(super) async fn close(self, end: Instant) {
+        self.links.close(end).await;
         self.fleet.leave().await;
-        let (grace, pipelines) = (settings.shutdown.grace, self.pipelines);
-        let drained = tokio::task::spawn_blocking(move || pipelines.drain(grace)).await;
+        let pipelines = self.pipelines;
+        let drained = tokio::task::spawn_blocking(move || pipelines.drain(end)).await;
         self.store.close().await;
         match drained {
             Ok(status) => tracing::info!(

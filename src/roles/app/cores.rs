@@ -69,7 +69,6 @@ pub(super) fn connection_settings(settings: &Settings) -> server::Settings {
         idle_timeout: settings.limits.idle_timeout,
         header_bytes: settings.limits.header_bytes as usize,
         proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
-        grace: settings.shutdown.grace,
     }
 }
 

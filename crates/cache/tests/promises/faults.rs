@@ -47,8 +47,7 @@ async fn redirects_go_on_while_redis_is_dead_and_it_is_used_again_when_it_is_bac
 #[tokio::test]
 async fn what_only_redis_could_tell_is_served_again_when_redis_is_away_too() {
     let mut server = RedisServer::start();
-    let mut site = site(&server);
-    site.config.strategy = Strategy::WriteThrough;
+    let site = Site::new(vec![server.url()], Strategy::WriteThrough);
     let (writer, reader) = (site.node().await, site.node().await);
     writer.hears(2).await;
     reader.hears(2).await;
