@@ -57,7 +57,7 @@ let_vanish() {
   local pid
   read -r pid 2> /dev/null < "$1" || return 0
   is_gone "$pid" || return 0
-  wait_for 10 test ! -d "/proc/$pid" || fail "process $pid has ended, and nobody asks for its exit code: remove $1"
+  wait_for 60 test ! -d "/proc/$pid" || fail "process $pid has ended, and nobody asks for its exit code: remove $1"
 }
 
 # Ends a process: wakes it if it was stopped, asks with the signal that it takes for an orderly end, and kills it after 20 s.
@@ -67,5 +67,5 @@ end_process() {
   kill -CONT "$pid" 2> /dev/null || true
   wait_for 20 is_gone "$pid" && return
   kill -KILL "$pid" 2> /dev/null || true
-  wait_for 5 is_gone "$pid" || fail "process $pid does not end"
+  wait_for 60 is_gone "$pid" || fail "process $pid does not end"
 }

@@ -42,7 +42,7 @@ kafka_start() {
   fi
   (let_go && exec setsid java -Xmx512m "${kafka_options[@]}" kafka.Kafka "$home/server.properties") > "$home/log" 2>&1 < /dev/null &
   echo $! > "$home/pid"
-  wait_for 60 kafka_started_or_ended || true
+  wait_for 180 kafka_started_or_ended || true
   kafka_has_started || {
     tail -n 20 "$home/log" >&2
     fail "kafka does not start: see above, and $home/log"

@@ -28,7 +28,7 @@ pgbouncer_start() {
     tail -n 20 "$home/log" >&2
     fail "pgbouncer does not start: see above"
   }
-  wait_for 20 pgbouncer_answers || fail "pgbouncer does not answer: see $home/log"
+  wait_for 120 pgbouncer_answers || fail "pgbouncer does not answer: see $home/log"
   say "pgbouncer: up on port $pgbouncer_port"
 }
 

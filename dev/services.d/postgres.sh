@@ -83,7 +83,7 @@ postgres_start() {
   fi
   let_vanish "$home/$name/postmaster.pid"
   # The start waits until the server answers.
-  as_postgres "$(postgres_bin)/pg_ctl" start --silent --wait --timeout 60 --pgdata "$home/$name" --log "$home/$name.log" \
+  as_postgres "$(postgres_bin)/pg_ctl" start --silent --wait --timeout 180 --pgdata "$home/$name" --log "$home/$name.log" \
     --options "-p $port" > /dev/null || {
     as_postgres tail -n 20 "$home/$name.log" >&2
     fail "$name does not start: see above, and $home/$name.log"

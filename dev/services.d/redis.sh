@@ -50,7 +50,7 @@ redis_start() {
   done
   [ "$started" = 1 ] || return 0
   for port in ${redis_ports[$name]}; do
-    wait_for 20 redis_pings "$port" || {
+    wait_for 120 redis_pings "$port" || {
       tail -n 20 "$folder/redis/$port/log" >&2
       fail "$name does not answer on port $port: see above"
     }
@@ -64,7 +64,7 @@ redis_launch() {
   mkdir -p "$home"
   if [ "$name" = cluster ]; then
     # One node away must not take the others with it: each holds its own part of a cache.
-    more=(--cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout 2000 --cluster-require-full-coverage no)
+    more=(--cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout 15000 --cluster-require-full-coverage no)
   fi
   # DEBUG is allowed from this machine: `DEBUG SLEEP` is how tests make it slow.
   (
@@ -86,7 +86,7 @@ redis_join_cluster() {
       fail "the cluster cannot be made: see above"
     }
   fi
-  wait_for 20 redis_cluster_is_whole || fail "the cluster does not come together: see redis-cli -p 16380 CLUSTER NODES"
+  wait_for 120 redis_cluster_is_whole || fail "the cluster does not come together: see redis-cli -p 16380 CLUSTER NODES"
 }
 
 redis_stop() {

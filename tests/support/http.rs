@@ -1,9 +1,9 @@
 //! A small HTTP/1.1 client that can also misbehave: it sends the bytes that it is given.
 
+use curtail_servers::PATIENCE;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 /// A connection.
 pub(crate) struct Client {
@@ -25,7 +25,7 @@ impl Client {
 
     pub(crate) fn try_connect(address: SocketAddr) -> io::Result<Client> {
         let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Client { reader: BufReader::new(stream) })
     }

@@ -1,6 +1,6 @@
 //! A PostgreSQL of a test's own: a primary and streaming replicas, on free ports.
 
-use crate::{free_port, until};
+use crate::{PATIENCE, free_port, until};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -155,6 +155,7 @@ impl Server {
         let said = self.data.with_extension(format!("{name}.said"));
         let file = fs::File::create(&said).expect("a file can be made");
         command.stdout(file.try_clone().expect("a descriptor")).stderr(file).current_dir("/");
+        command.env("PGCTLTIMEOUT", PATIENCE.as_secs().to_string());
         let status = command.arg("--pgdata").arg(&self.data).args(arguments).status();
         let status = status.expect("PostgreSQL is not installed: run dev/services start");
         let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
