@@ -72,17 +72,20 @@ fn each_great_library_is_named_only_by_the_crates_that_own_it() {
     }
 }
 
-/// Whether a source has a test of this name: marked as one, or in the list of a macro that makes tests.
+/// What makes a test of each name that it lists, once for each engine.
+const SUITES: [&str; 2] = ["suite!(", "on_each_engine!("];
+
+/// Whether a source has a test of this name: marked as one, or in the list of a suite.
 fn is_a_test(source: &str, name: &str) -> bool {
-    let Some(at) = source.find(&format!("fn {name}(")) else {
-        return source.lines().any(|line| line.trim() == format!("{name},"));
-    };
+    let suites = SUITES.iter().flat_map(|begin| source.split(begin).skip(1));
+    let mut listed = suites.filter_map(|rest| rest.split_once(");")).flat_map(|(suite, _)| suite.lines());
+    if listed.any(|line| line.trim() == format!("{name},")) {
+        return true;
+    }
+    let Some(at) = source.find(&format!("fn {name}(")) else { return false };
     let line = source[..at].rfind('\n').unwrap_or(0);
-    let above = source[..line].lines().rev().take(4).take_while(|line| !line.trim().is_empty());
-    above
-        .into_iter()
-        .any(|line| line.trim().starts_with("#[test]") || line.trim().starts_with("#[tokio::test"))
-        || source.lines().any(|line| line.trim() == format!("{name},"))
+    let mut above = source[..line].lines().rev().take(4).take_while(|line| !line.trim().is_empty());
+    above.any(|line| line.trim().starts_with("#[test]") || line.trim().starts_with("#[tokio::test"))
 }
 
 #[test]
@@ -101,4 +104,30 @@ fn every_test_that_is_said_to_hold_a_promise_exists() {
     // does nothing.
     let helpers: Vec<&String> = named.iter().filter(|name| name.starts_with("helper_process_")).collect();
     assert!(helpers.is_empty(), "ARCHITECTURE.md names what holds no promise: {helpers:?}");
+}
+
+#[test]
+fn every_source_that_a_document_names_exists() {
+    const ENDINGS: [&str; 4] = [".rs", ".sql", ".lua", ".proto"];
+    let folders = ["src", "crates", "bench", "tests", "fuzz/fuzz_targets", "dev", "deploy"];
+    let sources: Vec<String> = ENDINGS
+        .iter()
+        .flat_map(|ending| files(&folders, ending))
+        .map(|(name, _)| format!("/{name}"))
+        .collect();
+    let is_source = |text: &str| {
+        let is_path = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
+        is_path && ENDINGS.iter().any(|ending| text.ends_with(ending))
+    };
+    let mut documents = files(&["docs"], ".md");
+    documents.extend(["ARCHITECTURE.md", "README.md"].map(|name| (name.to_owned(), read(name))));
+    let mut missing = Vec::new();
+    for (document, text) in documents {
+        for named in quoted(&text).into_iter().filter(|text| is_source(text)) {
+            if !sources.iter().any(|source| source.ends_with(&format!("/{named}"))) {
+                missing.push(format!("{document}: {named}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "documents name sources that do not exist: {missing:?}");
 }

@@ -1,7 +1,7 @@
 //! Until when what is remembered may be served without asking again.
 //!
 //! Who hears of all changes renews it; where there is nobody to hear of, it never ends. See "Why nothing is
-//! older than 2 s" in ARCHITECTURE.md for the figures.
+//! older than 2 s" in docs/architecture/caching.md for the figures.
 
 use curtail_model::Timestamp;
 use curtail_store::AGE_MAX_MILLIS;

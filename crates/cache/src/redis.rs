@@ -2,8 +2,8 @@
 //!
 //! Redis has [`Config::budget`] to answer, and is not asked at all while its
 //! breaker is open: it makes redirects faster and is never needed for one. What
-//! it holds and when it is believed stands in ARCHITECTURE.md, "Caching and
-//! invalidation across nodes"; the keys in `layout.rs`, the bytes in `value.rs`.
+//! it holds and when it is believed stands in
+//! docs/architecture/caching.md; the keys in `layout.rs`, the bytes in `value.rs`.
 //!
 //! What a change leaves here must arrive, for others believe
 //! what they find: it is a debt until it does (`debts.rs`).

@@ -1,5 +1,5 @@
-//! Kafka as the log between nodes: nodes produce clicks, workers consume them (ARCHITECTURE.md, *Clicks
-//! between nodes*).
+//! Kafka as the log between nodes: nodes produce clicks, workers consume them. Why each click is
+//! counted once stands in docs/architecture/kafka.md.
 //!
 //! Nothing here rests on Kafka's transactions. A producer is idempotent and without gaps for as long as it
 //! lives, and what it had not been told of is sent again by the next one; a worker keeps in the store,

@@ -1,7 +1,7 @@
 //! The engine for many processes: PostgreSQL, a primary and any number of replicas that answer reads.
 //!
-//! How it keeps the promises of the traits stands in ARCHITECTURE.md, "The data tier: PostgreSQL". The schema
-//! is in `postgres/migrations`, every statement in `postgres/sql`.
+//! How it keeps the promises of the traits stands in docs/architecture/postgresql.md. The schema is
+//! in `postgres/migrations`, every statement in `postgres/sql`.
 
 mod address;
 mod bulkhead;

@@ -2,7 +2,7 @@
 //! without holes, their answers to its beats in time.
 //!
 //! A pure machine: messages and the time go in, a verdict and a lease come out. Why the lease is right stands
-//! in ARCHITECTURE.md, "Why nothing is older than 2 s".
+//! in docs/architecture/caching.md, "Why nothing is older than 2 s".
 
 use super::message::{Beat, Message, Node, Said};
 use std::collections::{BTreeMap, VecDeque};
