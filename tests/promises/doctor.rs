@@ -229,6 +229,7 @@ fn what_is_wrong_with_the_machine_and_the_settings_is_named_with_what_to_do() {
     let (code, found) = doctor(&Vec::new(), &flags);
     assert_eq!(code, 1);
     assert_found(&found, "data folder", "wrong", &["no folder"]);
+    assert_eq!(of(&found, "new links"), [], "what is in it cannot be told");
     assert_found(&found, "listen", "wrong", &[&taken, "in use by another process", "stop that one"]);
     assert_found(&found, "base_url", "warning", &["nowhere.invalid", "DNS"]);
     assert_found(&found, "base_url", "warning", &["trusted_proxies"]);

@@ -154,7 +154,7 @@ impl From<Refused> for Problem {
                 errors: vec![Invalid::new("code", "is taken")],
                 ..Problem::new(
                     Kind::CodeTaken,
-                    "Another link has this code. Choose another, or leave it out.",
+                    "Another link has this code, or had it: a generated code is never given again. Choose another, or leave it out.",
                 )
             },
             Refused::IdempotencyKeyUsed => {

@@ -122,12 +122,16 @@ impl Create {
         shape::made(self.link, id, code, version, self.now)
     }
 
-    /// Whether who follows this link is sent to the same place in the same way.
-    pub(crate) fn is_alike(&self, link: &Link) -> bool {
+    /// Whether a link does what a new one would: it leads to the same place in the same way, does so now,
+    /// asks for no password, and has no end.
+    pub(crate) fn is_done_by(&self, link: &Link) -> bool {
         let NewLink { destination, redirect_status, forward_query, .. } = &self.link;
         destination::normal(&link.url) == destination.normal()
             && link.redirect_status == *redirect_status
             && link.forward_query == *forward_query
+            && link.expires_at.is_none()
+            && link.max_clicks.is_none()
+            && shape::leads_on(link, self.now)
     }
 }
 

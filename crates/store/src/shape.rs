@@ -1,6 +1,5 @@
 //! What a link becomes when it is made or changed, whatever the engine.
 
-use crate::Spent;
 use curtail_model::{
     Change, Code, Decision, Destination, Field, Link, LinkId, NewLink, Target, Timestamp, decide,
 };
@@ -47,19 +46,11 @@ pub(crate) fn given(link: Link) -> NewLink {
     }
 }
 
-/// Whether a link redirects now and asks for no password: then it can be given again to who asks for its
-/// destination. Of a limited link, `peek` says whether it would give another click.
-pub(crate) fn leads_on<E>(
-    link: &Link,
-    now: Timestamp,
-    peek: impl FnOnce() -> Result<Spent, E>,
-) -> Result<bool, E> {
+/// Whether a link redirects now, and asks for no password.
+pub(crate) fn leads_on(link: &Link, now: Timestamp) -> bool {
     let packed = Target::pack(link);
-    Ok(match Target::unpack(&packed).map(|target| decide(&target, now, false)) {
-        Some(Decision::Redirect { .. }) => true,
-        Some(Decision::Spend { .. }) => matches!(peek()?, Spent::Granted { .. }),
-        Some(Decision::AskPassword { .. } | Decision::Inactive { .. }) | None => false,
-    })
+    let decision = Target::unpack(&packed).map(|target| decide(&target, now, false));
+    matches!(decision, Some(Decision::Redirect { .. }))
 }
 
 /// A link with a change. Its version and the time of the change are for the engine to set.

@@ -191,7 +191,9 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
         // What a store is must not be in a log alone, which somebody may take for a file that can go.
         file::checkpoint(&truth).map_err(explain_links)?;
     }
-    lost_links.repair_links(&truth, directory, identity.key)?;
+    if !is_new {
+        lost_links.repair_links(&truth, directory, identity.key)?;
+    }
     let counters = Counters::read(&truth).map_err(explain_links)?;
     let anew = directory.join(CLICKS_ANEW);
     if !has_clicks && counters.version > 0 && !anew.exists() {

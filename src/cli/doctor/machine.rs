@@ -1,6 +1,6 @@
 //! The machine: the data folder, its room, the clock, the limit of open files, the geo database.
 
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
 use crate::cli::key::show_time;
 use crate::config::{Role, Settings};
 use crate::data_folder::{self, check_not_moved};
@@ -31,12 +31,16 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     let looked = tokio::task::spawn_blocking(move || {
         let data = &settings.server.data;
         let mut findings = data_folder(data);
-        if settings.database.url.is_none() && data.is_dir() {
+        // Of what is in a folder that may not be looked into nothing can be told.
+        let may_look = !findings.iter().any(|finding| finding.verdict == Verdict::Wrong);
+        if may_look && settings.database.url.is_none() && data.is_dir() {
             findings.extend(store(&settings));
         }
-        findings.extend(new_links(&settings));
+        if may_look {
+            findings.extend(new_links(&settings));
+        }
         findings.push(room(&settings));
-        findings.push(clock(data));
+        findings.push(clock(may_look.then_some(data)));
         findings.push(open_files(&settings));
         findings.extend(settings.geo.path.as_deref().map(geo));
         findings
@@ -146,7 +150,8 @@ fn room(settings: &Settings) -> Finding {
     }
 }
 
-fn clock(data: &Path) -> Finding {
+/// The clock, held against the files of the data folder where they may be looked at.
+fn clock(data: Option<&Path>) -> Finding {
     const CHECK: &str = "clock";
     const REMEDY: &str =
         "Set the clock, and keep it with NTP: clicks are counted under the time that it says";
@@ -156,7 +161,8 @@ fn clock(data: &Path) -> Finding {
     }
     let written = ["clicks.db-wal", "clicks.db", "links.db-wal", "links.db", "lock"];
     let newest = written.iter().filter_map(|name| {
-        let written = fs::metadata(data.join(name)).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let written =
+            fs::metadata(data?.join(name)).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(written.as_millis()).ok()
     });
     let ahead = newest.max().map_or(0, |newest| newest - now.millis());
@@ -164,7 +170,8 @@ fn clock(data: &Path) -> Finding {
         let said = format!("files of the data folder were written {} s from now", ahead / 1_000);
         return Finding::warning(CHECK, said, REMEDY);
     }
-    Finding::ok(CHECK, "it goes on from what the data folder knows")
+    let beside = if data.is_some() { ", and nothing in the data folder is newer" } else { "" };
+    Finding::ok(CHECK, format!("it is {}{beside}", show_time(now)))
 }
 
 fn open_files(settings: &Settings) -> Finding {

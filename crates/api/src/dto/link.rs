@@ -209,9 +209,9 @@ pub(crate) struct NewLinkBody {
     expired_url: Option<String>,
     /// Answer a link that there is already, as it is and with 200, instead of making another: one with the
     /// same `url`, `redirect_status` and `forward_query` (what is left out counts as its default) that leads
-    /// there now without a password, so not an archived, expired or used-up one. With a `code`, only the link
-    /// with this code will do; when it is not such a link, the code is taken (409). `title`, `notes` and
-    /// `tags` are those of a new link and not compared.
+    /// there now, without a password and without an end: not one that is archived, expires or has
+    /// `max_clicks`. With a `code`, only the link with this code will do; when it is not such a link, the code
+    /// is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
     #[schema(default = false)]
     reuse: Option<bool>,
 }

@@ -141,16 +141,26 @@ impl Pool {
         Pool { writes: true, ..self }
     }
 
+    /// Refuses when the server is known not to answer. To be asked by
+    /// whoever would have to wait behind others before they get a session.
+    pub(super) fn must_be_there(&self) -> Result<(), StoreError> {
+        if self.presence.as_ref().is_some_and(|presence| !presence.is_there()) {
+            return Err(self.away("it does not answer; it is asked again all the time"));
+        }
+        Ok(())
+    }
+
+    fn away(&self, error: &str) -> StoreError {
+        StoreError::Unavailable(format!("{}: {error}", self.name))
+    }
+
     /// Lends a session, unless the server is known not to answer.
     pub(super) async fn session(&self) -> Result<Session, StoreError> {
-        let away = |error: String| StoreError::Unavailable(format!("{}: {error}", self.name));
-        if self.presence.as_ref().is_some_and(|presence| !presence.is_there()) {
-            return Err(away("it does not answer; it is asked again all the time".into()));
-        }
+        self.must_be_there()?;
         let object = self.sessions.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => away("no connection was free or could be made in time".into()),
-            PoolError::Backend(error) => away(with_causes(&error)),
-            other => away(other.to_string()),
+            PoolError::Timeout(_) => self.away("no connection was free or could be made in time"),
+            PoolError::Backend(error) => self.away(&with_causes(&error)),
+            other => self.away(&other.to_string()),
         })?;
         let is_new = Object::metrics(&object).recycle_count == 0;
         let session = self.wrap(object);

@@ -30,7 +30,8 @@ const MARGIN: i64 = 10_000_000;
 /// What a server says of itself that is otherwise after a failover, or after its settings were read anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct About {
-    /// The identifier of the server and its timeline, which each promotion makes anew.
+    /// The identifier of the server and its timeline, which each promotion makes anew; of the database and of
+    /// a table, which a dump that is put back makes anew.
     timeline: Vec<u8>,
     /// `synchronous_commit`, as the session has it.
     synchronous_commit: String,

@@ -1,8 +1,9 @@
 //! What is done about changes that were acknowledged and are gone: they are told of, what is left of them is
 //! kept for people, and nothing of them is given a second time.
 //!
-//! Damage in a write-ahead log shows in the log itself (`wal.rs`); a log that is gone altogether shows in the
-//! search index, which follows the links and is of another file.
+//! Damage in a write-ahead log shows in the log itself (`wal.rs`). A log that is gone altogether, and links
+//! that were put back from a backup, show in the search index, which follows the links, is of another file
+//! and of no backup.
 
 use super::file::{CLICKS, File, LINKS, checkpoint, explain};
 use super::links::writer_state::Counters;
@@ -22,6 +23,8 @@ const LINK_BYTES_MIN: u64 = 32;
 const CHANGES_OF_COMMIT_MAX: u64 = 10_000;
 /// Beside what can be told from what is left: versions and ids go on so much later at least.
 const MARGIN: u64 = 10_000;
+/// The same where links were put back, and nothing tells how many were made since.
+const MARGIN_OF_A_BACKUP: u64 = 10_000_000;
 
 /// What is lost of a file, if anything.
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +92,20 @@ impl Losses {
     ) -> Result<(), OpenError> {
         let explain = |error| explain(&LINKS.path(directory), &error);
         let counters = Counters::read(links).map_err(explain)?;
-        let ahead = indexed_version(directory, store).unwrap_or(0).saturating_sub(counters.version);
+        let indexed = indexed_version(directory, store);
+        let ahead = indexed.unwrap_or(0).saturating_sub(counters.version);
         let (changes, links_lost) = match self.0 {
             Some(lost) => (lost.commits * CHANGES_OF_COMMIT_MAX, lost.bytes / LINK_BYTES_MIN),
             None if ahead > 0 => (0, 0),
+            None if indexed.is_none() => (0, MARGIN_OF_A_BACKUP),
             None => return Ok(()),
         };
-        if self.0.is_none() {
+        if indexed.is_none() {
+            warn!(
+                file = LINKS.name,
+                "there is no search index of these links, as in a folder where they were put back from a backup: ids and versions go on                  {MARGIN_OF_A_BACKUP} later, so that nothing is given again that was given since"
+            );
+        } else if self.0.is_none() {
             error!(
                 file = LINKS.name,
                 changes = ahead,
@@ -105,7 +115,7 @@ impl Losses {
         }
         let later = |number: u64| number + links_lost + ahead + MARGIN;
         let version = later(counters.version) + changes;
-        let is_certain = ahead > 0 || self.0.is_some_and(|lost| lost.is_certain());
+        let is_certain = ahead > 0 || indexed.is_none() || self.0.is_some_and(|lost| lost.is_certain());
         let counters = Counters {
             version,
             next_generated: later(counters.next_generated),

@@ -28,6 +28,7 @@ const LOOKS_MAX: u32 = 4_096;
 
 /// Takes clicks of limited links.
 pub(super) struct Allowances {
+    pool: Pool,
     asked: Arc<Groups<Asked>>,
     clicks: Bulkhead,
     looks: Bulkhead,
@@ -48,6 +49,7 @@ impl Allowances {
         executor.spawn(work(Arc::clone(&asked), pool.clone()));
         let bulkhead = |name, places_max| Bulkhead::new(name, places_max, executor);
         Allowances {
+            pool: pool.clone(),
             asked,
             clicks: bulkhead("limited clicks", CLICKS_MAX),
             looks: bulkhead("looks at limited clicks", LOOKS_MAX),
@@ -65,7 +67,7 @@ impl Allowances {
     }
 
     fn ask(&self, id: LinkId, takes: bool, bulkhead: &Bulkhead) -> StoreFuture<'static, Spent> {
-        let place = match bulkhead.enter(1) {
+        let place = match self.pool.must_be_there().and_then(|()| bulkhead.enter(1)) {
             Ok(place) => place,
             Err(refused) => return Box::pin(std::future::ready(Err(refused))),
         };

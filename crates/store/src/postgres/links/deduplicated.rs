@@ -9,15 +9,12 @@ use super::super::failure::Failure;
 use super::super::ids::{LOCK_CHOOSING, Leasing};
 use super::super::row::{self, bucket_column, column, id_column, link_id};
 use super::acknowledged::WAL_POSITION;
-use super::allowance::left;
 use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
-use crate::shape;
-use crate::{Create, Idempotency, Refused, Spent, StoreError, WhenMade};
+use crate::{Create, Idempotency, Refused, StoreError, WhenMade};
 use curtail_model::{Code, Codes, Link, LinkId, Timestamp};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
 
 static LOCK: Sql = sql!("keys_lock", INT8_ARRAY);
 static REMEMBERED: Sql = sql!("idempotency_get", BYTEA_ARRAY);
@@ -44,8 +41,6 @@ struct Before {
     found: HashMap<LinkId, Link>,
     /// Links that lead to the destinations asked for, the newest first.
     candidates: Vec<Link>,
-    /// What is left of the clicks of those that may be given again.
-    left: HashMap<LinkId, Spent>,
 }
 
 /// A link that is to be inserted.
@@ -147,10 +142,7 @@ impl Before {
         let answered = remembered.values().map(|remembered| remembered.link).collect();
         let chosen = open().filter(|create| create.link.reuse).filter_map(|create| create.link.code.as_ref());
         let found = find(session, answered, chosen, codes).await?;
-        let limited = candidates.iter().chain(found.values()).filter(|link| link.max_clicks.is_some());
-        let limited: Vec<LinkId> = limited.map(|link| link.id).collect();
-        let left = if limited.is_empty() { HashMap::new() } else { left(session, &limited).await? };
-        Ok(Before { remembered, found, candidates, left })
+        Ok(Before { remembered, found, candidates })
     }
 
     /// Answers whatever is there already, and the places of those links that are to be made now: no two of
@@ -209,16 +201,9 @@ impl Before {
     /// A link that does now what is asked for: the one with the code, where one is chosen.
     fn reusable(&self, create: &Create) -> Option<&Link> {
         match &create.link.code {
-            Some(code) => self.found.values().find(|link| link.code == *code && self.serves(link, create)),
-            None => self.candidates.iter().find(|link| self.serves(link, create)),
+            Some(code) => self.found.values().find(|link| link.code == *code && create.is_done_by(link)),
+            None => self.candidates.iter().find(|link| create.is_done_by(link)),
         }
-    }
-
-    /// Whether a link redirects now as is asked for, and asks for no password.
-    fn serves(&self, link: &Link, create: &Create) -> bool {
-        let left = || self.left.get(&link.id).copied().unwrap_or(Spent::Missing);
-        let Ok(leads_on) = shape::leads_on(link, create.now, || Ok::<_, Infallible>(left()));
-        leads_on && create.is_alike(link)
     }
 }
 

@@ -171,7 +171,7 @@ fn remember(
 fn reusable(state: &mut LinkWriterState, create: &Create) -> Result<Option<Link>, StoreError> {
     if let Some(code) = &create.link.code {
         let link = lookup::find(&state.connection, &state.codes, code.as_str())?;
-        return link.map_or(Ok(None), |link| Ok(serves(state, &link, create)?.then_some(link)));
+        return Ok(link.filter(|link| create.is_done_by(link)));
     }
     let wanted = &create.link.destination;
     state.write_urls()?;
@@ -190,19 +190,13 @@ fn reusable(state: &mut LinkWriterState, create: &Create) -> Result<Option<Link>
                 continue;
             }
             if let Some(link) = state.get(row::link_id(row, 0)?)?
-                && serves(state, &link, create)?
+                && create.is_done_by(&link)
             {
                 return Ok(Some(link));
             }
         }
     }
     Ok(None)
-}
-
-/// Whether a link redirects now as is asked for, and asks for no password.
-fn serves(state: &LinkWriterState, link: &Link, create: &Create) -> Result<bool, StoreError> {
-    let peek = || allowance::peek(&state.connection, &state.codes, link.id);
-    Ok(create.is_alike(link) && shape::leads_on(link, create.now, peek)?)
 }
 
 fn make(state: &mut LinkWriterState, link: NewLink, now: Timestamp) -> Outcome<Link> {

@@ -3,7 +3,7 @@
 
 use super::until;
 use crate::engine::{create, make, new_link, postgres_settings};
-use curtail_model::Link;
+use curtail_model::{Link, NewLink};
 use curtail_servers::PgBouncer;
 use curtail_servers::postgres::{Cluster, Server};
 use curtail_store::postgres::{self, OpenError, Postgres, Settings};
@@ -57,6 +57,29 @@ async fn writes_reads_and_messages_go_on_at_the_next_host_when_the_first_one_han
     make(&*started.links, link(60)).await.unwrap();
     assert!(next.ask("SELECT count(*) FROM links").parse::<u32>().unwrap() >= 61);
     started.close().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn once_a_primary_is_known_to_hang_nobody_waits_behind_those_who_found_it_out() {
+    let cluster = Cluster::start(0, &[]);
+    let store = postgres::open(postgres_settings(&cluster.primary.url())).await.unwrap();
+    let limited = NewLink { max_clicks: Some(10), ..new_link("https://example.com/") };
+    let id = make(&*store.links, create(limited)).await.unwrap().link.id;
+    cluster.primary.hang();
+    let links = Arc::clone(&store.links);
+    let waits = tokio::spawn(async move { links.spend(id).await });
+    until("it is known", async || {
+        let refused = store.links.create(vec![create(new_link("https://example.com/"))]).await;
+        refused.is_err_and(|error| error.to_string().contains("it does not answer"))
+    })
+    .await;
+    tokio::select! {
+        biased;
+        spent = store.links.spend(id) => assert!(spent.is_err()),
+        _ = waits => panic!("it waited for who came before"),
+    }
+    cluster.primary.go_on();
     store.close().await;
 }
 
@@ -122,6 +145,35 @@ async fn a_failover_is_seen_by_sessions_with_a_pooler_that_outlive_it() {
     .await;
     let made = create_one(&store).await.unwrap();
     assert!(made.id.get() > lost.id.get() + 1_000_000, "{} {}", made.id.get(), lost.id.get());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_was_given_since_a_dump_is_given_to_nobody_else_when_it_is_put_back() {
+    let cluster = Cluster::start(0, &[]);
+    let primary = &cluster.primary;
+    primary.ask("CREATE DATABASE site");
+    let settings =
+        Settings { id_block: 1, ..postgres_settings(&primary.url().replace("/postgres", "/site")) };
+    let store = postgres::open(settings.clone()).await.unwrap();
+    let before = create_one(&store).await.unwrap();
+    store.close().await;
+    // Row for row what a dump would have.
+    primary.ask("CREATE DATABASE dump TEMPLATE site");
+    let store = postgres::open(settings.clone()).await.unwrap();
+    let since = [create_one(&store).await.unwrap(), create_one(&store).await.unwrap()];
+    store.close().await;
+    primary.ask("DROP DATABASE site");
+    primary.ask("CREATE DATABASE site TEMPLATE dump");
+
+    let store = postgres::open(settings).await.unwrap();
+    assert!(store.links.get(before.id, Seen::NEWEST).await.unwrap().is_some());
+    let newest = since.iter().map(|link| link.version).max().unwrap();
+    for _ in 0..3 {
+        let made = create_one(&store).await.unwrap();
+        assert!(made.version > newest, "{} {newest}", made.version);
+        assert!(since.iter().all(|link| link.id != made.id && link.code != made.code), "{}", made.code);
+    }
     store.close().await;
 }
 

@@ -164,3 +164,28 @@ async fn links_whose_counts_are_gone_are_refused_until_somebody_says_that_it_is_
     assert!(!directory.path().join("clicks.anew").exists(), "it is for once");
     open(directory.path()).close();
 }
+
+#[tokio::test]
+async fn what_was_given_since_a_backup_is_given_to_nobody_else_when_it_is_put_back() {
+    let (directory, mut links) = killed().await;
+    // As the documents say: the two files that hold the truth, copied while nobody writes.
+    let backup = tempfile::tempdir().unwrap();
+    open(directory.path()).close();
+    for file in ["links.db", "clicks.db"] {
+        fs::copy(directory.path().join(file), backup.path().join(file)).unwrap();
+    }
+    let store = open(directory.path());
+    links.extend(make_some(&store, 20_000).await);
+    store.close();
+    assert_eq!(gives_nothing_twice(backup.path(), &links, 0).await, 60);
+    // Once is enough: the next start goes on where this one ended.
+    let store = open(backup.path());
+    let ids: Vec<u64> = make_some(&store, 2).await.iter().map(|link| link.id.get()).collect();
+    assert!(ids[1] - ids[0] < 100, "{ids:?}");
+    let newest = make_some(&store, 1).await[0].id.get();
+    store.close();
+    let store = open(backup.path());
+    let next = make_some(&store, 1).await[0].id.get();
+    assert!(next - newest < 100, "{newest} {next}");
+    store.close();
+}
