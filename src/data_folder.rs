@@ -58,10 +58,7 @@ impl DataFolder {
             .open(path.join(LOCK))
             .with_context(|| format!("cannot write in the data folder {}", path.display()))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut owner = String::new();
-            // Who it is only makes the message better.
-            let _ = lock.read_to_string(&mut owner);
-            return Ok(Err(owner.trim().to_owned()));
+            return Ok(Err(owner_in(&mut lock)));
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).ok();
         Ok(Ok(DataFolder { path: path.to_owned(), _lock: lock }))
@@ -80,10 +77,15 @@ pub(crate) fn owner(path: &Path) -> Option<String> {
     if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }
+    Some(owner_in(&mut lock))
+}
+
+/// The process that a lock is of, as it has written.
+fn owner_in(lock: &mut File) -> String {
     let mut owner = String::new();
-    // Who it is only makes the message better.
+    // Who it is only makes messages better.
     let _ = lock.read_to_string(&mut owner);
-    Some(owner.trim().to_owned())
+    owner.trim().to_owned()
 }
 
 /// Makes a data folder that only its owner may look into: it holds destinations, keys' hashes and the salt of

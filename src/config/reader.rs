@@ -52,7 +52,7 @@ pub(crate) struct Row {
 }
 
 /// The default of a setting.
-pub(crate) enum Default {
+pub(crate) enum DefaultValue {
     /// Always this.
     Fixed(&'static str),
     /// It depends on the machine.
@@ -85,9 +85,9 @@ impl Given {
     }
 }
 
-impl From<&'static str> for Default {
-    fn from(value: &'static str) -> Default {
-        Default::Fixed(value)
+impl From<&'static str> for DefaultValue {
+    fn from(value: &'static str) -> DefaultValue {
+        DefaultValue::Fixed(value)
     }
 }
 
@@ -104,12 +104,12 @@ impl Reader {
         &mut self,
         name: &'static str,
         parser: &P,
-        default: impl Into<Default>,
+        default: impl Into<DefaultValue>,
         help: &'static str,
     ) -> P::Value {
         let (words, fallback) = match default.into() {
-            Default::Fixed(value) => (value, value.to_owned()),
-            Default::Measured { words, value } => (words, value),
+            DefaultValue::Fixed(value) => (value, value.to_owned()),
+            DefaultValue::Measured { words, value } => (words, value),
         };
         let mut value = parser.parse(&fallback).expect("defaults are valid, as a test sees to");
         let mut origin = Origin::Default;

@@ -22,8 +22,6 @@ use std::time::{Duration, Instant};
 const BATCH_CLICKS_MAX: usize = 100_000;
 /// The same where they are held: the more there are, the less each costs.
 const HELD_CLICKS_MAX: usize = 250_000;
-/// What a click takes in the journal; a quarter of the journal may wait while redirects use up all cores.
-const CLICK_BYTES: u64 = 48;
 
 /// What a node that serves visitors records clicks with.
 pub(crate) struct Recording {
@@ -132,8 +130,9 @@ fn hold(settings: &Settings) -> Option<Hold> {
     embedded.then_some(Hold { at_most: settings.clicks.write_interval, journal_bytes_max })
 }
 
+/// Clicks that may wait while redirects use up all cores: a quarter of what the journal has room for.
 fn waiting_clicks_max(settings: &Settings) -> u64 {
-    settings.clicks.journal_bytes / CLICK_BYTES / 4
+    settings.clicks.journal_bytes / journal::CLICK_BYTES as u64 / 4
 }
 
 /// How long rollups are kept.

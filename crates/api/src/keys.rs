@@ -4,6 +4,7 @@
 //! stolen store gives no keys away (a fast hash is enough for that many random bits: ASVS 5.0, 11.4.2). A key
 //! that somebody chose, such as one from a secret store, works the same and need not have this form.
 
+use curtail_model::Alphabet;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 pub const PREFIX: &str = "ct_";
 
 const RANDOM_LENGTH: usize = 27;
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const BASE62: &[u8] = Alphabet::Base62.characters();
 
 /// Characters of a key's name.
 pub const NAME_CHARACTERS_MAX: usize = 100;

@@ -6,15 +6,13 @@
 use crate::problem::{Invalid, Problem};
 use crate::service::Service;
 use axum::extract::FromRequestParts;
+use curtail_model::code::to_path;
 use curtail_model::host::is_host;
 use http::header::{HOST, HeaderValue};
 use http::request::Parts;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use percent_encoding::PercentEncode;
 use std::fmt;
 use std::sync::Arc;
-
-/// What stands for itself in the path of a short link.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// In which a proxy says how it was asked.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -48,7 +46,7 @@ impl Origin {
     }
 
     pub(crate) fn short_url<'a>(&'a self, code: &'a str) -> ShortUrl<'a> {
-        ShortUrl { base: &self.base, code: utf8_percent_encode(code, PATH) }
+        ShortUrl { base: &self.base, code: to_path(code) }
     }
 }
 

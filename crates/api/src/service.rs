@@ -58,8 +58,8 @@ impl Service {
     /// The PHC string of a password.
     pub(crate) async fn hash(&self, password: String) -> Result<String, Problem> {
         self.passwords.hash(password).await.map_err(|error| {
-            tracing::error!(%error, "a link was not made or changed");
-            Problem::new(Kind::Internal, "The password could not be hashed. It has been logged.")
+            tracing::error!(%error, "a password could not be hashed");
+            Problem::new(Kind::Internal, "The password could not be hashed. The server's log says why.")
         })
     }
 

@@ -48,6 +48,7 @@ pub mod stream;
 pub use decode::decode;
 pub use keeper::Keeper;
 pub use reader::{Damage, DamageKind, Entry, EntryClicked, Progress, Reader, SegmentKey, Text};
+pub use record::CLICK_BYTES;
 pub use shipped::{Shipped, end_shipping};
 pub use stream::{Counts, Meter};
 

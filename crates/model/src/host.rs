@@ -44,40 +44,16 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_an_address_perhaps_with_a_port() {
-        for good in
-            ["a", "sho.rt", "sho.rt:8080", "sho.rt:", "1.2.3.4:80", "[::1]", "[2001:db8::1]:443", "a_b"]
-        {
+        let good = "a a_b sho.rt sho.rt: sho.rt:8080 localhost:8080 xn--bcher-kva.example 1.2.3.4:80 [::1] [::1]:8080 \
+                    [2001:db8::1]:443";
+        for good in good.split(' ') {
             assert!(is_host(good.as_bytes()), "{good}");
         }
-        for wrong in [
-            "", ":80", "::1", "a:b", "a:b:c", "a:80:80", "]:a:b[", "[zz]", "[]", "[::1", "[::1]80", "a[b]",
-            "a:123456", "a:65536",
-        ] {
+        let wrong = ": :80 ::1 a:b a:b:c a:80:80 a:+1 a:65536 a:123456 ]:a:b[ [zz] [] [::1 [::1]80 a[b] a/b a@b a?b a\"b \
+                     <script> ä";
+        for wrong in wrong.split(' ').chain(["", "a b"]) {
             assert!(!is_host(wrong.as_bytes()), "{wrong}");
         }
         assert!(!is_host(&b"a".repeat(HOST_BYTES_MAX + 1)));
-    }
-
-    #[test]
-    fn only_hosts_are_hosts() {
-        for good in [
-            "sho.rt",
-            "localhost:8080",
-            "127.0.0.1:80",
-            "[::1]:8080",
-            "[::1]",
-            "xn--bcher-kva.example",
-            "sho.rt:",
-            "a_b",
-        ] {
-            assert!(is_host(good.as_bytes()), "{good}");
-        }
-        for bad in [
-            "", ":80", "a b", "a/b", "a@b", "<script>", "a:b", "a:99999", "a:80:80", "[::1", "::1", "a\"b",
-            "a:+1", "ä", ":", "a?b",
-        ] {
-            assert!(!is_host(bad.as_bytes()), "{bad}");
-        }
-        assert!(!is_host("a".repeat(300).as_bytes()));
     }
 }

@@ -99,7 +99,9 @@ fn contains_framing_word(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -158,10 +160,38 @@ mod tests {
         }
     }
 
+    /// A head with headers that mean something here and others, in which a byte may have changed.
+    fn heads() -> impl Strategy<Value = Vec<u8>> {
+        let names = "host|connection|x-forwarded-for|content-length|user-agent|cookie|x-[a-z]{1,20}";
+        let header = (names, "[ -~]{0,40}").prop_map(|(name, value)| format!("{name}: {value}\r\n"));
+        let target = "/[a-z0-9/+%?=&.-]{0,40}";
+        let text = ("GET|HEAD|POST", target, vec(header, 0..60)).prop_map(|(method, target, headers)| {
+            format!("{method} {target} HTTP/1.1\r\nhost: sho.rt\r\n{}\r\n", headers.concat()).into_bytes()
+        });
+        (text, any::<Option<(Index, u8)>>()).prop_map(|(mut text, change)| {
+            if let Some((place, byte)) = change {
+                let place = place.index(text.len());
+                text[place] = byte;
+            }
+            text
+        })
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
             let _ = parse(&bytes, PEER, &TrustedProxies::default());
+        }
+
+        #[test]
+        fn of_any_head_no_more_is_taken_than_there_is_and_what_follows_changes_nothing(bytes in heads(), more: Vec<u8>) {
+            let proxies = TrustedProxies::default();
+            if let Some(head) = parse(&bytes, PEER, &proxies) {
+                prop_assert!(head.length <= bytes.len() && head.request.path.first() == Some(&b'/'));
+                let followed = [&bytes[..], &more].concat();
+                let again = parse(&followed, PEER, &proxies).map(|head| (head.length, head.close));
+                prop_assert_eq!(again, Some((head.length, head.close)));
+            }
         }
     }
 }

@@ -6,10 +6,10 @@
 
 use askama::Template;
 use bytes::Bytes;
+use curtail_model::code::to_path;
 use curtail_model::{Inactive, Timestamp, destination};
 use curtail_runtime::clock::http_date;
 use http::StatusCode;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::LazyLock;
 
 /// The headers of every page.
@@ -217,9 +217,6 @@ pub fn password(wrong: bool) -> Bytes {
 /// `200`: where a link leads. Going on leads through the
 /// link itself, so that it counts and its conditions hold.
 pub fn preview(preview: &Preview<'_>) -> Bytes {
-    /// What stands for itself in a path.
-    const PATH: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
     let (destination, is_whole) = match preview.destination {
         Shown::Address(destination) => (Some(destination), true),
         Shown::Place(destination) => (Some(destination), false),
@@ -227,7 +224,7 @@ pub fn preview(preview: &Preview<'_>) -> Bytes {
     };
     let parsed = destination.map(destination::parsed);
     let address = parsed.as_deref().map(destination::location);
-    let path = format!("/{}", utf8_percent_encode(preview.code, PATH));
+    let path = format!("/{}", to_path(preview.code));
     render(&PreviewPage {
         code: preview.code,
         path: if preview.query.is_empty() { path } else { destination::with_query(&path, preview.query) },

@@ -26,10 +26,11 @@ pub(crate) fn redirect(
 ) {
     let line: &[u8] = match status {
         301 => b"HTTP/1.1 301 Moved Permanently\r\nlocation: ",
+        302 => b"HTTP/1.1 302 Found\r\nlocation: ",
         303 => b"HTTP/1.1 303 See Other\r\nlocation: ",
         307 => b"HTTP/1.1 307 Temporary Redirect\r\nlocation: ",
         308 => b"HTTP/1.1 308 Permanent Redirect\r\nlocation: ",
-        _ => b"HTTP/1.1 302 Found\r\nlocation: ",
+        other => unreachable!("{other} is no redirect"),
     };
     out.reserve(line.len() + location.len() + 160);
     out.extend_from_slice(line);

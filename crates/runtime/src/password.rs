@@ -68,7 +68,12 @@ impl Passwords {
             let Ok(hash) = PasswordHash::new(&hash) else { return false };
             Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
         });
-        verified.await.map_err(|_| Busy)
+        match verified.await {
+            Ok(is_right) => Ok(is_right),
+            Err(died) if died.is_panic() => std::panic::resume_unwind(died.into_panic()),
+            // The process is ending.
+            Err(_) => Err(Busy),
+        }
     }
 }
 

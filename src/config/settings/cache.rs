@@ -3,7 +3,7 @@
 use crate::config::memory::default_cache_bytes;
 use crate::config::number::{GIB, MIB, Size, Time, Unit, size};
 use crate::config::parser::Choice;
-use crate::config::reader::{Default, Reader};
+use crate::config::reader::{DefaultValue, Reader};
 use curtail_cache::Strategy;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Reads them.
     pub(super) fn read(read: &mut Reader) -> Cache {
-        let bytes = Default::Measured {
+        let bytes = DefaultValue::Measured {
             words: "a quarter of memory (of a cgroup's, where one limits it), at most 1GiB",
             value: size(default_cache_bytes()),
         };

@@ -1,7 +1,7 @@
 //! Settings `clicks.*`: how clicks are kept and counted.
 
 use crate::config::number::{DaysOrForEver, GIB, MIB, Size, Time, Unit, size};
-use crate::config::reader::{Default, Reader};
+use crate::config::reader::{DefaultValue, Reader};
 use std::time::Duration;
 
 /// Disk for clicks that wait: hours of them on most servers.
@@ -33,7 +33,7 @@ impl Clicks {
             journal_bytes: read.setting(
                 "clicks.journal_bytes",
                 &Size(4 * MIB, 1024 * GIB),
-                Default::Measured { words: "2GiB, or more with more than 25 threads", value: size(usual) },
+                DefaultValue::Measured { words: "2GiB, or more with more than 25 threads", value: size(usual) },
                 "Disk for clicks that are not in the store yet. When it is full, clicks are dropped, and counted as dropped.",
             ),
             segment_bytes: read.setting(

@@ -210,8 +210,8 @@ pub(crate) struct NewLinkBody {
     /// Answer a link that there is already, as it is and with 200, instead of making another: one with the
     /// same `url`, `redirect_status` and `forward_query` (what is left out counts as its default) that leads
     /// there now, without a password and without an end: not one that is archived, expires or has
-    /// `max_clicks`. With a `code`, only the link with this code will do; when it is not such a link, the code
-    /// is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
+    /// `max_clicks`. With a `code`, only the link with this code will do; when it is not such a link, the
+    /// code is taken (409). `title`, `notes` and `tags` are those of a new link and not compared.
     #[schema(default = false)]
     reuse: Option<bool>,
 }

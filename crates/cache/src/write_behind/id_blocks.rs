@@ -94,7 +94,7 @@ impl IdBlocks {
         self.lock().iter().map(|held| (held.first, held.end)).collect()
     }
 
-    /// The id_blocks that are over, by their first numbers; they
+    /// The blocks that are over, by their first numbers; they
     /// are in force until they are [dropped](IdBlocks::released).
     pub(super) fn over(&self) -> Vec<u64> {
         self.lock().iter().filter(|held| held.is_over()).map(|held| held.first).collect()

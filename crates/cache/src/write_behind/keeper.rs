@@ -96,7 +96,7 @@ pub(super) async fn keep_leased(this: Arc<Inner>) {
     }
 }
 
-/// IdBlocks one block. Answers whether it has any ids.
+/// Leases a block of ids and notes it in the journal. Answers whether it has any.
 pub(super) async fn lease_ids(this: &Inner) -> Result<bool, StoreError> {
     let block = this.backing.lease(this.block).await?;
     let (first, end, any) = (block.first, block.end, !block.ids.is_empty());

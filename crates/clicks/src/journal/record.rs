@@ -31,7 +31,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The longest text that is kept of a user agent, referrer, language, query or path; the rest is cut off.
 pub const TEXT_BYTES_MAX: usize = 512;
 /// A click.
-pub(crate) const CLICK_BYTES: usize = 48;
+pub const CLICK_BYTES: usize = 48;
 /// A begin or a seal.
 pub(crate) const MARK_BYTES: usize = 16;
 /// Where the bytes of a text begin in its record.
