@@ -162,10 +162,10 @@ mod tests {
 
     /// A head with headers that mean something here and others, in which a byte may have changed.
     fn heads() -> impl Strategy<Value = Vec<u8>> {
-        let names = "host|connection|x-forwarded-for|content-length|user-agent|cookie|x-[a-z]{1,20}";
+        let names = "user-agent|cookie|referer|accept|dnt|x-[a-z]{1,20}|connection|host|content-length";
         let header = (names, "[ -~]{0,40}").prop_map(|(name, value)| format!("{name}: {value}\r\n"));
         let target = "/[a-z0-9/+%?=&.-]{0,40}";
-        let text = ("GET|HEAD|POST", target, vec(header, 0..60)).prop_map(|(method, target, headers)| {
+        let text = ("GET|HEAD|POST", target, vec(header, 0..8)).prop_map(|(method, target, headers)| {
             format!("{method} {target} HTTP/1.1\r\nhost: sho.rt\r\n{}\r\n", headers.concat()).into_bytes()
         });
         (text, any::<Option<(Index, u8)>>()).prop_map(|(mut text, change)| {

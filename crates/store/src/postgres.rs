@@ -4,6 +4,7 @@
 //! in `postgres/migrations`, every statement in `postgres/sql`.
 
 mod address;
+mod advisory_locks;
 mod bulkhead;
 mod connections;
 mod examination;

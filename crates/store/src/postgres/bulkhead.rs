@@ -3,7 +3,7 @@
 
 use super::executor::Executor;
 use crate::{StoreError, StoreFuture};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
@@ -19,21 +19,30 @@ pub(super) struct Bulkhead {
 /// Room for some work; it is given back when this is dropped.
 pub(super) type Place = OwnedSemaphorePermit;
 
+/// Whoever waits for the answer.
+pub(super) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;
+
 impl Bulkhead {
     pub(super) fn new(name: &'static str, places_max: u32, executor: &Arc<Executor>) -> Bulkhead {
         let places = Arc::new(Semaphore::new(places_max as usize));
         Bulkhead { name, places, places_max, executor: Arc::clone(executor) }
     }
 
-    /// Room for work of some weight, if there is any. What is heavier than all room takes all of it.
-    pub(super) fn enter(&self, weight: usize) -> Result<Place, StoreError> {
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX).clamp(1, self.places_max);
-        Arc::clone(&self.places).try_acquire_many_owned(weight).map_err(|refused| match refused {
-            TryAcquireError::NoPermits => {
-                StoreError::Unavailable(format!("too much waits for {}", self.name))
-            }
-            TryAcquireError::Closed => ended(self.name),
-        })
+    /// Asks for work of some weight, which `queue` puts where it is taken from, before this returns: with the
+    /// place that it has until it is done, and with whom to answer. What is heavier than all room takes all.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        weight: usize,
+        queue: impl FnOnce(Place, Caller<T>),
+    ) -> StoreFuture<'static, T> {
+        let place = match self.enter(weight) {
+            Ok(place) => place,
+            Err(refused) => return Box::pin(ready(Err(refused))),
+        };
+        let (caller, answer) = oneshot::channel();
+        queue(place, caller);
+        let name = self.name;
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(stopped(name))) })
     }
 
     /// Starts work now; it goes on to its end whatever becomes of the answer.
@@ -41,27 +50,24 @@ impl Bulkhead {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> StoreFuture<'static, T> {
-        let place = match self.enter(1) {
-            Ok(place) => place,
-            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
-        };
-        let (caller, answer) = oneshot::channel();
-        self.executor.spawn(async move {
-            let value = work.await;
-            drop(place);
-            // Nobody may be waiting any more.
-            let _ = caller.send(value);
-        });
-        self.wait(answer)
+        self.ask(1, |place, caller| {
+            self.executor.spawn(async move {
+                let value = work.await;
+                drop(place);
+                // Nobody may be waiting any more.
+                let _ = caller.send(value);
+            });
+        })
     }
 
-    /// Waits for what a task of this kind sends.
-    pub(super) fn wait<T: Send + 'static>(
-        &self,
-        answer: oneshot::Receiver<Result<T, StoreError>>,
-    ) -> StoreFuture<'static, T> {
-        let name = self.name;
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(ended(name))) })
+    fn enter(&self, weight: usize) -> Result<Place, StoreError> {
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX).clamp(1, self.places_max);
+        Arc::clone(&self.places).try_acquire_many_owned(weight).map_err(|refused| match refused {
+            TryAcquireError::NoPermits => {
+                StoreError::Unavailable(format!("the queue of {} is full", self.name))
+            }
+            TryAcquireError::Closed => stopped(self.name),
+        })
     }
 
     /// Refuses new work, and waits for what is under way.
@@ -73,6 +79,6 @@ impl Bulkhead {
     }
 }
 
-fn ended(name: &str) -> StoreError {
-    StoreError::Unavailable(format!("{name} have ended"))
+fn stopped(name: &str) -> StoreError {
+    StoreError::Unavailable(format!("what does the {name} has stopped"))
 }

@@ -16,10 +16,6 @@ static LEASE: Sql = sql!("counter_lease", TEXT, INT8, INT8);
 /// Beyond this a counter could not be told from a negative number.
 pub(super) const COUNTER_MAX: i64 = i64::MAX / 2;
 
-/// What a transaction begins with that makes links with custom codes which look like generated ones:
-/// meanwhile nobody sets ids aside (`write_behind.rs`).
-pub(super) const LOCK_CHOOSING: &str = "SELECT pg_advisory_xact_lock_shared(4920851300917217)";
-
 /// Ids that this process may give.
 pub(super) struct Ids {
     codes: Codes,

@@ -85,13 +85,9 @@ impl Lookups {
 
     /// Asks for a link. The question is queued when this returns.
     pub(super) fn ask(&self, key: Key, seen: Seen) -> crate::StoreFuture<'static, Found> {
-        let place = match self.bulkhead.enter(1) {
-            Ok(place) => place,
-            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
-        };
-        let (caller, answer) = oneshot::channel();
-        self.questions.push(1, Question { key, seen, caller, _place: place });
-        self.bulkhead.wait(answer)
+        self.bulkhead.ask(1, |place, caller| {
+            self.questions.push(1, Question { key, seen, caller, _place: place });
+        })
     }
 
     pub(super) async fn close(&self) {

@@ -4,6 +4,7 @@
 //! A migration only adds what versions that still run do not mind (expand); what they need is taken away when
 //! none of them is supported any more (contract). None waits long for a lock or holds one long.
 
+use super::advisory_locks;
 use super::connections::{Session, Sql};
 use super::failure::Failure;
 use super::row::column;
@@ -16,10 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003.sql"),
 ];
 
-/// Whoever migrates has this advisory lock. It goes with the transaction, which works through poolers too.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(4920851300917213)";
-static TRY_LOCK: Sql =
-    Sql { text: "SELECT pg_try_advisory_xact_lock(4920851300917213)", types: &[], planned_anew: true };
+static TRY_LOCK: Sql = Sql { text: advisory_locks::TRY_MIGRATING, types: &[], planned_anew: true };
 
 static FIND: Sql =
     Sql { text: "SELECT to_regclass('curtail_schema') IS NOT NULL", types: &[], planned_anew: true };
@@ -65,7 +63,7 @@ pub(super) async fn migrate(session: &Session) -> Result<Schema, Failure> {
         let tried = session.query(&TRY_LOCK, &[]).await?;
         if !column::<bool>(&tried[0], 0)? {
             info!("waiting for another process, which brings the schema of the database up to date");
-            session.command(LOCK).await?;
+            session.command(advisory_locks::MIGRATING).await?;
         }
         // Others' locks are those of requests: who waits for them keeps all requests waiting that come after.
         session.command("SET LOCAL lock_timeout = '5s'").await?;

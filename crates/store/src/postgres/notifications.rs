@@ -81,13 +81,8 @@ impl Notifications for PostgresNotifications {
             let error = format!("a message has {} bytes; at most {PAYLOAD_MAX} can be sent", payload.len());
             return Box::pin(std::future::ready(Err(StoreError::Unavailable(error))));
         }
-        let place = match self.bulkhead.enter(1) {
-            Ok(place) => place,
-            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
-        };
-        let (caller, answer) = oneshot::channel();
-        self.messages.push(1, Message { payload, caller, _place: place });
-        self.bulkhead.wait(answer)
+        self.bulkhead
+            .ask(1, |place, caller| self.messages.push(1, Message { payload, caller, _place: place }))
     }
 
     fn listen(&self) -> mpsc::Receiver<Notice> {

@@ -5,6 +5,7 @@
 //! advisory lock from before that look to the end of the transaction, whoever leases has it alone: so what
 //! was chosen before a lease is seen by the lease, and what is chosen after it sees the lease.
 
+use super::advisory_locks;
 use super::bulkhead::Bulkhead;
 use super::connections::{Pool, Session, Sql, sql};
 use super::executor::Executor;
@@ -23,9 +24,6 @@ static TAKE: Sql = sql!("lease_take", INT8, INT8);
 static CUSTOM: Sql = sql!("lease_custom", INT8, INT8);
 static RELEASE: Sql = sql!("leases_release", INT8_ARRAY);
 static FLUSHED: Sql = sql!("links_flushed", INT8_ARRAY);
-
-/// What a transaction that leases begins with. The number is that of `ids::LOCK_CHOOSING`.
-const LOCK_LEASING: &str = "SELECT pg_advisory_xact_lock(4920851300917217)";
 
 /// Work of this kind that may be under way.
 const WORK_MAX: u32 = 256;
@@ -84,7 +82,7 @@ impl WriteBehindStore for PostgresWriteBehind {
 }
 
 async fn lease(session: &Session, codes: &Codes, count: u32) -> Result<IdBlock, Failure> {
-    session.begin(LOCK_LEASING).await?;
+    session.begin(advisory_locks::LEASING).await?;
     let rows = session.query(&TAKE, &[&i64::from(count), &COUNTER_MAX]).await?;
     session.command("COMMIT").await?;
     let row = rows.first().ok_or_else(|| StoreError::Damaged("the counter of ids is not there".into()))?;

@@ -1,11 +1,14 @@
 //! A bounded queue between the tasks that ask and the threads that do.
 
+use crate::{StoreError, StoreFuture};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 
 /// Entries in order, each with a weight; all waiting ones
 /// together weigh at most `weight_max`, or there is one alone.
 pub(super) struct Queue<T> {
+    name: &'static str,
     state: Mutex<State<T>>,
     ready: Condvar,
     weight_max: usize,
@@ -20,18 +23,39 @@ struct State<T> {
 
 /// Why an entry was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rejected {
+enum Rejected {
     Full,
     Closed,
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(weight_max: usize) -> Queue<T> {
+    /// A queue of the threads with this name.
+    pub(super) fn new(name: &'static str, weight_max: usize) -> Queue<T> {
         let state = State { entries: VecDeque::new(), weight: 0, closed: false, idle: 0 };
-        Queue { state: Mutex::new(state), ready: Condvar::new(), weight_max }
+        Queue { name, state: Mutex::new(state), ready: Condvar::new(), weight_max }
     }
 
-    pub(super) fn push(&self, weight: usize, entry: T) -> Result<(), Rejected> {
+    /// Asks for what an entry does, which is made with whom to answer. It is queued when this returns,
+    /// whatever becomes of the answer.
+    pub(super) fn ask<V: Send + 'static>(
+        &self,
+        weight: usize,
+        entry: impl FnOnce(oneshot::Sender<Result<V, StoreError>>) -> T,
+    ) -> StoreFuture<'static, V> {
+        let (caller, answer) = oneshot::channel();
+        let pushed = self.push(weight, entry(caller));
+        let name = self.name;
+        let stopped = move || StoreError::Unavailable(format!("{name} has stopped"));
+        Box::pin(async move {
+            match pushed {
+                Ok(()) => answer.await.unwrap_or_else(|_| Err(stopped())),
+                Err(Rejected::Full) => Err(StoreError::Unavailable(format!("the queue of {name} is full"))),
+                Err(Rejected::Closed) => Err(stopped()),
+            }
+        })
+    }
+
+    fn push(&self, weight: usize, entry: T) -> Result<(), Rejected> {
         let mut state = self.lock();
         if state.closed {
             return Err(Rejected::Closed);
@@ -102,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_refused_but_never_a_single_entry() {
-        let queue = Queue::new(10);
+        let queue = Queue::new("test", 10);
         assert_eq!(queue.push(100, 'a'), Ok(()));
         assert_eq!(queue.push(1, 'b'), Err(Rejected::Full));
         let mut taken = Vec::new();
@@ -113,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_hands_out_what_waits_and_then_ends() {
-        let queue = Queue::new(10);
+        let queue = Queue::new("test", 10);
         queue.push(1, 'a').unwrap();
         queue.close();
         assert_eq!(queue.push(1, 'b'), Err(Rejected::Closed));
@@ -125,7 +149,7 @@ mod tests {
 
     #[test]
     fn entries_are_shared_among_takers() {
-        let queue = Queue::new(10);
+        let queue = Queue::new("test", 10);
         for number in 0..4 {
             queue.push(1, number).unwrap();
         }

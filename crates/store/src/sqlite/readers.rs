@@ -1,10 +1,9 @@
 //! Threads that read, each with what it reads by: connections of its own that cannot write.
 
-use super::queue::{Queue, Rejected};
+use super::queue::Queue;
 use crate::{StoreError, StoreFuture};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use tokio::sync::oneshot;
 
 /// Reads that one thread takes at a time: a wake-up costs more than a look-up.
 const READS_AT_ONCE: usize = 32;
@@ -15,16 +14,15 @@ type Read<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// A handle on the threads. Dropping it, as closing it, finishes what waits.
 pub(super) struct Readers<S> {
-    name: &'static str,
     queue: Arc<Queue<Read<S>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl<S: Send + 'static> Readers<S> {
     pub(super) fn start(name: &'static str, sources: Vec<S>) -> std::io::Result<Readers<S>> {
-        let queue = Arc::new(Queue::new(QUEUE_LENGTH));
+        let queue = Arc::new(Queue::new(name, QUEUE_LENGTH));
         let sharers = sources.len();
-        let readers = Readers { name, queue: Arc::clone(&queue), threads: Mutex::default() };
+        let readers = Readers { queue: Arc::clone(&queue), threads: Mutex::default() };
         for mut source in sources {
             let queue = Arc::clone(&queue);
             let thread =
@@ -40,21 +38,13 @@ impl<S: Send + 'static> Readers<S> {
         T: Send + 'static,
         F: FnOnce(&mut S) -> Result<T, StoreError> + Send + 'static,
     {
-        let (caller, answer) = oneshot::channel();
-        let read = move |source: &mut S| {
-            // Who has stopped waiting needs no answer, and looking for it would only delay the others.
-            if !caller.is_closed() {
-                let _ = caller.send(work(source));
-            }
-        };
-        let pushed = self.queue.push(1, Box::new(read));
-        let name = self.name;
-        Box::pin(async move {
-            match pushed {
-                Ok(()) => answer.await.unwrap_or_else(|_| Err(ended(name))),
-                Err(Rejected::Full) => Err(StoreError::Unavailable(format!("too much waits for {name}"))),
-                Err(Rejected::Closed) => Err(ended(name)),
-            }
+        self.queue.ask(1, |caller| {
+            Box::new(move |source: &mut S| {
+                // Who has stopped waiting needs no answer, and looking for it would only delay the others.
+                if !caller.is_closed() {
+                    let _ = caller.send(work(source));
+                }
+            })
         })
     }
 
@@ -79,10 +69,6 @@ impl<S> Drop for Readers<S> {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-fn ended(name: &str) -> StoreError {
-    StoreError::Unavailable(format!("{name} have ended"))
 }
 
 fn run<S>(queue: &Queue<Read<S>>, sharers: usize, source: &mut S) {

@@ -7,7 +7,7 @@
 //! wrote anything fails alone: one damaged link must not hold up all others.
 
 use super::file::checkpoint;
-use super::queue::{Queue, Rejected};
+use super::queue::Queue;
 use crate::{StoreError, StoreFuture};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +56,7 @@ struct Pending<F, T> {
 impl<B: WriterState> Writer<B> {
     /// Starts the thread, which steps back for others by `niceness` (as nice(2) has it).
     pub(super) fn start(name: &'static str, niceness: i32, state: B) -> std::io::Result<Writer<B>> {
-        let queue = Arc::new(Queue::new(QUEUE_WEIGHT));
+        let queue = Arc::new(Queue::new(name, QUEUE_WEIGHT));
         let entries = Arc::clone(&queue);
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             // Where the system refuses it, all that is lost is courtesy.
@@ -73,16 +73,7 @@ impl<B: WriterState> Writer<B> {
         T: Send + 'static,
         F: FnOnce(&mut B) -> Result<T, StoreError> + Send + 'static,
     {
-        let (caller, answer) = oneshot::channel();
-        let pushed = self.queue.push(weight, Box::new(Pending { work: Some(work), value: None, caller }));
-        let name = self.name;
-        Box::pin(async move {
-            match pushed {
-                Ok(()) => answer.await.unwrap_or_else(|_| Err(ended(name))),
-                Err(Rejected::Full) => Err(StoreError::Unavailable(format!("too much waits for {name}"))),
-                Err(Rejected::Closed) => Err(ended(name)),
-            }
-        })
+        self.queue.ask(weight, |caller| Box::new(Pending { work: Some(work), value: None, caller }))
     }
 
     /// Finishes what waits, checkpoints and ends the thread.
@@ -123,15 +114,10 @@ where
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let Pending { value, caller, .. } = *self;
-        let answer = committed
-            .and_then(|()| value.unwrap_or_else(|| Err(StoreError::Unavailable("not reached".into()))));
+        let answer = committed.and_then(|()| value.expect("what was committed has run"));
         // Nobody may be waiting any more: the write stands all the same.
         let _ = caller.send(answer);
     }
-}
-
-fn ended(name: &str) -> StoreError {
-    StoreError::Unavailable(format!("{name} has ended"))
 }
 
 /// Refuses all work once the thread is gone, even by a panic, so that nobody waits for ever.

@@ -67,13 +67,10 @@ impl Allowances {
     }
 
     fn ask(&self, id: LinkId, takes: bool, bulkhead: &Bulkhead) -> StoreFuture<'static, Spent> {
-        let place = match self.pool.must_be_there().and_then(|()| bulkhead.enter(1)) {
-            Ok(place) => place,
-            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
-        };
-        let (caller, answer) = oneshot::channel();
-        self.asked.push(1, Asked { id, takes, caller, _place: place });
-        bulkhead.wait(answer)
+        if let Err(away) = self.pool.must_be_there() {
+            return Box::pin(std::future::ready(Err(away)));
+        }
+        bulkhead.ask(1, |place, caller| self.asked.push(1, Asked { id, takes, caller, _place: place }))
     }
 
     pub(super) async fn close(&self) {

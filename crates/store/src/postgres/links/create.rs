@@ -84,13 +84,9 @@ impl Creates {
     /// Asks for links. They are queued when this returns, whatever becomes of the answer.
     pub(super) fn ask(&self, creates: Vec<Create>) -> StoreFuture<'static, Vec<Result<Created, Refused>>> {
         let weight = creates.len();
-        let place = match self.bulkhead.enter(weight) {
-            Ok(place) => place,
-            Err(refused) => return Box::pin(std::future::ready(Err(refused))),
-        };
-        let (caller, answer) = oneshot::channel();
-        self.calls.push(weight, Call { creates, caller, _place: place });
-        self.bulkhead.wait(answer)
+        self.bulkhead.ask(weight, |place, caller| {
+            self.calls.push(weight, Call { creates, caller, _place: place });
+        })
     }
 
     pub(super) async fn close(&self) {

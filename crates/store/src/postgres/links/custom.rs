@@ -5,9 +5,10 @@
 use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
 use super::insert::{INSERT, RENEW, Rows, versions};
+use crate::postgres::advisory_locks;
 use crate::postgres::connections::{Session, Sql, sql};
 use crate::postgres::failure::Failure;
-use crate::postgres::ids::{LOCK_CHOOSING, Leasing};
+use crate::postgres::ids::Leasing;
 use crate::postgres::row::{column, id_column, link_id};
 use crate::{Create, Refused, StoreError};
 use curtail_model::{Code, LinkId};
@@ -35,7 +36,7 @@ pub(super) async fn make(
         }
     }
     let is_shaped = wanted.iter().flatten().any(|(_, is_shaped)| *is_shaped);
-    let begin = session.begin(if is_shaped { LOCK_CHOOSING } else { "" });
+    let begin = session.begin(if is_shaped { advisory_locks::CHOOSING } else { "" });
     let insert = session.ready(&INSERT);
     let ((), insert) = try_join(begin, insert).await?;
     let mut made = versions(&session.send(&insert, &rows.parameters()).await?)?;

@@ -4,9 +4,10 @@
 //! Whoever asks for the same waits for an advisory lock, so that the question and what follows from it are
 //! one step. Of several in one group that ask for the same, one goes first and the others look again.
 
+use super::super::advisory_locks;
 use super::super::connections::{Session, Sql, sql};
 use super::super::failure::Failure;
-use super::super::ids::{LOCK_CHOOSING, Leasing};
+use super::super::ids::Leasing;
 use super::super::row::{self, bucket_column, column, id_column, link_id};
 use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
@@ -75,7 +76,7 @@ pub(super) async fn make(
     let chosen = codes.clone().count();
     maker.ids.have_ready(session, creates.len() - chosen, chosen).await?;
     let is_shaped = codes.any(|code| maker.codes.decode(code.as_str().as_bytes()).is_some());
-    let begin = session.begin(if is_shaped { LOCK_CHOOSING } else { "" });
+    let begin = session.begin(if is_shaped { advisory_locks::CHOOSING } else { "" });
     let lock = session.ready(&LOCK);
     let ((), lock) = try_join(begin, lock).await?;
     session.send(&lock, &[&locks]).await?;
