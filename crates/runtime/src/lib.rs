@@ -1,5 +1,5 @@
 //! What any service needs: listeners, one runtime per core, shutdown, health, admission, breakers, retries,
-//! rates, attempts, metrics, networks, passwords. Knows no links.
+//! rates, attempts, metrics, networks, passwords, headers of files. Knows no links.
 
 pub mod acceptor;
 pub mod admission;
@@ -16,3 +16,4 @@ pub mod password;
 pub mod rates;
 pub mod retry;
 pub mod shutdown;
+pub mod twin_header;

@@ -167,6 +167,21 @@ pub enum OpenError {
 
 /// Opens the store in a folder, or makes it there. Takes milliseconds, however much there is.
 pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
+    start(directory, &settings, open_to_write(directory, &settings)?)
+}
+
+/// Both files of truth, whole, opened by whoever writes to them.
+struct Opened {
+    links: Connection,
+    clicks: Connection,
+    identity: identity::Identity,
+    /// The last version that was given.
+    version: u64,
+}
+
+/// Opens what is written to, or makes it. What is lost is said, and nothing of it will be given again; without
+/// what cannot be done without, this refuses.
+fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenError> {
     let cache = |share: usize| settings.page_cache_bytes / share;
     let is_there = |file: &File| fs::metadata(file.path(directory)).is_ok_and(|found| found.len() > 0);
     let (has_links, has_clicks) = (is_there(&LINKS), is_there(&CLICKS));
@@ -180,46 +195,50 @@ pub fn open(directory: &Path, settings: Settings) -> Result<Sqlite, OpenError> {
     }
     let explain_links = |error| explain(&LINKS.path(directory), &error);
     let (lost_links, lost_clicks) = (losses::look(&LINKS, directory)?, losses::look(&CLICKS, directory)?);
-    let mut truth = LINKS.open_to_write(directory, cache(4).min(LINKS_WRITER_CACHE_MAX))?;
-    let known = identity::known(&truth, directory, settings.scheme, settings.alphabet)?;
+    let mut links = LINKS.open_to_write(directory, cache(4).min(LINKS_WRITER_CACHE_MAX))?;
+    let known = identity::known(&links, directory, settings.scheme, settings.alphabet)?;
     let is_new = known.is_none();
     if has_clicks && is_new {
         return lost(&LINKS, LINKS_LOST);
     }
-    let identity = identity::establish(&mut truth, directory, &settings)?;
+    let identity = identity::establish(&mut links, directory, settings)?;
     if is_new {
         // What a store is must not be in a log alone, which somebody may take for a file that can go.
-        file::checkpoint(&truth).map_err(explain_links)?;
+        file::checkpoint(&links).map_err(explain_links)?;
+    } else {
+        lost_links.repair_links(&links, directory, identity.key)?;
     }
-    if !is_new {
-        lost_links.repair_links(&truth, directory, identity.key)?;
-    }
-    let counters = Counters::read(&truth).map_err(explain_links)?;
+    let version = Counters::read(&links).map_err(explain_links)?.version;
     let anew = directory.join(CLICKS_ANEW);
-    if !has_clicks && counters.version > 0 && !anew.exists() {
+    if !has_clicks && version > 0 && !anew.exists() {
         return lost(&CLICKS, CLICKS_LOST);
     }
-    let feed = Arc::new(Feed::new(counters.version));
-    let state =
-        LinkWriterState::new(truth, identity.codes.clone(), Arc::clone(&feed)).map_err(explain_links)?;
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
     let path = CLICKS.path(directory);
     lost_clicks.end_log(&clicks).map_err(|error| explain(&path, &error))?;
     // Where it is not there, nothing was asked of it.
     let _ = fs::remove_file(anew);
-    paced_writes::pace(&clicks);
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
     }
+    Ok(Opened { links, clicks, identity, version })
+}
+
+/// Starts the threads that write, read and index.
+fn start(directory: &Path, settings: &Settings, opened: Opened) -> Result<Sqlite, OpenError> {
+    let Opened { links, clicks, identity, version } = opened;
+    let io = |error: std::io::Error| OpenError::Io { path: directory.to_owned(), error: error.to_string() };
+    let feed = Arc::new(Feed::new(version));
+    let state = LinkWriterState::new(links, identity.codes.clone(), Arc::clone(&feed))
+        .map_err(|error| explain(&LINKS.path(directory), &error))?;
+    paced_writes::pace(&clicks);
 
     let lookups = settings.readers.max(1);
     let lists = lookups.min(2);
-    let reader_cache = cache(4) / (lookups + lists + lists + 3);
+    let reader_cache = settings.page_cache_bytes / 4 / (lookups + lists + lists + 3);
     let connections = |file: &File, count| -> Result<Vec<Connection>, OpenError> {
         (0..count).map(|_| file.open_to_read(directory, reader_cache)).collect()
     };
-    let io = |error: std::io::Error| OpenError::Io { path: directory.to_owned(), error: error.to_string() };
-
     let writer = Arc::new(Writer::start("links-writer", 0, state).map_err(io)?);
     let search = Search::start(directory, &identity, feed, &writer, reader_cache)?;
     let links = Arc::new(SqliteLinks {

@@ -17,8 +17,9 @@ pub use reading::{Contents, read_segment};
 use super::id_blocks::IdBlocks;
 use super::record;
 use super::unwritten::{Entry, Unwritten};
+use curtail_runtime::twin_header::{Found, TwinHeader};
 use curtail_store::StoreError;
-use header::{Found, Header};
+use header::Header;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -260,7 +261,7 @@ pub(super) fn read_folder(folder: &Path, store_id: u64) -> Result<Vec<Old>, Open
             Found::Header { header, .. } if header.store_id != store_id => {
                 return Err(OpenError::OtherStore { path });
             }
-            Found::Header { .. } | Found::Damaged => found.push(Old { sequence, bytes }),
+            Found::Header { .. } | Found::Unused | Found::Damaged => found.push(Old { sequence, bytes }),
         }
     }
     found.sort_unstable_by_key(|old| old.sequence);

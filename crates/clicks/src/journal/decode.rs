@@ -7,11 +7,12 @@
 
 mod losses;
 
-use crate::journal::header::{Found, HEADER_BYTES, Header};
+use crate::journal::header::Header;
 use crate::journal::reader::{Damage, DamageKind, Entry, EntryClicked, SegmentKey, Text};
 use crate::journal::record::{ALIGNMENT, Click, On, Record, TEXT_PREFIX_BYTES, parse};
 use crate::journal::{offset_of, position_of};
 use curtail_model::Timestamp;
+use curtail_runtime::twin_header::{Found, HEADER_BYTES, TwinHeader};
 
 /// Reads the bytes of one segment, as a file holds them. Nothing if they are not a segment of this format.
 ///

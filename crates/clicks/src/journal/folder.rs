@@ -1,7 +1,8 @@
 //! The folder on the disk: the segments that earlier processes left, and names that are to last.
 
-use crate::journal::header::{Found, HEADER_BYTES, Header};
+use crate::journal::header::Header;
 use crate::journal::{JournalError, io_error};
+use curtail_runtime::twin_header::{Found, HEADER_BYTES, TwinHeader};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};

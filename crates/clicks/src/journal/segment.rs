@@ -2,9 +2,10 @@
 //! been counted.
 
 use crate::journal::folder::sync_folder;
-use crate::journal::header::{HEADER_BYTES, Header};
+use crate::journal::header::Header;
 use crate::journal::mapped::{Mapped, Writer};
 use crate::journal::{offset_of, sequence_of};
+use curtail_runtime::twin_header::{HEADER_BYTES, TwinHeader};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use std::cmp;

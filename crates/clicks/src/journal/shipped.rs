@@ -13,9 +13,10 @@
 
 use crate::journal::decode::{Decoder, Ending};
 use crate::journal::folder::{self, OldSegment, sync_folder};
-use crate::journal::header::{Found, Header};
+use crate::journal::header::Header;
 use crate::journal::{JournalError, io_error, sequence_of};
 use crc32c::crc32c;
+use curtail_runtime::twin_header::{Found, TwinHeader};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

@@ -1,7 +1,8 @@
 //! Reads a segment: every whole record, whatever stands between them.
 
-use super::header::{Found, HEADER_BYTES, Header};
+use super::header::Header;
 use crate::write_behind::record::{ALIGNMENT, Framed, unframe};
+use curtail_runtime::twin_header::{Found, HEADER_BYTES, TwinHeader};
 
 /// The shortest record.
 const RECORD_MIN: usize = 2 * ALIGNMENT;

@@ -4,12 +4,13 @@ mod source;
 
 use crate::journal::decode::{Decoder, Ending};
 use crate::journal::folder::OldSegment;
-use crate::journal::header::{Found, Header};
+use crate::journal::header::Header;
 use crate::journal::reader::{Damage, DamageKind, Entry, SegmentKey};
 use crate::journal::segment::Link;
 use crate::journal::stream::{Shared, Stream};
 use crate::journal::{position_of, sequence_of};
 use curtail_model::Timestamp;
+use curtail_runtime::twin_header::{Found, TwinHeader};
 use source::Source;
 use std::collections::VecDeque;
 use std::fs;
