@@ -1,5 +1,6 @@
 //! What one node changes, all see: by the bus, and without it.
 
+use crate::support::connection::connect;
 use crate::support::node::{Site, now};
 use crate::support::services::nodes;
 use crate::support::until::until;
@@ -203,8 +204,7 @@ async fn who_leaves_is_not_missed_and_who_dies_is_given_up_with_the_floor_raised
     stump.cut.store(true, Ordering::SeqCst);
     until("the silent node is given up", async || one.bus.as_ref().unwrap().statistics().given_up == 1).await;
     one.hears(1).await;
-    let client = redis::Client::open(site.config.nodes[0].as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = connect(&site.config.nodes[0]).await;
     let floor = redis::cmd("GET").arg(format!("{}!floor", site.config.prefix)).to_owned();
     let floor: Option<i64> = floor.query_async(&mut connection).await.unwrap();
     assert!(floor.is_some());

@@ -18,6 +18,7 @@ mod support {
     //! Stores, servers and nodes.
     pub(crate) mod behind;
     pub(crate) mod certificates;
+    pub(crate) mod connection;
     pub(crate) mod node;
     pub(crate) mod records;
     pub(crate) mod repair;

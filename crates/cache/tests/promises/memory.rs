@@ -1,5 +1,6 @@
 //! What a link costs in Redis.
 
+use crate::support::connection::connect;
 use crate::support::node::Site;
 use curtail_cache::Strategy;
 use curtail_cache::redis::Config;
@@ -24,8 +25,7 @@ async fn a_link_with_a_ninety_byte_destination_costs_at_most_200_bytes_of_redis(
     site.config.prefix = Config::prefix_of(&[7; 16]);
     let key = |code: &str| format!("{}{code}", site.config.prefix);
     let node = site.lonely_node().await;
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = connect(&server.url()).await;
     let mut url = "https://example.com/".to_owned();
     url.extend(std::iter::repeat_n('x', 90 - url.len()));
     let link = node.make("000000").await;

@@ -53,20 +53,28 @@ async fn of_all_processes_that_miss_at_once_one_asks_the_store() {
     for _ in 0..8 {
         processes.push(Arc::new(site.lonely_node().await));
     }
-    site.lonely_node().await.make("popular").await;
-    // The one with the lease answers at once here, so the others find its answer when they look again.
-    let visits: Vec<_> = processes
-        .iter()
-        .map(|process| {
-            let process = process.clone();
-            tokio::spawn(async move { process.visit("popular").await })
-        })
-        .collect();
-    for visit in visits {
-        assert!(visit.await.unwrap().is_some());
+    // The one with the lease answers at once here, so the others find its answer when they look again: for
+    // ten milliseconds, in which a busy machine may do nothing at all.
+    let mut asked = Vec::new();
+    for number in 0..10 {
+        let (code, before) = (format!("popular{number}"), site.asked());
+        site.lonely_node().await.make(&code).await;
+        let visits: Vec<_> = processes
+            .iter()
+            .map(|process| {
+                let (process, code) = (process.clone(), code.clone());
+                tokio::spawn(async move { process.visit(&code).await })
+            })
+            .collect();
+        for visit in visits {
+            assert!(visit.await.unwrap().is_some());
+        }
+        asked.push(site.asked() - before);
+        if asked[number] <= 2 {
+            return;
+        }
     }
-    let asked = site.asked();
-    assert!(asked <= 2, "{asked} of 8 asked the store");
+    panic!("of 8 so many asked the store: {asked:?}");
 }
 
 #[tokio::test]

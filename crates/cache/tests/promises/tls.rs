@@ -1,9 +1,9 @@
 //! Redis over TLS: used when it proves that it is who it should be, and refused when not.
 
 use crate::support::certificates::Certificates;
-use crate::support::node::{Site, config};
+use crate::support::node::{Site, config, refused};
 use curtail_cache::Strategy;
-use curtail_cache::redis::{OpenError, Redis};
+use curtail_cache::redis::OpenError;
 use curtail_servers::RedisServer;
 
 fn server_with(certificates: &Certificates) -> RedisServer {
@@ -11,7 +11,7 @@ fn server_with(certificates: &Certificates) -> RedisServer {
 }
 
 async fn refusal(url: String) -> OpenError {
-    Redis::open(config(vec![url], Strategy::CacheAside)).await.err().expect("it was opened")
+    refused(&config(vec![url], Strategy::CacheAside)).await
 }
 
 #[tokio::test]

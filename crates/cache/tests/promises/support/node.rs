@@ -2,15 +2,16 @@
 
 use super::store::{Gated, LIFETIMES, create, destination, gated};
 use super::until::until;
-use curtail_cache::redis::{Config, PubSub, Redis};
+use curtail_cache::redis::{Config, OpenError, PubSub, Redis};
 use curtail_cache::{Bus, CoherentLinks, Held, Peers, Resolution, Resolver, SharedCache, Sources, Strategy};
 use curtail_model::{Link, LinkId, Target, Timestamp};
 use curtail_runtime::breaker::Policy;
 use curtail_runtime::clock::coarse_millis;
+use curtail_servers::PATIENCE;
 use curtail_store::{Links, Notifications, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -45,6 +46,18 @@ pub(crate) fn config(nodes: Vec<String>, strategy: Strategy) -> Config {
         link_life: Duration::from_secs(3_600),
         strategy,
         budget: Duration::from_millis(500),
+    }
+}
+
+/// Why a start is refused. It goes on without a Redis that does not answer within a second, as one on a busy
+/// machine may: then it is tried again.
+pub(crate) async fn refused(config: &Config) -> OpenError {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match Redis::open(config.clone()).await {
+            Err(refused) => return refused,
+            Ok(redis) => assert!(!redis.statistics().connected && Instant::now() < end, "it was opened"),
+        }
     }
 }
 

@@ -294,8 +294,11 @@ async fn a_session_that_broke_off_is_never_used_again() {
         assert_eq!(changed.title, Some(title));
     }
     let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE '%transaction%'";
-    let left: i64 = client.query_one(left, &[]).await.unwrap().get(0);
-    assert_eq!(left, 0);
+    // The server may have to be told first that a connection has gone.
+    until("no transaction is left", async || {
+        client.query_one(left, &[]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
     store.close().await;
 }
 
@@ -312,6 +315,11 @@ async fn a_change_whose_commit_is_not_answered_is_in_doubt_and_one_that_was_not_
     loses.store(true, Ordering::SeqCst);
     let outcome = store.links.update(link.id, change("changed"), None, at(1)).await;
     let Err(StoreError::InDoubt(update)) = outcome else { panic!("{outcome:?}") };
+    // The connection broke before the commit was answered, and perhaps before it was done.
+    until("it is done", async || {
+        store.links.get(link.id, Seen::NEWEST).await.unwrap().unwrap().version != link.version
+    })
+    .await;
     let changed = store.links.get(link.id, Seen::NEWEST).await.unwrap().unwrap();
     assert_eq!((&update.code, update.before, update.after), (&link.code, link.version, changed.version));
     let outcome = store.links.delete(link.id, None).await;
