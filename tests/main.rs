@@ -13,6 +13,7 @@ mod checks {
 mod support {
     //! Real servers, clients for them, the engines behind them, and what befalls all of these.
     pub(crate) mod http;
+    pub(crate) mod limited;
     pub(crate) mod load;
     pub(crate) mod mmdb;
     pub(crate) mod relay;

@@ -2,7 +2,8 @@
 //! and run again.
 
 use crate::support::http::Client;
-use crate::support::run::Ending;
+use crate::support::limited::Given;
+use crate::support::run::{Ending, until};
 use crate::support::server::{KEY, Server, curtail, random_seed, run};
 use crate::support::services::database;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 use tempfile::tempdir;
 
 /// Enough for several pieces, so that there is a middle to be killed in.
@@ -95,13 +97,15 @@ fn status_for(server: &Server, key: &Value) -> u16 {
 fn click(server: &Server, path: &str, clicks: &AtomicU64, stop: &AtomicBool) {
     let mut client = server.client();
     while !stop.load(Ordering::Relaxed) {
-        assert_eq!(client.get(path).status, 302, "a redirect failed during the move");
+        assert_eq!(client.visit(path).status, 302, "a redirect failed during the move");
         clicks.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn spend(client: &mut Client) -> bool {
-    client.get("/limited").status == 302
+/// Asks for a click on the limited link. Answers whether it is used up.
+fn spend(client: &mut Client, spent: &Given) -> bool {
+    let asked = Instant::now();
+    spent.is_used_up_by(client.get("/limited").status, asked)
 }
 
 fn tags(server: &Server) -> Value {
@@ -130,7 +134,7 @@ struct Held {
     clicks: AtomicU64,
     custom: Value,
     limited: Value,
-    spent: u64,
+    spent: Given,
     removed: Value,
     given_anew: Value,
     reader: Value,
@@ -152,7 +156,8 @@ impl Held {
         let given_anew = server.link(&json!({ "url": "https://example.com/old", "code": "anew" }));
         delete(server, &removed);
         let mut client = server.client();
-        let spent = (0..4).filter(|_| spend(&mut client)).count() as u64;
+        let spent = Given::default();
+        (0..4).for_each(|_| _ = spend(&mut client, &spent));
         (0..50).for_each(|_| assert_eq!(client.get("/clicked").status, 302));
         let reader = key(data, &["create", "--name", "reader", "--scopes", "links:read"]);
         let revoked = key(data, &["create", "--name", "revoked"]);
@@ -171,7 +176,7 @@ impl Held {
     }
 
     fn click(&self, server: &Server) {
-        assert_eq!(server.client().get("/clicked").status, 302);
+        assert_eq!(server.client().visit("/clicked").status, 302);
         self.clicks.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -183,17 +188,17 @@ impl Held {
         let changed = server.api("PATCH", &path_of(&self.custom), Some(&change));
         assert_eq!(changed.status, 200, "{}", changed.text());
         self.codes.extend(bulk(server, 10));
-        self.spent += (0..2).filter(|_| spend(&mut server.client())).count() as u64;
+        (0..2).for_each(|_| _ = spend(&mut server.client(), &self.spent));
     }
 
     /// Everything is there, as it was.
     fn is_there(&self, server: &Server, links_before: &[Value; 2], tags_before: &Value) {
         let mut client = server.client();
         for code in self.codes.iter().step_by(20).chain(&self.codes[LINKS..]) {
-            assert_eq!(client.get(&format!("/{code}+")).status, 200, "/{code}");
+            assert_eq!(client.visit(&format!("/{code}+")).status, 200, "/{code}");
         }
         assert_eq!(&self.links(server), links_before);
-        assert_eq!(client.get("/anew").header("location"), Some("https://example.com/new"));
+        assert_eq!(client.visit("/anew").header("location"), Some("https://example.com/new"));
         assert_eq!(&tags(server), tags_before);
         assert_eq!((status_for(server, &self.reader), status_for(server, &self.revoked)), (200, 401));
     }
@@ -203,10 +208,11 @@ impl Held {
     }
 
     /// The limit goes on where it was, and no code or id is given again.
-    fn goes_on(&mut self, server: &Server) {
+    fn goes_on(&self, server: &Server) {
         let mut client = server.client();
-        self.spent += (0..2 * LIMIT).filter(|_| spend(&mut client)).count() as u64;
-        assert_eq!(self.spent, LIMIT);
+        until("the limit is reached", || spend(&mut client, &self.spent));
+        (0..LIMIT).for_each(|_| _ = spend(&mut client, &self.spent));
+        self.spent.is_all_of(LIMIT);
         let link = json!({ "url": "https://x.example", "code": self.removed["code"] });
         let taken = server.api("POST", "/api/v1/links", Some(&link));
         assert_eq!(taken.status, 409, "{}", taken.text());
@@ -297,7 +303,7 @@ fn a_move_that_is_broken_off_at_its_very_end_leaves_no_two_stores_to_be_opened()
     let url = database(&format!("broken_off_{:x}", random_seed()));
     pass_broken_off_at_its_very_end(data, &url);
     let server = on_postgres(data, &url);
-    assert_eq!(server.client().get(&path).status, 302);
+    assert_eq!(server.client().visit(&path).status, 302);
     let (out, _) = pass(data, &url);
     assert!(out.contains("is used there"), "{out}");
     assert!(server.terminate().success());
@@ -369,7 +375,7 @@ fn a_damaged_link_is_set_aside_by_name_and_keeps_no_other_from_moving() {
     );
     let server = on_postgres(data, &url);
     for (number, link) in links.iter().enumerate() {
-        let answer = server.client().get(&format!("/{}", link["code"].as_str().unwrap()));
+        let answer = server.client().visit(&format!("/{}", link["code"].as_str().unwrap()));
         assert_eq!(answer.status, if number == 3 { 404 } else { 302 });
     }
 }

@@ -1,9 +1,14 @@
 //! A small HTTP/1.1 client that can also misbehave: it sends the bytes that it is given.
 
+use super::run::until_there_is;
 use curtail_servers::PATIENCE;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// How long who follows a link that is in no memory waits for the store at least, before a 503.
+pub(crate) const MISS_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A connection.
 pub(crate) struct Client {
@@ -65,6 +70,17 @@ impl Client {
     /// A `GET` of a path.
     pub(crate) fn get(&mut self, path: &str) -> Response {
         self.request("GET", path, &[], b"")
+    }
+
+    /// A `GET` of a path that may have to be looked up in the store: where the machine has no time for that,
+    /// the visitor waits, is turned away, and comes again. Whatever else is answered stands.
+    pub(crate) fn visit(&mut self, path: &str) -> Response {
+        self.visit_with(path, &[])
+    }
+
+    /// The same with headers.
+    pub(crate) fn visit_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
+        in_time(|| self.request("GET", path, headers, b""))
     }
 
     /// Sends bytes as they are.
@@ -135,6 +151,19 @@ impl Client {
         line.truncate(line.len() - 2);
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
+}
+
+/// The answer to what may be asked again when the store took too long: nobody is turned away sooner.
+pub(crate) fn in_time(mut ask: impl FnMut() -> Response) -> Response {
+    let begun = Instant::now();
+    let first = ask();
+    if first.status != 503 {
+        return first;
+    }
+    assert!(begun.elapsed() >= MISS_TIMEOUT, "turned away at once: {}", first.text());
+    until_there_is("the store answers in time", PATIENCE, || {
+        Some(ask()).filter(|answer| answer.status != 503)
+    })
 }
 
 impl Response {
