@@ -10,7 +10,7 @@ mod slow;
 mod texts;
 
 use crate::support::http::Client;
-use crate::support::server::{KEY, Server};
+use crate::support::server::{KEY, Server, curtail};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -19,8 +19,14 @@ use tempfile::{TempDir, tempdir};
 
 /// What must not come back as it was sent.
 const MARKER: &str = "<m4rk>";
-/// Longer than anything here may take to be answered or closed.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Longer than anything here may take to be answered or closed, on a machine that stalls.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the server closes sooner it closes for another reason than that a time is over, unless flags set one.
+const TIMEOUTS: [&str; 3] = [
+    "CURTAIL_LIMITS_HEADER_TIMEOUT_SECONDS",
+    "CURTAIL_LIMITS_BODY_TIMEOUT_SECONDS",
+    "CURTAIL_LIMITS_IDLE_TIMEOUT_SECONDS",
+];
 /// Where the one link that there is leads.
 const LOCATION: &str = "https://example.com/canary";
 
@@ -41,7 +47,10 @@ struct Reply {
 impl Besieged {
     fn start(flags: &[&str]) -> Besieged {
         let data = tempdir().unwrap();
-        let server = Server::start(data.path(), flags);
+        let mut command = curtail();
+        command.envs(TIMEOUTS.map(|name| (name, "600")));
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let server = Server::launch(command, data.path(), flags);
         server.link(&json!({ "url": LOCATION, "code": "canary", "forward_query": true }));
         let links = links(&server);
         Besieged { server, links, _data: data }
@@ -67,7 +76,7 @@ impl Besieged {
     /// Nothing was stored, and all is as before.
     fn is_unharmed(&self, after: &str) {
         assert_eq!(links(&self.server), self.links, "something was stored by {after}");
-        let canary = self.server.client().get("/canary");
+        let canary = self.server.client().visit("/canary");
         assert_eq!((canary.status, canary.header("location")), (302, Some(LOCATION)), "{after}");
     }
 }

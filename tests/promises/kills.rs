@@ -43,8 +43,8 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
 
     let mut client = server.client();
     for link in &acknowledged {
-        let location =
-            client.get(&format!("/{}", link["code"].as_str().unwrap())).header("location").map(str::to_owned);
+        let path = format!("/{}", link["code"].as_str().unwrap());
+        let location = client.visit(&path).header("location").map(str::to_owned);
         assert_eq!(location.as_deref(), link["url"].as_str(), "an acknowledged link is there");
     }
     for (id, link) in links.iter().zip(&clicked) {
@@ -60,7 +60,7 @@ fn killed_under_load_it_loses_no_answered_click_and_no_acknowledged_link() {
     };
     let before = totals(&server);
     let server = server.kill_and_restart();
-    server.client().get("/own0");
+    server.client().visit("/own0");
     server.eventually(|server| (totals(server)[0] != before[0]).then_some(()));
     let after = totals(&server);
     assert_eq!(after[1..], before[1..]);
@@ -93,11 +93,17 @@ fn one_life(server: Server, clicked: &[Clicked], life: u64, seed: &mut u64) -> (
 fn click(address: SocketAddr, number: usize, link: &Clicked, stop: &AtomicBool) {
     let Ok(mut client) = Client::try_connect(address) else { return };
     let path = format!("/own{number}");
+    let mut is_warm = false;
     while !stop.load(Ordering::Relaxed) {
         link.sent.fetch_add(1, Ordering::Relaxed);
         match client.try_request("GET", &path, &[("user-agent", "Mozilla/5.0")], b"") {
+            // A slow disk may turn away whoever comes before the link is in memory: nobody has clicked then.
+            Ok(response) if response.status == 503 && !is_warm => {
+                link.sent.fetch_sub(1, Ordering::Relaxed);
+            }
             Ok(response) => {
                 assert_eq!(response.status, 302);
+                is_warm = true;
                 link.answered.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => return,
@@ -137,7 +143,7 @@ fn no_click_is_dropped_after_a_restart_though_the_journal_has_no_more_room_than_
             .get_or_insert_with(|| server.link(&json!({ "url": "https://example.com/", "code": "again" })));
         // On both cores, right after the start, when nothing of the life before has been counted yet.
         for _ in 0..CLICKS / 2 {
-            assert_eq!(server.client().get("/again").status, 302);
+            assert_eq!(server.client().visit("/again").status, 302);
         }
         let mut client = server.client();
         for _ in 0..CLICKS / 2 {

@@ -88,7 +88,7 @@ fn what_is_not_a_link_gets_a_friendly_page_and_other_methods_are_refused() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let mut client = server.client();
-    let unknown = client.get("/nothing-here");
+    let unknown = client.visit("/nothing-here");
     assert_eq!((unknown.status, unknown.header("cache-control")), (404, NO_STORE));
     assert!(unknown.text().contains("<!doctype html>"));
     assert!(
@@ -148,7 +148,7 @@ fn a_change_is_seen_by_the_very_next_request_on_every_core() {
         }
     }
     assert_eq!(server.api("DELETE", &path, None).status, 204);
-    assert!(clients.iter_mut().all(|client| client.get("/moving").status == 404));
+    assert!(clients.iter_mut().all(|client| client.visit("/moving").status == 404));
     server.link(&json!({ "url": "https://example.com/again", "code": "moving" }));
     assert!(
         clients.iter_mut().all(|client| client.get("/moving").status == 302),
@@ -317,9 +317,9 @@ fn a_page_for_unknown_links_that_is_not_there_either_sends_nobody_round_and_roun
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &["--set", "redirect.not_found_url=http://sho.rt/lost?a=1"]);
     let mut client = server.client();
-    let sent = client.get("/nothing");
+    let sent = client.visit("/nothing");
     assert_eq!((sent.status, sent.header("location")), (302, Some("http://sho.rt/lost?a=1")));
-    assert_eq!(client.get("/lost?a=1").status, 404);
+    assert_eq!(client.visit("/lost?a=1").status, 404);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn who_asks_for_a_link_that_is_over_is_an_orphan_and_who_sends_something_is_nobo
     for path in ["/over", "/nothing", "/over+"] {
         assert_eq!(client.request("POST", path, &[], b"").status, 405, "{path}");
     }
-    client.get("/nothing");
+    client.visit("/nothing");
     let orphans = server.eventually(|server| {
         let orphans = server.api("GET", "/api/v1/orphans", None).json();
         (orphans["total"] == 2).then_some(orphans)

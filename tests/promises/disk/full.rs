@@ -242,7 +242,7 @@ fn all_lead_where_they_should(server: &Server, links: &[Value]) {
 }
 
 fn leads_where_it_should(client: &mut Client, link: &Value) {
-    let answer = client.get(&format!("/{}", link["code"].as_str().unwrap()));
+    let answer = client.visit(&format!("/{}", link["code"].as_str().unwrap()));
     assert_eq!((answer.status, answer.header("location")), (302, link["url"].as_str()), "redirects go on");
 }
 

@@ -18,6 +18,8 @@ const SHORT: Duration = Duration::from_millis(1500);
 const ADDED_MAX: Duration = Duration::from_millis(25);
 /// Beside all other tests a process may have to wait for a core; who waits for what hangs waits longer.
 const ADDED_MAX_BESIDE_OTHERS: Duration = Duration::from_secs(1);
+/// So often a short fault is tried at most: all wait where the machine stalls in the middle of it.
+const TRIES: usize = 3;
 
 /// What happens to some parts at once.
 #[derive(Clone, Copy)]
@@ -69,36 +71,51 @@ fn warm_redirects_go_on_while_all_that_they_are_not_served_from_dies_or_hangs() 
         "{:30} {:>8} {:>7} {:>10} {:>10} {:>10} {:>10}",
         "", "asked", "failed", "calm p99", "p99", "added", "most"
     );
-    let added_max = if length().is_some() { ADDED_MAX } else { ADDED_MAX_BESIDE_OTHERS };
+    let (added_max, tries) =
+        if length().is_some() { (ADDED_MAX, 1) } else { (ADDED_MAX_BESIDE_OTHERS, TRIES) };
     let mut waited = Vec::new();
-    for (number, (fault, parts)) in faults.into_iter().enumerate() {
-        let calm = Instant::now();
-        // Samples are gathered meanwhile: of calm,
-        let_pass(phase);
-        let begun = Instant::now();
-        fault.begin(&mut site, parts);
-        // and of the fault.
-        let_pass(phase);
-        let ended = Instant::now();
-        fault.end(&mut site, parts);
-        until_all_is_well(&site, number);
-        let well = Instant::now();
+    let mut number = 0;
+    for (fault, parts) in faults {
         let name = if parts == EVERYTHING { "everything".to_owned() } else { format!("{:?}", parts[0]) };
-        let before = load.between(calm, begun);
-        let during = load.between(begun, ended);
-        show(&format!("{name} {}", fault.as_str()), &before, &during);
-        show(
-            &format!("  back after {:.1} s", (well - ended).as_secs_f64()),
-            &before,
-            &load.between(ended, well),
-        );
-        let failed = load.between(calm, well).failed;
-        assert_eq!(failed, 0, "redirects failed");
-        if added(&before, &during) > added_max {
-            waited.push(format!("{name} {}", fault.as_str()));
+        let name = format!("{name} {}", fault.as_str());
+        let is_in_time = (0..tries).any(|_| {
+            number += 1;
+            wait_added(&mut site, &load, (fault, parts), phase, &name, number) <= added_max
+        });
+        if !is_in_time {
+            waited.push(name);
         }
     }
     assert!(waited.is_empty(), "redirects have waited: {waited:?}");
+}
+
+/// What a fault adds to the time that redirects take. None of them may fail.
+fn wait_added(
+    site: &mut Site,
+    load: &Load,
+    (fault, parts): (Fault, &[Part]),
+    phase: Duration,
+    name: &str,
+    number: usize,
+) -> Duration {
+    let calm = Instant::now();
+    // Samples are gathered meanwhile: of calm,
+    let_pass(phase);
+    let begun = Instant::now();
+    fault.begin(site, parts);
+    // and of the fault.
+    let_pass(phase);
+    let ended = Instant::now();
+    fault.end(site, parts);
+    until_all_is_well(site, number);
+    let well = Instant::now();
+    let before = load.between(calm, begun);
+    let during = load.between(begun, ended);
+    show(name, &before, &during);
+    show(&format!("  back after {:.1} s", (well - ended).as_secs_f64()), &before, &load.between(ended, well));
+    let failed = load.between(calm, well).failed;
+    assert_eq!(failed, 0, "redirects failed");
+    added(&before, &during)
 }
 
 fn added(before: &Outcome, during: &Outcome) -> Duration {

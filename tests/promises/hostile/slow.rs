@@ -71,7 +71,7 @@ fn who_sends_nothing_to_the_admin_port_is_shown_out_too() {
 
 #[test]
 fn between_requests_a_connection_may_rest_for_longer_than_a_head_may_take() {
-    let flags = ["--set", "limits.header_timeout_seconds=1", "--set", "limits.idle_timeout_seconds=4"];
+    let flags = ["--set", "limits.header_timeout_seconds=1", "--set", "limits.idle_timeout_seconds=60"];
     let besieged = Besieged::start(&flags);
     let mut stream = TcpStream::connect(besieged.server.address).unwrap();
     let ask = |stream: &mut TcpStream, path: &str| {
@@ -133,7 +133,9 @@ fn more_connections_than_files_allow_are_turned_away_and_the_others_are_served()
     for (name, _) in curtail().get_envs() {
         command.env_remove(name);
     }
-    let server = Server::launch(command, data.path(), Vec::new());
+    // Half a head may be there for longer than any machine takes for this test.
+    let flags = ["--set", "limits.header_timeout_seconds=600"].map(str::to_owned);
+    let server = Server::launch(command, data.path(), flags.into());
     server.link(&json!({ "url": LOCATION, "code": "canary" }));
     let mut served = server.client();
     assert_eq!(served.get("/canary").status, 302);
