@@ -29,7 +29,9 @@ fn lines(count: usize) -> Vec<u8> {
 #[test]
 fn a_client_may_send_all_lines_before_it_reads_the_first_answer() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
+    // Neither side gives the other one up: a machine that stalls may take long over so many lines.
+    let patient = ["--set", "limits.header_timeout_seconds=600", "--set", "limits.body_timeout_seconds=600"];
+    let server = Server::start(data.path(), &patient);
     let authorization = format!("Bearer {KEY}");
     let response = server.client().request("POST", PATH, &[("authorization", &authorization)], &lines(LINES));
     assert_eq!(response.status, 200);

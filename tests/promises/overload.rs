@@ -13,6 +13,8 @@ use tempfile::tempdir;
 
 const LOCATION: &str = "https://example.com/canary";
 const METRICS: [&str; 2] = ["--admin-listen", "127.0.0.1:0"];
+/// Bodies may be on their way for longer than any machine takes for a test.
+const PATIENT: [&str; 2] = ["--set", "limits.body_timeout_seconds=600"];
 /// Clients that keep a core busy.
 const PRESSING: usize = 32;
 /// Bulks that may be under way, and requests about one link.
@@ -78,7 +80,7 @@ fn hanging_bulk(server: &Server) -> Client {
 fn a_thousand_bulks_that_hang_take_nothing_from_redirects_and_creates() {
     const CLIENTS: usize = 1_000;
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &METRICS);
+    let server = Server::start(data.path(), &[&METRICS[..], &PATIENT].concat());
     server.link(&json!({ "url": LOCATION, "code": "canary" }));
     let before = server.resident_bytes();
     let under_way = "curtail_api_under_way{class=\"bulk\"}";
@@ -112,7 +114,7 @@ fn a_thousand_bulks_that_hang_take_nothing_from_redirects_and_creates() {
 fn two_thousand_who_send_a_create_slowly_take_no_place_from_those_who_do_not() {
     const CLIENTS: usize = 2_000;
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &METRICS);
+    let server = Server::start(data.path(), &[&METRICS[..], &PATIENT].concat());
     server.link(&json!({ "url": LOCATION, "code": "canary" }));
     let head = format!(
         "POST /api/v1/links HTTP/1.1\r\nHost: sho.rt\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 500\r\n\r\n{{\"url\":"

@@ -153,8 +153,15 @@ pub(crate) fn until(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) 
 
 /// Waits until a pipeline's status is so.
 pub(crate) fn until_status(pipeline: &Pipeline, mut is_so: impl FnMut(&Status) -> bool) -> Status {
-    until(|| format!("{:?}", pipeline.status()), || is_so(&pipeline.status()));
-    pipeline.status()
+    let mut status = pipeline.status();
+    until(
+        || format!("{:?}", pipeline.status()),
+        || {
+            status = pipeline.status();
+            is_so(&status)
+        },
+    );
+    status
 }
 
 /// Waits until everything that is in the topic has been counted.

@@ -55,8 +55,8 @@ fn what_a_node_records_a_worker_counts_once(engine: Engine) {
     let (mut recorders, node) = start_node(&journal, &topic.config, &found);
     let worker = start_worker(place.folder(), &topic.config, &found, rollups);
     record_all(&mut recorders, 1..5_001);
-    let status = until_status(&worker, |status| status.counted == 5_000);
-    assert_eq!((status.part, status.partitions, status.repeated), (Part::Worker, 3, 0));
+    let status = until_status(&worker, |status| (status.counted, status.partitions) == (5_000, 3));
+    assert_eq!((status.part, status.repeated), (Part::Worker, 0));
     until_status(&worker, |status| (status.lag_clicks, status.lag_millis) == (0, 0));
     let shipped = until_status(&node, |status| status.shipped == 5_000);
     let dropped: u64 = shipped.dropped.iter().map(|(_, clicks)| clicks).sum();

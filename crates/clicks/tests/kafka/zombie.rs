@@ -42,6 +42,8 @@ fn helper_process_worker_waits_with_each_commit() {
     // It has learned that it is one of two, or of none: what it does now is right again.
     until_status(&worker, |status| status.partitions == 1);
     println!("back {:?}", worker.status().commits_fenced);
+    // It stays until it has been seen to share.
+    std::io::stdin().read_line(&mut String::new()).unwrap();
     worker.drain(PATIENCE);
 }
 
@@ -79,6 +81,8 @@ fn a_worker_that_wakes_after_its_partitions_were_given_away_counts_nothing(engin
     // Then it is a worker like any other: it shares the partitions, and its commits count.
     until_status(&worker, |status| status.partitions == 1);
     said.by_ref().find(|line| line.starts_with("back ")).unwrap();
+    // Whatever waits for a line goes on.
+    drop(stdin);
     zombie.wait().unwrap();
     ship(&journal, &topic.config, &found, 2_001..3_001);
     until_counted(&topic, &found, rollups);
