@@ -47,8 +47,8 @@ pub fn find_service(name: &str) -> Option<String> {
 /// reach this very server.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port that nobody listens on.
-fn free_port() -> u16 {
+/// A port that nobody listens on, nor is given by the kernel to anybody who connects.
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes that run at the same time begin at different ports.
     let begin = std::process::id().wrapping_mul(97) as u16;

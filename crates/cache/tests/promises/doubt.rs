@@ -40,6 +40,11 @@ async fn a_change_whose_commit_was_not_answered_is_seen_by_all_though_nobody_was
         assert_eq!(fresh.visit("changing").await.as_deref(), Some(NEW));
         assert_eq!(fresh.visit("going").await, None);
         writer.learns("changing").await;
+        until("the removal is remembered", async || {
+            writer.visit("going").await.is_none() && writer.remembers("going")
+        })
+        .await;
+        until("all has arrived in Redis", async || writer.redis.statistics().debts == 0).await;
         assert!(writer.bus.as_ref().unwrap().leave().await, "nothing is in doubt any more");
     }
 }
