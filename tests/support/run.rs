@@ -4,7 +4,9 @@
 use super::server::random_seed;
 use curtail_runtime::chance::Chance;
 use curtail_servers::PATIENCE;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a run is; nothing in the short form.
@@ -51,6 +53,51 @@ pub(crate) struct Ending<'a>(pub(crate) &'a AtomicBool);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Notes for how long this machine leaves a thread waiting that wants nothing but a core.
+pub(crate) struct Stalls {
+    ends: Arc<AtomicBool>,
+    /// When it was awake last, and the longest that it was not since somebody asked, in milliseconds.
+    times: Arc<[AtomicU64; 2]>,
+    begun: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Stalls {
+    /// Notes them from now on.
+    pub(crate) fn watch() -> Stalls {
+        let (ends, times) =
+            (Arc::new(AtomicBool::new(false)), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+        let begun = Instant::now();
+        let thread = std::thread::spawn({
+            let (ends, times) = (ends.clone(), times.clone());
+            move || {
+                while !ends.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(Duration::from_millis(20));
+                    let now = begun.elapsed().as_millis() as u64;
+                    let before = times[0].swap(now, Ordering::Relaxed);
+                    times[1].fetch_max(now.saturating_sub(before), Ordering::Relaxed);
+                }
+            }
+        });
+        Stalls { ends, times, begun, thread: Some(thread) }
+    }
+
+    /// The longest since this was asked last, up to now.
+    pub(crate) fn longest(&self) -> Duration {
+        let now = self.begun.elapsed().as_millis() as u64;
+        let lasting = now.saturating_sub(self.times[0].load(Ordering::Relaxed));
+        Duration::from_millis(self.times[1].swap(0, Ordering::Relaxed).max(lasting))
+    }
+}
+
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        // It cannot panic, and ends with its next look.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::FIRST;
 use crate::support::http::Client;
-use crate::support::run::{Dice, length, rounds, until};
+use crate::support::run::{Dice, Stalls, length, rounds, until};
 use crate::support::site::{Part, Shape, Site};
 use curtail_servers::PATIENCE;
 use serde_json::{Value, json};
@@ -13,6 +13,11 @@ const SERVERS: usize = 3;
 const STALE_MAX: Duration = Duration::from_secs(2);
 /// Beside all other tests a process may have to wait for a core for seconds.
 const STALE_MAX_BESIDE_OTHERS: Duration = Duration::from_secs(6);
+/// In a round in which the whole machine stood still for so long, nobody could have been sooner.
+const STALL: Duration = Duration::from_secs(1);
+/// How many rounds the short form has that tell something, of how many at most.
+const ROUNDS: usize = 4;
+const ROUNDS_MAX: usize = 12;
 
 #[test]
 fn a_change_is_seen_by_all_servers_though_all_messages_are_lost() {
@@ -26,8 +31,11 @@ fn a_change_is_seen_by_all_servers_though_all_messages_are_lost() {
     site.hang(Part::Primary);
     visitors.ask_for(Duration::from_millis(600));
     site.go_on(Part::Primary);
-    let mut stale = Vec::new();
-    for round in rounds(4) {
+    let (mut stale, stalls) = (Vec::new(), Stalls::watch());
+    for round in rounds(ROUNDS_MAX) {
+        if length().is_none() && stale.len() == ROUNDS {
+            break;
+        }
         // Redis is there and silent, or it hangs altogether.
         let hangs = round % 2 == 1;
         site.lose_messages(true);
@@ -39,17 +47,23 @@ fn a_change_is_seen_by_all_servers_though_all_messages_are_lost() {
         let url = format!("https://example.com/{round}");
         let by = dice.below(SERVERS as u64) as usize;
         change(&site, by, &made, &url);
+        stalls.longest();
         let took = visitors.ask_until_all_see(&url);
-        stale.push(took);
+        let stalled = stalls.longest();
+        if stalled < STALL {
+            stale.push(took);
+        }
         let silent = if hangs { "Redis hangs" } else { "Redis is silent" };
-        println!("change {round}, by server {by}, {silent}: seen by all after {:.3} s", took.as_secs_f64());
+        println!(
+            "change {round}, by server {by}, {silent}: seen by all after {took:.3?}, stalled for {stalled:.3?}"
+        );
         site.lose_messages(false);
         if hangs {
             site.go_on(Part::Redis);
         }
         visitors.ask_for(Duration::from_millis(500));
     }
-    let most = stale.iter().max().unwrap();
+    let most = stale.iter().max().expect("a round in which the machine did not stand still");
     println!("{} changes, the longest unseen for {:.3} s", stale.len(), most.as_secs_f64());
     let bound = if length().is_some() { STALE_MAX } else { STALE_MAX_BESIDE_OTHERS };
     assert!(*most <= bound, "a change was unseen for {most:?}");
