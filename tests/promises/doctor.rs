@@ -60,7 +60,7 @@ fn assert_found(found: &Value, check: &str, verdict: &str, words: &[&str]) {
     assert!(is_found, "no {check} is {verdict} with {words:?}: {found:#}");
 }
 
-/// All of this is found at once: at the third try at the latest, where a server was not waited for long enough.
+/// All of this is found at once: at the third try at the latest, where a server had too little time.
 fn assert_finds(environment: &Environment, flags: &[&str], wanted: &[Wanted<'_>]) {
     for tries_left in (0..3).rev() {
         let begun = Instant::now();

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 /// The key that all test servers take.
 pub(crate) const KEY: &str = "test-key-0123456789abcdef";
@@ -203,13 +202,8 @@ impl Server {
     }
 
     /// Waits until `done` says so; fails loudly when that takes too long.
-    pub(crate) fn eventually<T>(&self, done: impl FnMut(&Server) -> Option<T>) -> T {
-        self.within(PATIENCE, done)
-    }
-
-    /// The same where it is a promise how soon it comes.
-    pub(crate) fn within<T>(&self, limit: Duration, mut done: impl FnMut(&Server) -> Option<T>) -> T {
-        until_there_is("what is waited for has come", limit, || done(self))
+    pub(crate) fn eventually<T>(&self, mut done: impl FnMut(&Server) -> Option<T>) -> T {
+        until_there_is("what is waited for has come", PATIENCE, || done(self))
     }
 
     /// The lines that it has logged since this was last called.

@@ -56,9 +56,13 @@ async fn links_are_found_by_their_words() {
     let link = server.make(r#"{"url": "https://example.com/1", "title": "Spring sale"}"#).await;
     server.make(r#"{"url": "https://example.com/2", "title": "Summer"}"#).await;
     // On a disk that stands still nothing is indexed: only who is answered in time has to find everything.
-    let (mut asked, mut found) = (Instant::now(), walk(&server, "q=spr+sal").await);
-    while found.is_empty() && asked.elapsed() >= INDEX_TIMEOUT {
-        (asked, found) = (Instant::now(), walk(&server, "q=spr+sal").await);
+    let mut found = Vec::new();
+    for _ in 0..100 {
+        let asked = Instant::now();
+        found = walk(&server, "q=spr+sal").await;
+        if !found.is_empty() || asked.elapsed() < INDEX_TIMEOUT {
+            break;
+        }
     }
     assert_eq!(found, [link["id"].as_str().unwrap()]);
     for odd in ["%22", "a%20AND%20", "*", "(", "-", "title:x", "%00"] {

@@ -239,7 +239,7 @@ async fn behind_a_pooler_the_server_gives_up_what_takes_too_long_as_well() {
     let change = Change { title: Field::Set(Some("new".into())), ..Change::default() };
     // A server that does not get to it in time is given up by the store itself.
     let mut refusals = Vec::new();
-    let is_said = |refusals: &Vec<String>| refusals.iter().any(|what| what.contains("statement timeout"));
+    let is_said = |refusals: &[String]| refusals.iter().any(|what| what.contains("statement timeout"));
     while !is_said(&refusals) {
         assert!(refusals.len() < 10, "{refusals:?}");
         match store.links.update(made.id, change.clone(), None, at(1)).await {
