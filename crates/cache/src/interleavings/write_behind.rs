@@ -100,9 +100,8 @@ impl World {
         match step {
             0 => self.waits = true,
             1 => {
-                if !self.redis.put_unwritten(self.store_name, ID, b"the whole link").await {
-                    self.wrong = Some("Redis did not take what waits");
-                }
+                let is_taken = self.redis.put_unwritten(self.store_name, ID, b"the whole link").await;
+                self.wrong = self.wrong.or((!is_taken).then_some("Redis did not take what waits"));
             }
             2 if !self.waits => self.redis.forget_unwritten(self.store_name, &[ID]).await,
             3 => {
