@@ -176,8 +176,8 @@ fn is_code_character(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c) || is_emoji(c)
 }
 
-/// Characters that are not drawn (Unicode 16, Default_Ignorable_Code_Point), but for those that shape the emoji
-/// before them: with one more of these a code would look the same and be another. Letters of two scripts that
+/// A character that is not drawn (Unicode 16, Default_Ignorable_Code_Point) and does not shape the emoji
+/// before it: with one more of these a code would look the same and be another. Letters of two scripts that
 /// look alike (UTS #39) are allowed.
 fn unseen(text: &str) -> Option<char> {
     let drawn = |c: char| {

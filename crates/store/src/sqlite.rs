@@ -179,8 +179,8 @@ struct Opened {
     version: u64,
 }
 
-/// Opens what is written to, or makes it. What is lost is said, and nothing of it will be given again; without
-/// what cannot be done without, this refuses.
+/// Opens what is written to, or makes it. What is lost is said, and nothing of it will be given again; where
+/// what is needed is gone, this refuses.
 fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenError> {
     let cache = |share: usize| settings.page_cache_bytes / share;
     let is_there = |file: &File| fs::metadata(file.path(directory)).is_ok_and(|found| found.len() > 0);

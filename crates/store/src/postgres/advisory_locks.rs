@@ -1,5 +1,5 @@
-//! The advisory locks of PostgreSQL that are taken here, all until the end of a transaction, which works through
-//! poolers too.
+//! The advisory locks of PostgreSQL that are taken here, all until the end of a transaction, which works
+//! through poolers too.
 //!
 //! | key | taken |
 //! |---|---|
