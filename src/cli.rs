@@ -47,7 +47,7 @@ Examples:
       Every setting, its value and where that came from; a valid settings file.
   curtail config --config curtail.toml > /dev/null && echo good
       Check a file before restarting with it.
-  curtail config --format json
+  curtail config --json
       The same for machines, with defaults and help.";
 
 const KEY_EXAMPLES: &str = "\

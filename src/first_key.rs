@@ -32,7 +32,7 @@ pub(crate) async fn ensure(
         );
     }
     let wanted = admin_key.map(|key| hash_key(key.reveal()));
-    // First what may be refused: nobody else's key ends for a start that is none.
+    // Looked up first, because it may refuse the start, which must not have revoked a key then.
     let wanted_id = match wanted {
         Some(hash) => Some(find_or_add(keys, hash, now).await?),
         None => None,

@@ -9,24 +9,13 @@ use crate::config::reference;
 pub(crate) struct Arguments {
     #[command(flatten)]
     settings: SettingsFlags,
-    /// How to show them
-    #[arg(long, value_enum, default_value_t = Format::Toml)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// A settings file that gives the same again, without secrets
-    Toml,
-    /// A list of objects
-    Json,
+    /// Print JSON, in place of a settings file that gives the same again (without secrets)
+    #[arg(long)]
+    json: bool,
 }
 
 /// Shows them.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let rows = arguments.settings.load()?.rows;
-    output::print(&match arguments.format {
-        Format::Toml => reference::toml(&rows),
-        Format::Json => reference::json(&rows),
-    })
+    output::print(&if arguments.json { reference::json(&rows) } else { reference::toml(&rows) })
 }

@@ -109,7 +109,7 @@ impl<T: Clone + PartialEq> Parser for Choice<T> {
         let found = self.0.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| value.clone()).ok_or_else(|| {
             let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
-            format!("is none of {}", words.join(", "))
+            format!("must be one of {}", words.join(", "))
         })
     }
 

@@ -102,7 +102,7 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_its_remedy() {
              GiB, kB, MB or GB",
             "settings.toml:4: cache.ttl_seconds takes one value, not a list",
             "settings.toml:8: limits.connections: \"0\" is not a whole number from 1 to 10000000",
-            "CURTAIL_LOG_LEVEL: log.level: \"loud\" is none of off, error, warn, info, debug, trace",
+            "CURTAIL_LOG_LEVEL: log.level: \"loud\" must be one of off, error, warn, info, debug, trace",
             "settings.toml:1: there is no setting lisetn; did you mean listen?",
             "settings.toml:6: there is no section [clikcs]; did you mean clicks?",
             "CURTAIL_FOO: there is no such variable; `curtail config` lists all there are",

@@ -23,7 +23,7 @@ fn the_configuration_of_each_stage_is_accepted() {
 #[test]
 fn containers_units_and_stages_set_only_what_can_be_set() {
     let mut command = curtail();
-    command.args(["config", "--format", "json"]);
+    command.args(["config", "--json"]);
     let (code, shown, said) = run(command);
     assert_eq!(code, 0, "{said}");
     let settings: Value = serde_json::from_str(&shown).unwrap();

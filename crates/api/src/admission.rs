@@ -34,9 +34,9 @@ pub enum Class {
 pub struct Admitted {
     /// The class.
     pub class: Class,
-    /// So many are under way.
+    /// Requests that are under way.
     pub under_way: usize,
-    /// So many were turned away, by reason.
+    /// Requests that were turned away since the start, by reason.
     pub refused: [(Refusal, u64); Refusal::ALL.len()],
 }
 

@@ -32,7 +32,8 @@ type Limiter = RateLimiter<u64, DefaultKeyedStateStore<u64>, DefaultClock, State
 
 /// The rates of all keys and addresses.
 pub(crate) struct RateLimits {
-    requests: Option<(NonZeroU32, Limiter)>,
+    per_second: NonZeroU32,
+    limiter: Limiter,
     shared: Option<Arc<dyn Rates>>,
     failures: Attempts<IpAddr>,
 }
@@ -40,44 +41,30 @@ pub(crate) struct RateLimits {
 /// What a request has cost its key.
 pub(crate) struct RequestSpent {
     pub(crate) allowed: bool,
-    state: Option<RateState>,
-}
-
-struct RateState {
     per_second: NonZeroU32,
     remaining: u32,
 }
 
 impl RateLimits {
-    /// Limits each key to so many requests a second, 0 for no limit; in all processes together where those
-    /// are `shared`.
-    pub(crate) fn new(per_second: u32, shared: Option<Arc<dyn Rates>>) -> RateLimits {
-        let requests = NonZeroU32::new(per_second);
-        RateLimits {
-            requests: requests
-                .map(|rate| (rate, RateLimiter::hashmap(Quota::per_second(rate)).with_middleware())),
-            shared,
-            failures: Attempts::new(FAILURES),
-        }
+    /// Limits each key to so many requests a second; in all processes together where those are `shared`.
+    pub(crate) fn new(per_second: NonZeroU32, shared: Option<Arc<dyn Rates>>) -> RateLimits {
+        let limiter = RateLimiter::hashmap(Quota::per_second(per_second)).with_middleware();
+        RateLimits { per_second, limiter, shared, failures: Attempts::new(FAILURES) }
     }
 
     /// Takes one request from the rate of a key.
     pub(crate) async fn spend(&self, key: u64) -> RequestSpent {
-        let Some((per_second, limiter)) = &self.requests else {
-            return RequestSpent { allowed: true, state: None };
-        };
+        let per_second = self.per_second;
         if let Some(shared) = &self.shared
-            && let Some(spent) = shared.spend(key, *per_second).await
+            && let Some(spent) = shared.spend(key, per_second).await
         {
-            let state = RateState { per_second: *per_second, remaining: spent.remaining };
-            return RequestSpent { allowed: spent.allowed, state: Some(state) };
+            return RequestSpent { allowed: spent.allowed, per_second, remaining: spent.remaining };
         }
-        if limiter.len() >= REMEMBERED_MAX {
-            limiter.retain_recent();
+        if self.limiter.len() >= REMEMBERED_MAX {
+            self.limiter.retain_recent();
         }
-        let remaining = limiter.check_key(&key).map(|state| state.remaining_burst_capacity());
-        let state = RateState { per_second: *per_second, remaining: *remaining.as_ref().unwrap_or(&0) };
-        RequestSpent { allowed: remaining.is_ok(), state: Some(state) }
+        let remaining = self.limiter.check_key(&key).map(|state| state.remaining_burst_capacity());
+        RequestSpent { allowed: remaining.is_ok(), per_second, remaining: remaining.unwrap_or(0) }
     }
 
     /// Notes an attempt with a bad key.
@@ -95,12 +82,12 @@ impl RateLimits {
 impl RequestSpent {
     /// Tells the client where it stands.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
-        let Some(RateState { per_second, remaining }) = self.state else { return };
+        let RequestSpent { allowed, per_second, remaining } = self;
         let value =
             |text: String| HeaderValue::try_from(text).expect("digits and punctuation are visible ASCII");
         headers.insert(POLICY, value(format!("\"key\";q={per_second};w=1")));
         headers.insert(LIMIT, value(format!("\"key\";r={remaining};t=1")));
-        if !self.allowed {
+        if !allowed {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
     }

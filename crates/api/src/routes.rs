@@ -24,7 +24,7 @@ pub(crate) trait Named: Sized {
     fn none() -> Problem;
 }
 
-/// A number in a path. What is none leads nowhere.
+/// A number in a path; anything else is answered 404.
 pub(crate) struct PathId<T>(pub(crate) T);
 
 impl Named for LinkId {

@@ -1,6 +1,7 @@
 //! What the API can be told by whoever starts it.
 
 use curtail_clicks::pipeline::Retention;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub struct Settings {
     pub body_bytes_max: usize,
     /// How long a body may take to arrive; for a bulk, how long it may pause.
     pub body_timeout: Duration,
-    /// Requests per second that each key may make; 0 for no limit.
-    pub rate_per_second: u32,
+    /// Requests per second that each key may make.
+    pub rate_per_second: NonZeroU32,
     /// How long detail is kept, for telling why it is not there any more.
     pub retention: Retention,
     /// Where answers to a bulk are put aside that its client does not take yet, in files without names.

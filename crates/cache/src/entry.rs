@@ -53,7 +53,7 @@ pub struct Lifetimes {
     /// Of a link that exists.
     pub link: Seconds,
     /// Of a code that has none.
-    pub nothing: Seconds,
+    pub negative: Seconds,
 }
 
 impl Lifetimes {
@@ -77,7 +77,7 @@ impl Lifetimes {
     fn life(&self, known: &Known<'_>, hash: u64) -> Seconds {
         let life = match known {
             Known::Link(_) => self.link,
-            Known::Nothing { .. } => self.nothing,
+            Known::Nothing { .. } => self.negative,
         };
         let jitter = (u64::from(life / 10) * (hash >> 48)) >> 16;
         life - jitter as Seconds

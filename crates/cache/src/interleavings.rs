@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const START: Timestamp = Timestamp::from_seconds(1_000_000);
-const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
+const LIFETIMES: Lifetimes = Lifetimes { link: 100, negative: 10 };
 const WRITER: u64 = 1;
 const OTHER: u64 = 2;
 /// So often in all orders are played again, on a machine on which Redis does not always answer in time.

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn when_the_clock_goes_back_nothing_from_before_passes_for_young_or_for_asked_after_a_hole() {
-        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, nothing: 10 });
+        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, negative: 10 });
         let before = Timestamp::from_seconds(1_000_000);
         let after = before.plus_millis(-600_000);
         let record = packed(1, 1, "https://example.com/");
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_overtaken_is_kept_for_when_nobody_can_be_asked() {
-        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, nothing: 10 });
+        let cache = SharedCache::new(1 << 20, Lifetimes { link: 1_000, negative: 10 });
         let now = Timestamp::from_seconds(1_000_000);
         let record = packed(1, 1, "https://example.com/");
         let held = |code| cache.get(code, now, &mut Vec::new());

@@ -75,9 +75,9 @@ pub struct Config {
 /// How long clicks that were counted are held in memory before they are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Hold {
-    /// For so long,
+    /// The longest that a click is held.
     pub at_most: Duration,
-    /// and only while no more than this waits in the journal, which has them meanwhile.
+    /// Nothing is held once the journal, which has them meanwhile, has more bytes waiting than this.
     pub journal_bytes_max: u64,
 }
 

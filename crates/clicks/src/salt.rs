@@ -85,7 +85,7 @@ impl Salts {
         let mut bytes = Vec::with_capacity(FILE_BYTES);
         file.by_ref().take(FILE_BYTES as u64).read_to_end(&mut bytes)?;
         let kept = Days::decode(&bytes);
-        // Whoever makes it is killed before it has written anything at worst.
+        // An empty file is no damage: its maker was killed before it wrote.
         let was_damaged = kept.is_none() && !bytes.is_empty();
         if was_damaged {
             tracing::warn!(

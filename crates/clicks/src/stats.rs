@@ -39,9 +39,9 @@ pub struct Stats {
 pub struct Query {
     /// Whose clicks.
     pub subject: Subject,
-    /// From when on,
+    /// The first moment of it.
     pub from: Timestamp,
-    /// and until before when.
+    /// The first moment after it.
     pub until: Timestamp,
     /// The intervals of the series.
     pub interval: Grain,

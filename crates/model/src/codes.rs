@@ -31,6 +31,9 @@ impl CodeScheme {
     }
 }
 
+/// The number of the domain that all links are of until a store knows several.
+pub const DEFAULT_DOMAIN: u32 = 0;
+
 const SHORT: u32 = 6;
 const LONG: u32 = 7;
 
@@ -163,7 +166,7 @@ mod tests {
                 let id = LinkId::new(number % codes.capacity()).unwrap();
                 let code = codes.encode(id).unwrap();
                 prop_assert_eq!(codes.decode(code.as_bytes()), Some(id));
-                prop_assert_eq!(codes.bucket_of(0, code.as_bytes()), id.bucket());
+                prop_assert_eq!(codes.bucket_of(DEFAULT_DOMAIN, code.as_bytes()), id.bucket());
             }
         }
 

@@ -9,9 +9,9 @@ use crate::timestamp::Timestamp;
 pub enum Decision<'a> {
     /// Send the visitor on.
     Redirect {
-        /// With this status
+        /// The status of the answer.
         status: RedirectStatus,
-        /// to this location.
+        /// Where it sends visitors, fit for a `Location` header.
         location: &'a str,
     },
     /// Send the visitor on if one of the link's clicks is still to be had: ask the store, it alone knows.

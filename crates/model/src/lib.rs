@@ -23,7 +23,7 @@ pub use alphabet::Alphabet;
 pub use bucket::Bucket;
 pub use click::{ClickClass, Dimension};
 pub use code::{Code, CodeError};
-pub use codes::{CodeScheme, Codes};
+pub use codes::{CodeScheme, Codes, DEFAULT_DOMAIN};
 pub use decision::{Decision, Inactive, decide};
 pub use destination::{Destination, DestinationError};
 pub use id::LinkId;

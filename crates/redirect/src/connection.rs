@@ -197,7 +197,7 @@ pub(crate) async fn linger(mut stream: TcpStream) {
         }
         Ok::<_, io::Error>(())
     };
-    // Who does neither hear nor end is not waited for.
+    // A client that neither reads nor closes is not waited for.
     let _ = tokio::time::timeout(LINGER_MAX, drained).await;
 }
 

@@ -206,7 +206,7 @@ impl State {
 }
 
 impl Place {
-    /// Gives the place to others while nothing can be done here, because somebody outside takes his time.
+    /// Gives the place to others while the request waits for its client.
     pub fn step_aside(&self) {
         if !self.aside.swap(true, Ordering::AcqRel)
             && let Some(gate) = &self.gate

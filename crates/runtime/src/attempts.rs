@@ -1,8 +1,8 @@
-//! Attempts that may be guesses: so many in a window of time for each who makes them.
+//! Attempts that may be guesses: a fixed window of time for each key allows a number of them.
 //!
-//! Windows are fixed and bounded in number: what is remembered of guessers cannot be made to grow. When there
-//! are too many, those who are remembered go on as before. Strangers may make no attempt then that is counted
-//! as it is made, until windows end; of attempts that are noted afterwards theirs are not noted.
+//! At most [`WINDOWS_MAX`] windows are kept, so what is remembered of guessers cannot be made to grow. When
+//! all are in use, keys that have one go on. `attempt` refuses any other until windows end, and a caller that
+//! only notes failures afterwards (as the API does with bad keys) notes none of theirs.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,9 +18,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How many attempts there are in a window of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// So many
+    /// Attempts that one window allows.
     pub attempts: u32,
-    /// in so long.
+    /// The length of a window.
     pub window: Duration,
 }
 

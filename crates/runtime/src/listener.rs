@@ -68,8 +68,8 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_tcp_nodelay(true)?;
-    // Else a client who reads slowly would be seen to take
-    // nothing until a third of megabytes of buffer is free.
+    // Else a client that reads slowly would seem to take
+    // nothing until a third of a megabyte of buffer is free.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     defer_accept::until_data_arrives(&socket)?;
     socket.bind(&SockAddr::from(address))?;

@@ -57,9 +57,8 @@ impl fmt::Display for Network {
     }
 }
 
-/// The addresses that one home or office can choose from are one to who counts what somebody does: IPv4
-/// addresses are given out one by one, of IPv6 a /64 at least (RFC 6177). An IPv4 address that came mapped
-/// into IPv6 counts as itself.
+/// What a limit counts by: an IPv4 address itself (also where it came mapped into IPv6), of an IPv6 address
+/// its /64, which is the least that one customer gets (RFC 6177).
 pub fn customer_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

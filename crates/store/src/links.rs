@@ -2,6 +2,7 @@
 
 use crate::{StoreFuture, shape};
 use curtail_model::{Change, Code, Link, LinkId, NewLink, Timestamp, destination};
+use std::cmp::Reverse;
 
 /// Remembers links. A link that was answered is durable: it survives `kill -9` and the loss of power.
 pub trait Links: Send + Sync {
@@ -209,6 +210,16 @@ pub struct ListQuery {
     pub after: Option<(Timestamp, LinkId)>,
     /// At most so many.
     pub limit: usize,
+}
+
+impl ListQuery {
+    pub(crate) fn put_in_order(&self, links: &mut [Link]) {
+        let place = |link: &Link| (link.created_at, link.id);
+        match self.sort {
+            Sort::Newest => links.sort_by_key(|link| Reverse(place(link))),
+            Sort::Oldest => links.sort_by_key(place),
+        }
+    }
 }
 
 /// The order of a list.

@@ -54,7 +54,7 @@ impl Cache {
                 "cache.strategy",
                 &STRATEGIES,
                 "cache-aside",
-                "What a change leaves for other servers: a marker and word of it, the record too, or nothing before the ttl. With write-behind as with write-through, and new links are acknowledged by a journal.",
+                "What a change leaves in Redis: `cache-aside` a marker, `write-through` the new record, `ttl-only` nothing. `write-behind` is `write-through` that also acknowledges new links from a local journal, before PostgreSQL has them.",
             ),
             write_behind_bytes: read.setting(
                 "cache.write_behind_bytes",

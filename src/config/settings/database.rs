@@ -55,7 +55,7 @@ impl Database {
                 "database.connections",
                 &Number(2, 200),
                 "6",
-                "Sessions of each kind of work: writes, and on each server look-ups and lists by half as many.",
+                "Sessions for writing links, and as many for counting clicks; look-ups and lists have half as many each, on every server.",
             ),
             id_block: read.setting(
                 "database.id_block",

@@ -7,6 +7,7 @@ use axum::Router;
 use curtail_api::{Api, Requests};
 use curtail_clicks::stats::Stats;
 use curtail_runtime::password::Passwords;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// Its routes, and the counts of its requests.
@@ -33,7 +34,7 @@ pub(super) fn router(
             own_hosts: own_hosts(settings),
             body_bytes_max: settings.api.body_bytes as usize,
             body_timeout: settings.limits.body_timeout,
-            rate_per_second: settings.api.rate_per_second,
+            rate_per_second: settings.api.rate_per_second.try_into().unwrap_or(NonZeroU32::MIN),
             retention: engines::retention(settings),
             spill_folder: settings.server.data.clone(),
         },

@@ -79,5 +79,5 @@ impl Backend {
 
 fn lifetimes(settings: &Settings) -> Lifetimes {
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    Lifetimes { link: seconds(settings.cache.ttl), nothing: seconds(settings.cache.negative_ttl) }
+    Lifetimes { link: seconds(settings.cache.ttl), negative: seconds(settings.cache.negative_ttl) }
 }

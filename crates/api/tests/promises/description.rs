@@ -1,8 +1,7 @@
 //! The OpenAPI description is complete and true.
 
-use crate::server::{Server, settings};
+use crate::server::{Server, with_rate};
 use axum::body::Body;
-use curtail_api::Settings;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -170,7 +169,7 @@ fn described_headers(description: &Value, path: &str, method: &str, status: &str
 
 #[tokio::test]
 async fn the_headers_that_it_names_are_those_that_are_sent() {
-    let server = Server::with(Settings { rate_per_second: 1_000, ..settings() }).await;
+    let server = Server::with(with_rate(1_000)).await;
     let description = description(&server).await;
     let body = r#"{"url": "https://example.com/"}"#;
     let replayed = [("idempotency-key", "once")];

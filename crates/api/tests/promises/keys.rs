@@ -1,8 +1,8 @@
 //! Keys open what they should, and nothing more, and no longer.
 
-use crate::server::{Answer, Server, settings};
+use crate::server::{Answer, Server, with_rate};
 use axum::body::Body;
-use curtail_api::{ClientAddress, Settings};
+use curtail_api::ClientAddress;
 use curtail_runtime::rates::{Rates, Spending, Spent};
 use http::Request;
 use serde_json::json;
@@ -103,7 +103,7 @@ async fn a_key_revoked_by_another_process_stops_working_within_two_seconds() {
 
 #[tokio::test]
 async fn a_rate_is_kept_and_told() {
-    let server = Server::with(Settings { rate_per_second: 3, ..settings() }).await;
+    let server = Server::with(with_rate(3)).await;
     let first = server.get("/api/v1/tags").await;
     assert_eq!(
         (first.header("ratelimit-policy"), first.header("ratelimit")),
@@ -135,7 +135,7 @@ impl Rates for UsedUpElsewhere {
 #[tokio::test]
 async fn rates_hold_over_all_processes_and_each_keeps_its_own_while_those_are_away() {
     let elsewhere = Arc::new(UsedUpElsewhere::default());
-    let settings = Settings { rate_per_second: 1_000, ..settings() };
+    let settings = with_rate(1_000);
     let server = Server::with_rates(settings, Some(elsewhere.clone())).await;
     server.get("/api/v1/tags").await.problem(429, "too-many-requests");
     elsewhere.0.store(true, Ordering::SeqCst);

@@ -16,6 +16,7 @@ use curtail_store::{NewApiKey, Rollups};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,11 @@ pub(crate) struct Answer {
 /// As `api.body_bytes` is by default.
 pub(crate) const BODY_BYTES_MAX: usize = 192 * 1024;
 
+/// The settings with a rate for each key.
+pub(crate) fn with_rate(per_second: u32) -> Settings {
+    Settings { rate_per_second: NonZeroU32::new(per_second).unwrap(), ..settings() }
+}
+
 pub(crate) fn settings() -> Settings {
     Settings {
         base_url: Some("https://sho.rt".into()),
@@ -50,7 +56,7 @@ pub(crate) fn settings() -> Settings {
         own_hosts: vec!["other.rt".into()],
         body_bytes_max: BODY_BYTES_MAX,
         body_timeout: Duration::from_secs(30),
-        rate_per_second: 0,
+        rate_per_second: NonZeroU32::new(1_000_000).unwrap(),
         retention: Retention {
             minutes_kept_millis: 7 * Timestamp::DAY,
             hours_kept_millis: 90 * Timestamp::DAY,

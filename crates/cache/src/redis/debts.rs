@@ -21,9 +21,9 @@ struct Owed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Debt {
     pub(super) value: Value,
-    /// When the first change of the code came that has not arrived,
+    /// When the first change of the code came that has not arrived.
     pub(super) since: Instant,
-    /// and when the one came that is owed.
+    /// When the change came that is owed now.
     came: Instant,
 }
 

@@ -11,10 +11,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// "Nothing" is kept so long. A create need not look for it: it is gone before anybody believes it again.
-const NOTHING_LIFE: Duration = Duration::from_secs(1);
+/// That there is no link is kept so long here, whatever `cache.negative_ttl_seconds` says for the memory of a
+/// process. A create need not look for it: it is gone before anybody believes it again.
+const NEGATIVE_TTL: Duration = Duration::from_secs(1);
 /// And only if the store was asked for it no longer ago than this.
-const NOTHING_AGE_MAX: Duration = Duration::from_millis(250);
+const NEGATIVE_AGE_MAX: Duration = Duration::from_millis(250);
 /// A marker is kept so long: longer than any fill from before it can be under way.
 const MARKER_LIFE: Duration = Duration::from_secs(30);
 /// What the store was asked for longer ago than this is not put.
@@ -107,7 +108,7 @@ impl Redis {
 
     /// Remembers what the store said when it was asked at `asked`.
     pub(crate) async fn fill(&self, code: &str, found: Option<&[u8]>, asked: Instant) {
-        let age_max = if found.is_some() { FILL_AGE_MAX } else { NOTHING_AGE_MAX };
+        let age_max = if found.is_some() { FILL_AGE_MAX } else { NEGATIVE_AGE_MAX };
         if asked.elapsed() > age_max {
             return;
         }
@@ -210,7 +211,7 @@ impl Redis {
         let life = match value {
             Value::Link(_) => shortened(self.config.link_life, chance()),
             Value::Changed { .. } => MARKER_LIFE,
-            Value::Nothing => NOTHING_LIFE,
+            Value::Nothing => NEGATIVE_TTL,
         };
         let arguments = [
             value.bytes(),
@@ -228,14 +229,22 @@ impl Redis {
     }
 }
 
+/// What `get.lua` answers first.
+mod reply {
+    pub(super) const NOTHING: i64 = 0;
+    pub(super) const LOCK_IS_YOURS: i64 = 1;
+    pub(super) const LOCKED: i64 = 2;
+    pub(super) const FOUND: i64 = 4;
+}
+
 /// Reads what `get.lua` answers.
 fn read(found: Vec<::redis::Value>, store_takes: Duration, chance: f64) -> Option<Lookup> {
     let mut found = found.into_iter();
     let ::redis::Value::Int(kind) = found.next()? else { return None };
     Some(match kind {
-        0 | 1 => Lookup::Unknown,
-        2 => Lookup::Wait,
-        4 => {
+        reply::NOTHING | reply::LOCK_IS_YOURS => Lookup::Unknown,
+        reply::LOCKED => Lookup::Wait,
+        reply::FOUND => {
             let (value, left) = (found.next()?, found.next()?);
             let (::redis::Value::BulkString(bytes), ::redis::Value::Int(left)) = (value, left) else {
                 return None;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
+const LIFETIMES: Lifetimes = Lifetimes { link: 100, negative: 10 };
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
 #[test]

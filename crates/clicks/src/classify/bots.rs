@@ -6,7 +6,7 @@
 
 use super::tokens::Table;
 
-/// A sign that is none: telephones whose makers called them something with "bot".
+/// Not a sign of a bot: phones whose model name contains "bot".
 pub(super) const INNOCENT: &str = "";
 
 /// The reason of a click that says nothing about who made it.

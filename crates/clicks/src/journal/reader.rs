@@ -76,11 +76,11 @@ pub struct Progress {
 /// Something that was in the journal and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// In which stream,
+    /// The stream that it is in.
     pub stream: u64,
-    /// from which position on,
+    /// The position in the stream where it begins.
     pub position: u64,
-    /// how many bytes.
+    /// Its length in bytes.
     pub bytes: u64,
     /// How many clicks were lost with them.
     pub clicks: u64,

@@ -85,9 +85,9 @@ pub struct Counts {
     pub kept: u64,
     /// Clicks that were dropped, in the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
-    /// Of the kept ones, how many the reader has passed,
+    /// Kept clicks that the reader has passed.
     pub read: u64,
-    /// and how many it has not.
+    /// Kept clicks that it has not passed yet.
     pub waiting: u64,
     /// Clicks of earlier processes that the reader has passed, those that it could not read included.
     pub recovered: u64,

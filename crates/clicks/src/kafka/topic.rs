@@ -67,9 +67,9 @@ pub enum TopicError {
     FewerPartitions {
         /// Its name.
         topic: String,
-        /// How many it has,
+        /// The partitions that it has.
         found: usize,
-        /// and how many it had.
+        /// The partitions that clicks were counted from.
         remembered: u64,
     },
     /// Clicks went to another topic before.

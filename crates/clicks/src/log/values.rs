@@ -11,9 +11,9 @@ use std::hash::Hash;
 
 /// Texts that take this much memory are forgotten before more is read.
 const FULL_BYTES: usize = 32 << 20;
-/// Texts that take more than this are forgotten when the clicks that name them have been counted,
+/// Texts that take more than this are forgotten when the clicks that name them have been counted.
 const BYTES_MAX: usize = 8 << 20;
-/// and so are more sets of them.
+/// With more sets of texts than this, all are forgotten then.
 const SETS_MAX: usize = 50_000;
 /// What a text costs beside its bytes, which are kept twice.
 const TEXT_OVERHEAD_BYTES: usize = 96;

@@ -23,12 +23,12 @@ use std::time::{Duration, Instant};
 
 /// Clicks are read in parts of this size, between which memory is looked at and others get their turn.
 const READ_CLICKS: usize = 256;
-/// Many clicks are counted more seldom, because a click costs less the more are counted with it: from the
-/// begin of a turn to the next it is this many times what the turn has taken,
+/// A turn begins this many times the duration of the one before after that one began: a click costs less the
+/// more are counted with it, so the longer counting takes, the more seldom it is done.
 const INTERVAL_TURNS: u32 = 3;
-/// and no longer than this, because clicks are to be seen within two seconds.
+/// The longest from the beginning of one turn to the next: clicks are to be seen within two seconds.
 const INTERVAL_MAX: Duration = Duration::from_secs(1);
-/// How often is looked, while a commit lasts, for what came meanwhile and for the end.
+/// How often the thread looks up from a commit, to read what has come and to see whether to stop.
 const LOOK_MAX: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts to commit.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -54,9 +54,9 @@ pub(super) struct Counting {
     /// Whether reading ended last because no more could be held.
     is_full: bool,
     backoff: Backoff,
-    /// Whether the last commit failed,
+    /// Whether the last commit failed.
     is_failing: bool,
-    /// and when it is to be tried again.
+    /// When a commit that failed is tried again.
     retry_at: Instant,
     /// Whether the log could be read when it was last tried.
     is_readable: bool,

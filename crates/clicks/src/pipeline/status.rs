@@ -129,17 +129,17 @@ impl Status {
 /// Where the clicks are that the counting or shipping thread has taken from the journal: each in one place.
 #[derive(Clone, Copy, Debug, Default)]
 struct Accounts {
-    /// Of this process,
+    /// Clicks of this process that were taken.
     read: u64,
-    /// of earlier ones:
+    /// Clicks of earlier processes that were taken.
     recovered: u64,
-    /// so many are in memory and in no stats yet, or on their way to brokers,
+    /// Taken clicks that are in memory and in no stats yet, or on their way to brokers.
     folding: u64,
-    /// in what stats show,
+    /// Taken clicks that stats show.
     counted: u64,
-    /// (of these, so many are not written yet)
+    /// Counted clicks that are not written yet.
     unwritten: u64,
-    /// and lost.
+    /// Clicks that were lost.
     damaged: u64,
     /// What of earlier ones is in segments that have not been read to their end, in bytes.
     backlog_bytes: u64,

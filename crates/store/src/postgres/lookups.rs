@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::groups::Groups;
 use super::row::{self, bucket_column, column, id_column};
 use crate::{Seen, StoreError};
-use curtail_model::{Codes, Link, LinkId};
+use curtail_model::{Codes, DEFAULT_DOMAIN, Link, LinkId};
 use futures_util::future::try_join;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -142,7 +142,7 @@ async fn ask(
                 shaped.push(question.key.shaped());
             }
             Key::Code(code) => {
-                code_buckets.push(codes.bucket_of(0, code.as_bytes()).number().cast_signed());
+                code_buckets.push(codes.bucket_of(DEFAULT_DOMAIN, code.as_bytes()).number().cast_signed());
                 chosen.push(code.as_str());
                 code_numbers.push(number);
             }

@@ -58,14 +58,14 @@ pub(super) async fn migrate(session: &Session) -> Result<Schema, Failure> {
             return Ok(Schema::Current);
         }
         session.begin("").await?;
-        // A migration may take long, and so may waiting for who is at one.
+        // Waiting for another process's migration may take as long as one.
         session.command("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10min'").await?;
         let tried = session.query(&TRY_LOCK, &[]).await?;
         if !column::<bool>(&tried[0], 0)? {
             info!("waiting for another process, which brings the schema of the database up to date");
             session.command(advisory_locks::MIGRATING).await?;
         }
-        // Others' locks are those of requests: who waits for them keeps all requests waiting that come after.
+        // While this waits for the lock of a table, all later requests for the table queue behind it.
         session.command("SET LOCAL lock_timeout = '5s'").await?;
         session.command(MAKE).await?;
         // Another process may have been here while this one waited.

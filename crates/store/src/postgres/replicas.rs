@@ -3,11 +3,11 @@
 
 mod beats;
 mod health;
-mod looks;
+mod probes;
 
 pub use beats::LAG_MAX_MILLIS;
 pub use health::{Condition, ReplicaState};
-pub(super) use looks::{OTHER_STORE, read_state};
+pub(super) use probes::{OTHER_STORE, read_state};
 
 use super::address::Address;
 use super::connections::{Plans, Pool, Session, Sql, WAIT, sql};
@@ -23,7 +23,7 @@ use beats::Beats;
 use curtail_model::Link;
 use futures_util::future::{Either, select, try_join};
 use health::Health;
-use looks::{Original, beat, look_after};
+use probes::{Original, beat, watch_replica};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,6 +88,34 @@ pub(super) struct Source<'s> {
     proof: Seen,
 }
 
+/// What came of asking one server after the other.
+#[derive(Default)]
+pub(super) struct Tried(Option<StoreError>);
+
+impl Tried {
+    /// The answer, unless another server is to be asked: one that is not away, and has what is asked for.
+    pub(super) fn judge<T>(
+        &mut self,
+        answer: Result<Option<T>, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        match answer {
+            Ok(found) => found.map(Ok),
+            Err(away @ StoreError::Unavailable(_)) => {
+                self.0 = Some(away);
+                None
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// What to say once all have been asked.
+    pub(super) fn nobody_has_it(self) -> StoreError {
+        self.0.unwrap_or_else(|| {
+            StoreError::Unavailable("no server has replayed what this caller has written".into())
+        })
+    }
+}
+
 impl Servers {
     /// Makes pools for all servers and starts to look after them.
     pub(super) fn start(
@@ -116,7 +144,7 @@ impl Servers {
         let beats = Arc::new(Beats::unknown());
         let main = server(primary)?;
         let presence = primary.presence.clone().unwrap_or_else(|| Arc::new(Presence::new()));
-        // Who looks whether it is there must not be kept from it.
+        // What looks whether it is there must not be kept from it.
         let looked_at = Address { presence: None, ..primary.clone() };
         let heart = pool(&looked_at, 1, Plans::Once)?;
         executor.spawn(beat(heart, Arc::clone(&primary.hosts), Arc::clone(&presence), Arc::clone(&beats)));
@@ -126,7 +154,7 @@ impl Servers {
         let replicas = replicas.iter().map(|address| {
             let health = Arc::new(Health::unknown(address.name.clone()));
             let looked_at = pool(address, 1, Plans::Once)?;
-            executor.spawn(look_after(looked_at, Arc::clone(&health), original.clone()));
+            executor.spawn(watch_replica(looked_at, Arc::clone(&health), original.clone()));
             Ok::<_, OpenError>(Replica { server: server(address)?, health })
         });
         let replicas = replicas.collect::<Result<_, _>>()?;
@@ -203,16 +231,13 @@ impl Servers {
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let mut failure = None;
+        let mut tried = Tried::default();
         for source in self.sources(reading, seen) {
-            match source.query(sql, parameters).await {
-                Ok(Some(rows)) => return Ok(rows),
-                Ok(None) => {}
-                Err(error @ StoreError::Unavailable(_)) => failure = Some(error),
-                Err(error) => return Err(error),
+            if let Some(answer) = tried.judge(source.query(sql, parameters).await) {
+                return answer;
             }
         }
-        Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
+        Err(tried.nobody_has_it())
     }
 
     /// How the primary is.

@@ -4,7 +4,7 @@
 //!
 //! So versions and numbers of ids are moved ahead then: at each start, and on each new session with the
 //! primary, before anything else is asked there. Sessions with a pooler outlive the servers behind it; there
-//! the heartbeat sees it, the first that is let through to a primary that was away (`replicas/looks.rs`).
+//! the heartbeat sees it, the first that is let through to a primary that was away (`replicas/probes.rs`).
 
 use super::connections::{Session, Sql, sql};
 use super::failure::Failure;

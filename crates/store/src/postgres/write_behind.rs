@@ -163,7 +163,10 @@ impl Flusher {
             // Nobody else has the id, so a generated link of that moment is this one.
             Some((created_at, true)) if *created_at == row.created_at => Ok(Flushed::Before),
             Some(_) => Ok(Flushed::Refused("another link has its id".to_owned())),
-            None => Err(StoreError::Unavailable("what was in the way of a link has gone".into()).into()),
+            None => Err(StoreError::Unavailable(
+                "a link with this id was there and is gone; it is tried again".into(),
+            )
+            .into()),
         });
         outcomes.collect()
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-pub(crate) const LIFETIMES: Lifetimes = Lifetimes { link: 100, nothing: 10 };
+pub(crate) const LIFETIMES: Lifetimes = Lifetimes { link: 100, negative: 10 };
 
 /// A store whose answers wait at a gate, and that counts questions.
 pub(crate) struct Gated {

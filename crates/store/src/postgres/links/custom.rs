@@ -11,7 +11,7 @@ use crate::postgres::failure::Failure;
 use crate::postgres::ids::Leasing;
 use crate::postgres::row::{column, id_column, link_id};
 use crate::{Create, Refused, StoreError};
-use curtail_model::{Code, LinkId};
+use curtail_model::{Code, DEFAULT_DOMAIN, LinkId};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
 
@@ -79,7 +79,7 @@ impl Maker {
             ids.push(match named.filter(|id| !had.contains(id)) {
                 Some(id) => Some((id, true)),
                 None => {
-                    let bucket = self.codes.bucket_of(0, code.as_str().as_bytes());
+                    let bucket = self.codes.bucket_of(DEFAULT_DOMAIN, code.as_str().as_bytes());
                     self.ids.custom(session, bucket, leasing).await?.map(|id| (id, false))
                 }
             });

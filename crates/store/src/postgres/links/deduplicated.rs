@@ -13,7 +13,7 @@ use super::acknowledged::WAL_POSITION;
 use super::create::{Maker, Outcome};
 use super::insert::{RENEW, Rows, versions};
 use crate::{Create, Idempotency, Refused, StoreError, WhenMade};
-use curtail_model::{Code, Codes, Link, LinkId, Timestamp};
+use curtail_model::{Code, Codes, DEFAULT_DOMAIN, Link, LinkId, Timestamp};
 use futures_util::future::{try_join, try_join3};
 use std::collections::{HashMap, HashSet};
 
@@ -223,7 +223,7 @@ async fn find(
                 shaped.push(code);
             }
             None => {
-                buckets.push(codes.bucket_of(0, code.as_bytes()).number().cast_signed());
+                buckets.push(codes.bucket_of(DEFAULT_DOMAIN, code.as_bytes()).number().cast_signed());
                 texts.push(code);
             }
         }

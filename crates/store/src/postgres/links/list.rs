@@ -1,12 +1,11 @@
 //! Pages of links, in the order of their creation.
 
 use crate::postgres::connections::{Sql, sql};
-use crate::postgres::replicas::{Reading, Servers, Source};
+use crate::postgres::replicas::{Reading, Servers, Source, Tried};
 use crate::postgres::row::{self, id_column, text};
 use crate::postgres::words::Wanted;
 use crate::{ListQuery, Page, Seen, Sort, StoreError, TagCount};
 use curtail_model::{Codes, Link, Timestamp};
-use std::cmp::Reverse;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -49,16 +48,13 @@ pub(super) async fn list(
         None => Narrowed::Nothing,
     };
     let search = async {
-        let mut failure = None;
+        let mut tried = Tried::default();
         for source in servers.sources(Reading::Long, seen) {
-            match page(&source, codes, query, &narrowed).await {
-                Ok(Some(page)) => return Ok(page),
-                Ok(None) => {}
-                Err(error @ StoreError::Unavailable(_)) => failure = Some(error),
-                Err(error) => return Err(error),
+            if let Some(answer) = tried.judge(page(&source, codes, query, &narrowed).await) {
+                return answer;
             }
         }
-        Err(failure.unwrap_or_else(|| StoreError::Unavailable("no server has got as far".into())))
+        Err(tried.nobody_has_it())
     };
     let late = |_| {
         let what = match &narrowed {
@@ -108,11 +104,7 @@ async fn page(
         let Some(some) = run(source, codes, query, narrowed, archived).await? else { return Ok(None) };
         links.extend(some);
     }
-    let order = |link: &Link| (link.created_at, link.id);
-    match query.sort {
-        Sort::Newest => links.sort_by_key(|link| Reverse(order(link))),
-        Sort::Oldest => links.sort_by_key(order),
-    }
+    query.put_in_order(&mut links);
     let more = links.len() > query.limit;
     links.truncate(query.limit);
     Ok(Some(Page { links, more }))

@@ -3,7 +3,7 @@
 //! Ages are by this process's own clock. A beat is a number that only grows; that it looks like the time of
 //! the primary is for people, and for replicas that are farther behind than what is remembered here.
 
-use super::looks::LOOK_EVERY;
+use super::probes::PROBE_INTERVAL;
 use crate::AGE_MAX_MILLIS;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,11 @@ const BEAT: Duration = Duration::from_millis(200);
 /// A replica whose heartbeat is older than the primary's by more, in milliseconds, is not read from.
 pub const LAG_MAX_MILLIS: i64 = 1_000;
 /// While the primary has not told its heartbeat for longer, nobody knows what replicas lack. With a beat and
-/// the time between two looks, nothing that counts as current is older than [`AGE_MAX_MILLIS`].
+/// the time between two probes, nothing that counts as current is older than [`AGE_MAX_MILLIS`].
 const CURRENT_MAX: Duration = Duration::from_millis(900);
-const _: () =
-    assert!(CURRENT_MAX.as_millis() + BEAT.as_millis() + LOOK_EVERY.as_millis() <= AGE_MAX_MILLIS as u128);
+const _: () = assert!(
+    CURRENT_MAX.as_millis() + BEAT.as_millis() + PROBE_INTERVAL.as_millis() <= AGE_MAX_MILLIS as u128
+);
 /// If the primary answers but its heartbeat is unknown for this long, no replica is used. A primary that is
 /// away is known to be by then.
 const STANDSTILL: Duration = Duration::from_secs(5);

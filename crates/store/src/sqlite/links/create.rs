@@ -9,7 +9,7 @@ use super::writer_state::LinkWriterState;
 use crate::shape;
 use crate::transfer::Retired;
 use crate::{Create, Created, Idempotency, Refused, StoreError, WhenMade};
-use curtail_model::{Code, Link, LinkId, NewLink, Timestamp, destination};
+use curtail_model::{Code, DEFAULT_DOMAIN, Link, LinkId, NewLink, Timestamp, destination};
 use rusqlite::OptionalExtension;
 
 /// Expired keys that are forgotten with each one that is remembered.
@@ -266,7 +266,7 @@ fn insert_custom(
             Some(Retired { generated: false, .. }) => {}
         }
     }
-    let bucket = state.codes.bucket_of(0, code.as_str().as_bytes());
+    let bucket = state.codes.bucket_of(DEFAULT_DOMAIN, code.as_str().as_bytes());
     let Some(id) = LinkId::from_parts(state.counters.next_custom, bucket) else {
         return Ok(Err(Refused::CodesUsedUp));
     };

@@ -5,7 +5,6 @@ use super::lookup;
 use crate::{ListQuery, Page, Sort, StoreError};
 use curtail_model::{Codes, Link, LinkId, Timestamp};
 use rusqlite::Connection;
-use std::cmp::Reverse;
 use tracing::error;
 
 /// A page of links by tag or state, without words.
@@ -26,11 +25,7 @@ pub(super) fn list(connection: &Connection, codes: &Codes, query: &ListQuery) ->
     // What is damaged has its place in the order, and none on the page.
     let more = found.len() > query.limit;
     let mut links: Vec<Link> = found.into_iter().flatten().collect();
-    let order = |link: &Link| (link.created_at, link.id);
-    match query.sort {
-        Sort::Newest => links.sort_by_key(|link| Reverse(order(link))),
-        Sort::Oldest => links.sort_by_key(order),
-    }
+    query.put_in_order(&mut links);
     links.truncate(query.limit);
     Ok(Page { links, more })
 }

@@ -1,5 +1,5 @@
-//! Looks at the servers all the time: moves the heartbeat on
-//! on the primary, and sees how far replicas have got with it.
+//! Probes the servers ten times a second: advances the heartbeat on
+//! the primary, and reads how far each replica has replayed it.
 
 use super::beats::{Beats, LAG_MAX_MILLIS, Lag};
 use super::health::{Condition, Finding, Health};
@@ -22,75 +22,75 @@ use tracing::{error, info, warn};
 static BEAT: Sql = sql!("heartbeat", INT8);
 static STATE: Sql = sql!("replica_state");
 
-/// How often replicas are looked at, and the heartbeat is tried to be moved.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often replicas are probed, and the heartbeat is advanced.
+pub(super) const PROBE_INTERVAL: Duration = Duration::from_millis(100);
 /// A server that does not say in this time how it is, is not well.
-const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long a connection may take, with all that is said in the beginning.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A replica that has been ahead of the primary's heartbeat for longer follows another server.
 const AHEAD_MAX: Duration = Duration::from_secs(2);
 
 /// Asks a server the same thing again and again, on one session for as long as that is good.
-struct Looks {
+struct Prober {
     pool: Pool,
     sql: &'static Sql,
-    /// Of the primary: it is seen first whether another server has become that, and with every look whether
+    /// Of the primary: it is seen first whether another server has become that, and with every probe whether
     /// it still is what it was. If not, all sessions with it begin anew.
     hosts: Option<Arc<Hosts>>,
-    session: Option<Looking>,
+    session: Option<ProbeSession>,
     /// A session that is being made.
-    connecting: Option<BoxFuture<'static, Result<Looking, StoreError>>>,
+    connecting: Option<BoxFuture<'static, Result<ProbeSession, StoreError>>>,
 }
 
 /// A session, and what was so on it when it began.
-struct Looking {
+struct ProbeSession {
     session: Session,
     about: Option<About>,
 }
 
-impl Looks {
-    fn new(pool: Pool, sql: &'static Sql, hosts: Option<Arc<Hosts>>) -> Looks {
-        Looks { pool, sql, hosts, session: None, connecting: None }
+impl Prober {
+    fn new(pool: Pool, sql: &'static Sql, hosts: Option<Arc<Hosts>>) -> Prober {
+        Prober { pool, sql, hosts, session: None, connecting: None }
     }
 
-    /// Asks once. A connection that is not made in time fails this look and not the next one: far away it
+    /// Asks once. A connection that is not made in time fails this probe and not the next one: far away it
     /// takes several trips to make one, and one trip to ask.
-    async fn look(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    async fn probe(&mut self, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         let late = || StoreError::Unavailable("it does not answer".into());
-        let looking = match self.session.take() {
-            Some(looking) => looking,
+        let session = match self.session.take() {
+            Some(session) => session,
             None => {
                 let connect = || connect(self.pool.clone(), self.sql, self.hosts.is_some()).boxed();
                 let connecting = self.connecting.get_or_insert_with(connect);
-                let Ok(connected) = timeout(LOOK_TIMEOUT, connecting).await else { return Err(late()) };
+                let Ok(connected) = timeout(PROBE_TIMEOUT, connecting).await else { return Err(late()) };
                 self.connecting = None;
                 connected?
             }
         };
         // A session that did not answer is dropped, which closes it.
-        let answered = timeout(LOOK_TIMEOUT, looking.ask(self.sql, parameters)).await;
+        let answered = timeout(PROBE_TIMEOUT, session.ask(self.sql, parameters)).await;
         let (rows, about) = answered.map_err(|_| late())??;
-        if let Some(hosts) = self.hosts.as_ref().filter(|_| about != looking.about) {
+        if let Some(hosts) = self.hosts.as_ref().filter(|_| about != session.about) {
             hosts.begin_anew();
             return Err(StoreError::Unavailable("it is another server now, or has other settings".into()));
         }
-        self.session = Some(looking);
+        self.session = Some(session);
         Ok(rows)
     }
 
-    /// Whether a connection is still being made: the last look has found out nothing.
+    /// Whether a connection is still being made: the last probe has found out nothing.
     fn is_connecting(&self) -> bool {
         self.connecting.is_some()
     }
 
-    /// Has the next look made on a new session.
+    /// Has the next probe made on a new session.
     fn begin_anew(&mut self) {
         self.session = None;
     }
 }
 
-impl Looking {
+impl ProbeSession {
     /// Asks, and reads again what is so on the session, where anything was known of that when it began.
     async fn ask(
         &self,
@@ -107,21 +107,21 @@ impl Looking {
 }
 
 /// A session on which the statement is ready.
-async fn connect(pool: Pool, sql: &'static Sql, is_primary: bool) -> Result<Looking, StoreError> {
+async fn connect(pool: Pool, sql: &'static Sql, is_primary: bool) -> Result<ProbeSession, StoreError> {
     let connect = async {
         let session = pool.session().await?;
         let about = if is_primary { timeline::keep(&session).await? } else { None };
         session.ready(sql).await?;
-        Ok(Looking { session, about })
+        Ok(ProbeSession { session, about })
     };
     let late = |_| Err(StoreError::Unavailable("no connection could be made in time".into()));
-    timeout(CONNECT_MAX, connect).await.unwrap_or_else(late)
+    timeout(CONNECT_TIMEOUT, connect).await.unwrap_or_else(late)
 }
 
-/// Moves the heartbeat on and notes it; with it, looks whether the primary is there.
+/// Advances the heartbeat and notes it, which also shows whether the primary is there.
 pub(super) async fn beat(pool: Pool, hosts: Arc<Hosts>, presence: Arc<Presence>, beats: Arc<Beats>) {
-    let mut looks = Looks::new(pool, &BEAT, Some(hosts));
-    let mut ticks = interval(LOOK_EVERY);
+    let mut prober = Prober::new(pool, &BEAT, Some(hosts));
+    let mut ticks = interval(PROBE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_refused = false;
     loop {
@@ -129,7 +129,7 @@ pub(super) async fn beat(pool: Pool, hosts: Arc<Hosts>, presence: Arc<Presence>,
         let Some(probe) = presence.probe() else { continue };
         let was_there = presence.is_there();
         let asked = Instant::now();
-        match looks.look(&[&beats.to_move(asked)]).await {
+        match prober.probe(&[&beats.to_move(asked)]).await {
             Ok(rows) => {
                 is_refused = false;
                 let beat_at = rows.first().and_then(|row| column(row, 0).ok());
@@ -137,7 +137,7 @@ pub(super) async fn beat(pool: Pool, hosts: Arc<Hosts>, presence: Arc<Presence>,
                     warn!(
                         "the heartbeat of the primary has gone back: it is another server, or in an older state"
                     );
-                    looks.begin_anew();
+                    prober.begin_anew();
                 }
                 probe.succeeded(Instant::now());
             }
@@ -168,15 +168,15 @@ pub(super) struct Original {
     pub(super) presence: Arc<Presence>,
 }
 
-/// Looks again and again how a replica is.
-pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Original) {
-    let mut looks = Looks::new(pool, &STATE, None);
-    let mut ticks = interval(LOOK_EVERY);
+/// Prober again and again how a replica is.
+pub(super) async fn watch_replica(pool: Pool, health: Arc<Health>, original: Original) {
+    let mut prober = Prober::new(pool, &STATE, None);
+    let mut ticks = interval(PROBE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ahead = None;
     loop {
         ticks.tick().await;
-        let state = match looks.look(&[]).await {
+        let state = match prober.probe(&[]).await {
             Ok(rows) => {
                 let is_ours = key_of(&rows).is_some_and(|key| key == original.key);
                 health.note_ours(is_ours);
@@ -187,7 +187,7 @@ pub(super) async fn look_after(pool: Pool, health: Arc<Health>, original: Origin
             }
             // What was found before stands, and why there is no connection is said when that is known.
             // Whoever was well has lost a session since, and was found not to be.
-            Err(_) if looks.is_connecting() => continue,
+            Err(_) if prober.is_connecting() => continue,
             Err(StoreError::Unavailable(error)) => Err((Condition::Away, error)),
             // It understands what it is asked, and has no such tables.
             Err(error) => {
