@@ -18,7 +18,7 @@ mod wrk;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use measure::{
-    changes, clicks, create, kafka, memory, misses, pipeline, postgres, redirect, redis, start, stats,
+    changes, clicks, create, kafka, memory, misses, pipeline, postgres, redirect, redis, replay, start, stats,
 };
 use settings::Settings;
 use std::ffi::OsString;
@@ -54,7 +54,9 @@ enum Measurement {
     Stats(stats::Options),
     /// Memory, idle and for each cached link, and the size of the program
     Memory(memory::Options),
-    /// All of these, one after the other
+    /// Real input from files: urls, user agents and crawlers, each counted as what it is
+    Replay(replay::Options),
+    /// All of these, one after the other, but for the replay
     All,
     /// New links a second on PostgreSQL, beside pgbench and COPY on the same server
     Postgres(postgres::Options),
@@ -96,6 +98,7 @@ fn main() -> Result<()> {
         Measurement::Floor { listen } => server::floor::run(*listen),
         Measurement::Stats(options) => stats::run(settings, options),
         Measurement::Memory(options) => memory::run(settings, options),
+        Measurement::Replay(options) => replay::run(settings, options),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod pipeline;
 pub(crate) mod postgres;
 pub(crate) mod redirect;
 pub(crate) mod redis;
+pub(crate) mod replay;
 mod sides;
 pub(crate) mod start;
 pub(crate) mod stats;

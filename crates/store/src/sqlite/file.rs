@@ -162,12 +162,13 @@ impl File {
             return Err(OpenError::Newer { path: path.to_owned(), found, known });
         }
         for (index, migration) in self.migrations.iter().enumerate().skip(found) {
-            let version = index + 1;
             let transaction = connection.transaction().map_err(explain)?;
             transaction.execute_batch(migration).map_err(explain)?;
-            transaction.pragma_update(None, "user_version", version as u32).map_err(explain)?;
+            transaction.pragma_update(None, "user_version", index as u32 + 1).map_err(explain)?;
             transaction.commit().map_err(explain)?;
-            info!(file = self.name, version, "schema brought up to date");
+        }
+        if (1..known).contains(&found) {
+            info!(file = self.name, from = found, to = known, "schema brought up to date");
         }
         Ok(())
     }

@@ -108,7 +108,9 @@ fn renew(
     // may have seen some of them already: that does no harm.
     let progress = Progress { store, seq: counters.version, scanned: Some(-1) };
     progress.write(&words).map_err(|error| explain(&SEARCH.path(directory), &error))?;
-    info!(links_version = counters.version, "the search index is being made");
+    if counters.version > 0 {
+        info!(links_version = counters.version, "the search index is being made");
+    }
     Ok((words, progress))
 }
 
