@@ -74,6 +74,11 @@ impl Settings {
         }
     }
 
+    /// The folder for what a run found that took some figures only: it replaces no whole run either.
+    pub(crate) fn results_of_some(&self) -> PathBuf {
+        self.results.clone().unwrap_or_else(|| target().join("bench-some"))
+    }
+
     /// The program to measure: given, or built now.
     pub(crate) fn binary(&self) -> Result<PathBuf> {
         if let Some(path) = &self.server {

@@ -123,7 +123,8 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
         add(&mut report, *figures, main, settings.rounds(), &mut compare)?;
     }
     report.note("after every round Curtail had counted, and nginx had logged, exactly the redirects that were answered");
-    report.publish(&settings.results())
+    let is_whole = Figures::ALL.iter().all(|figures| options.figures.contains(figures));
+    report.publish(&if is_whole { settings.results() } else { settings.results_of_some() })
 }
 
 fn user_agents(options: &Options) -> Result<Vec<String>> {
