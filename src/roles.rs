@@ -6,8 +6,10 @@ mod worker;
 pub(crate) use app::connections_possible;
 
 use crate::config::{Role, Settings};
+use crate::engines::Fleet;
 use curtail_runtime::shutdown::StopSignals;
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Whoever asks a process to stop may say so twice in a row, as timeout(1) does, and a shell whose terminal
@@ -16,7 +18,7 @@ const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// A role that has started.
 trait Running {
-    /// Finishes what is under way, within what `shutdown.grace_seconds` allows.
+    /// Finishes what is under way, as far as `shutdown.grace_seconds` allow.
     async fn stop(self) -> anyhow::Result<()>;
 }
 
@@ -26,8 +28,11 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let ended = runtime.block_on(async {
         let signals = StopSignals::listen()?;
         match settings.server.role {
-            Role::All | Role::App => until_stopped(signals, app::start(settings)).await,
-            Role::Worker => until_stopped(signals, worker::start(settings)).await,
+            Role::All | Role::App => {
+                let joined = OnceLock::new();
+                until_stopped(signals, app::start(settings, &joined), &joined).await
+            }
+            Role::Worker => until_stopped(signals, worker::start(settings), &OnceLock::new()).await,
         }
     });
     // A start that was broken off may have left something at work that nobody waits for.
@@ -35,16 +40,21 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     ended
 }
 
-/// The first signal ends a start, which has promised nothing to anybody yet, or asks what runs to stop. The
-/// second ends that too: what has been acknowledged and recorded is on the disk.
+/// The first signal ends a start, wherever it waits for something, or asks what runs to stop. A start has
+/// promised nothing to anybody yet; only the others that it has `joined` are told, or they would miss it. The
+/// second signal ends the stop too: what has been acknowledged and recorded is on the disk.
 async fn until_stopped<R: Running>(
     mut signals: StopSignals,
     start: impl Future<Output = anyhow::Result<R>>,
+    joined: &OnceLock<Fleet>,
 ) -> anyhow::Result<()> {
     let running = tokio::select! {
         started = start => started?,
         signal = signals.received() => {
             tracing::info!(signal, "stopped before it had started");
+            if let Some(fleet) = joined.get() {
+                fleet.leave().await;
+            }
             return Ok(());
         }
     };

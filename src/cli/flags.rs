@@ -24,8 +24,8 @@ pub(crate) struct CommonFlags {
 pub(crate) struct SettingsFlags {
     #[command(flatten)]
     common: CommonFlags,
-    /// Be everything (all), a server whose clicks workers count (app), or a worker [env: CURTAIL_ROLE]
-    /// [default: all]
+    /// Be everything (all), a server that leaves counting to workers where Kafka is set (app), or a worker
+    /// [env: CURTAIL_ROLE] [default: all]
     #[arg(long, value_name = "all|app|worker")]
     role: Option<String>,
     /// Serve redirects and the API here [env: CURTAIL_LISTEN] [default: 127.0.0.1:8080]

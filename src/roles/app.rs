@@ -15,6 +15,7 @@ pub(crate) use cores::connections_possible;
 use super::Running;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
+use crate::engines::Fleet;
 use crate::{admin, first_key, metrics, routes};
 use anyhow::Context;
 use backend::Backend;
@@ -28,7 +29,7 @@ use curtail_runtime::password::Passwords;
 use curtail_runtime::shutdown::{Stop, shutdown};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,8 +48,8 @@ pub(super) struct Server {
     grace: Duration,
 }
 
-/// Starts a server.
-pub(super) async fn start(settings: &Settings) -> anyhow::Result<Server> {
+/// Starts a server. Notes the fleet once it has joined it.
+pub(super) async fn start(settings: &Settings, joined: &OnceLock<Fleet>) -> anyhow::Result<Server> {
     if let Some(path) = &settings.geo.path {
         // Opened before anything is made: a start that fails for it leaves nothing behind.
         Geo::open(path)?;
@@ -58,7 +59,7 @@ pub(super) async fn start(settings: &Settings) -> anyhow::Result<Server> {
     let admin = admin::listen(settings)?;
     let addresses = (listeners[0].local_addr()?, admin.as_ref().map(TcpListener::local_addr).transpose()?);
 
-    let (backend, recorders) = Backend::open(settings, folder.path()).await?;
+    let (backend, recorders) = Backend::open(settings, folder.path(), joined).await?;
     let admin_key = settings.server.admin_key.as_ref();
     let new_key = first_key::ensure(
         &*backend.store.keys,

@@ -1,5 +1,6 @@
 //! Clicks show in the statistics soon, in the right class, and exactly.
 
+use crate::support::run::Stalls;
 use crate::support::server::{Server, curtail, random_seed};
 use crate::support::services::database;
 use serde_json::{Value, json};
@@ -10,6 +11,8 @@ use tempfile::tempdir;
 
 /// The promise: a click shows within two seconds of its redirect.
 const SOON: Duration = Duration::from_secs(2);
+/// A machine that stands still for longer says nothing of that.
+const STALL: Duration = Duration::from_millis(250);
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36";
 
 #[test]
@@ -18,14 +21,19 @@ fn a_click_shows_in_the_stats_within_two_seconds() {
     let server = Server::start(data.path(), &[]);
     let link = server.link(&json!({ "url": "https://example.com/", "code": "seen" }));
     let id = link["id"].as_str().unwrap();
-    let soon = (1..=10).filter(|clicks| {
+    let stalls = Stalls::watch();
+    let soon = (1..=20).filter(|clicks| {
+        stalls.longest();
         server.client().request("GET", "/seen", &[("user-agent", CHROME)], b"");
         let clicked = Instant::now();
         server.eventually(|server| (server.clicks(id)["total"] == *clicks).then_some(()));
-        clicked.elapsed() < SOON
+        let took = clicked.elapsed();
+        // On a machine that stalls it may come later.
+        let is_judged = stalls.longest() < STALL;
+        assert!(!is_judged || took < SOON, "{took:?}");
+        is_judged
     });
-    // On a machine that stalls some come later, and all come.
-    assert_eq!(soon.take(3).count(), 3, "of ten clicks");
+    assert_eq!(soon.take(3).count(), 3, "of twenty clicks");
 }
 
 #[test]

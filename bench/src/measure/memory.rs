@@ -18,7 +18,7 @@ use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -31,6 +31,8 @@ pub(crate) struct Options {
 const QUICK_LINKS: usize = 20_000;
 /// A server is idle when it has done nothing for so long.
 const IDLE: Duration = Duration::from_secs(3);
+/// Between two looks at its memory.
+const LOOK: Duration = Duration::from_millis(100);
 const CONNECTIONS: usize = 64;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
@@ -108,11 +110,21 @@ fn ours(settings: &Settings, data: &Path, count: usize) -> Result<Shown> {
     })
 }
 
-/// The memory of Curtail when it has answered and counted so many redirects more.
+/// The memory of Curtail when it has answered and counted so many redirects more: the least that it has for a
+/// while then, for batches of counting come and go.
 fn after(curtail: &Curtail, links: &Links, requests: usize, redirected: &mut u64) -> Result<Memory> {
     *redirected += redirect(curtail.address, links, requests as u64)?;
     curtail.wait_until_counted(*redirected)?;
-    curtail.process.memory()
+    let mut least = curtail.process.memory()?;
+    let begun = Instant::now();
+    while begun.elapsed() < IDLE {
+        thread::sleep(LOOK);
+        let memory = curtail.process.memory()?;
+        if memory.anonymous < least.anonymous {
+            least = memory;
+        }
+    }
+    Ok(least)
 }
 
 fn peer(folder: &Path, count: usize) -> Result<Shown> {

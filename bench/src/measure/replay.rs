@@ -1,5 +1,5 @@
-//! Real input: the urls of a file are made links, each user agent of another follows one of them, and then each
-//! crawler of a third. All have to be counted, each as what it is.
+//! Real input: the urls of a file are made links, each user agent of another follows one of them, and then
+//! each crawler of a third. All have to be counted, each as what it is.
 
 use crate::http;
 use crate::load::response::Response;
@@ -48,6 +48,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     ensure!(!made.is_empty(), "no url of {} made a link", options.urls.display());
     follow(&curtail, &made, &visitors)?;
     curtail.wait_until_counted(visitors.len() as u64)?;
+    let counted = curtail.counted()?;
     let bots_before = clicks(&curtail, "bot")?;
     let people = clicks(&curtail, "human")?;
     follow(&curtail, &made, &crawlers)?;
@@ -57,7 +58,7 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
 
     let mut report = Report::new("replay", "none");
     report.add(share("urls that are links", made.len() as u64, urls.len()));
-    report.add(share("clicks of user agents that are counted", visitors.len() as u64, visitors.len()));
+    report.add(share("clicks of user agents that are counted", counted, visitors.len()));
     report.add(share("  of these, as people", people, visitors.len()));
     report.add(share("  of these, as bots", bots_before, visitors.len()));
     report.add(share("clicks of crawlers that are counted as bots", found, crawlers.len()));

@@ -183,6 +183,7 @@ pub struct Redis {
     debts: Debts,
     get: OneKey,
     put: OneKey,
+    look: OneKey,
     raise_floor: OneKey,
     /// Something is to be done at once: a connection broke.
     wake: Notify,
@@ -241,6 +242,7 @@ impl Redis {
             debts: Debts::default(),
             get: OneKey::new(include_str!("redis/get.lua")),
             put: OneKey::new(include_str!("redis/put.lua")),
+            look: OneKey::new(include_str!("redis/floor_and_clock.lua")),
             raise_floor: OneKey::new(include_str!("redis/floor.lua")),
             wake: Notify::new(),
             token: seed as u32,

@@ -9,6 +9,7 @@
 //! Their schemas are in `sqlite/migrations`, their statements in `sqlite/sql`. One process at a time may
 //! [`open`] them; whoever opens them sees to that. A second one may manage keys meanwhile ([`open_keys`]).
 
+mod backup;
 mod export;
 mod failure;
 mod file;
@@ -144,6 +145,15 @@ pub enum OpenError {
         /// What SQLite says.
         error: String,
     },
+    /// It is a backup that nobody has gone on from yet.
+    #[error(
+        "{} was put back from a backup: start `curtail serve` on this folder once, which sees to it that nothing is given again that \
+         was given since", path.display()
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no room to open it.
     #[error(
         "{} cannot be opened, for the disk is full ({error}). Make room where it is, or move the data folder to a larger disk",
@@ -205,12 +215,10 @@ fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenEr
     if is_new {
         // What a store is must not be in a log alone, which somebody may take for a file that can go.
         file::checkpoint(&links).map_err(explain_links)?;
-    } else {
-        lost_links.repair_links(&links, directory, identity.key)?;
     }
-    let version = Counters::read(&links).map_err(explain_links)?.version;
+    let counters = Counters::read(&links).map_err(explain_links)?;
     let anew = directory.join(CLICKS_ANEW);
-    if !has_clicks && version > 0 && !anew.exists() {
+    if !has_clicks && counters.version > 0 && !anew.exists() {
         return lost(&CLICKS, CLICKS_LOST);
     }
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
@@ -221,6 +229,10 @@ fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenEr
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
     }
+    // Behind all that may refuse: a start that is tried again and again must not go on later each time.
+    lost_links.repair_links(&links, directory, identity.key)?;
+    backup::note(directory, identity.key)?;
+    let version = Counters::read(&links).map_err(explain_links)?.version;
     Ok(Opened { links, clicks, identity, version })
 }
 

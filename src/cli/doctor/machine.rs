@@ -165,12 +165,13 @@ fn clock(data: Option<&Path>) -> Finding {
             fs::metadata(data?.join(name)).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(written.as_millis()).ok()
     });
-    let ahead = newest.max().map_or(0, |newest| newest - now.millis());
+    let newest = newest.max();
+    let ahead = newest.map_or(0, |newest| newest - now.millis());
     if ahead > AHEAD_MAX {
         let said = format!("files of the data folder were written {} s from now", ahead / 1_000);
         return Finding::warning(CHECK, said, REMEDY);
     }
-    let beside = if data.is_some() { ", and nothing in the data folder is newer" } else { "" };
+    let beside = if newest.is_some() { ", and nothing in the data folder is newer" } else { "" };
     Finding::ok(CHECK, format!("it is {}{beside}", show_time(now)))
 }
 

@@ -45,7 +45,7 @@ impl Server {
                 "role",
                 &ROLES,
                 "all",
-                "What this process is: everything, a server whose clicks are counted by workers, or a worker.",
+                "What this process is: everything, a server that leaves counting to workers where `kafka.brokers` is set (else it counts), or a worker.",
             ),
             data: read.setting(
                 "data",

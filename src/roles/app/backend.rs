@@ -9,7 +9,7 @@ use curtail_clicks::recorder::Recorder;
 use curtail_redirect::{PasswordAttempts, Shared};
 use curtail_runtime::password::Passwords;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 pub(super) struct Backend {
@@ -22,11 +22,17 @@ pub(super) struct Backend {
 
 impl Backend {
     /// Opens all of it; and what each core records clicks with.
-    pub(super) async fn open(settings: &Settings, folder: &Path) -> anyhow::Result<(Backend, Vec<Recorder>)> {
+    pub(super) async fn open(
+        settings: &Settings,
+        folder: &Path,
+        joined: &OnceLock<Fleet>,
+    ) -> anyhow::Result<(Backend, Vec<Recorder>)> {
         let store = Store::open(settings, folder).await?;
         let Recording { recorders, pipelines, salts } = Recording::start(settings, folder, &store).await?;
         let cache = Arc::new(SharedCache::new(settings.cache.bytes as usize, lifetimes(settings)));
         let fleet = Fleet::open(settings, folder, &store, &cache).await?;
+        // Nobody else has: a process joins once.
+        let _ = joined.set(fleet.clone());
         fleet.share_salts(salts).await;
         let links = WriteBehindLinks::open(settings, folder, &store, &fleet).await?;
         Ok((Backend { store, pipelines, cache, fleet, links }, recorders))
@@ -54,13 +60,15 @@ impl Backend {
         CoherentLinks::new(self.links.links.clone(), self.cache.clone(), now).with_peers(self.fleet.peers())
     }
 
-    /// Brings new links to the store, leaves the bus, counts or ships what was recorded, as far as there is
-    /// time before `end`; closes the store.
+    /// Brings new links to the store and leaves the bus, and counts or ships what was recorded, as far as
+    /// there is time before `end`; then closes the store.
     pub(super) async fn close(self, end: Instant) {
+        let pipelines = self.pipelines;
+        // Side by side: what hangs of one takes no time from the other.
+        let draining = tokio::task::spawn_blocking(move || pipelines.drain(end));
         self.links.close(end).await;
         self.fleet.leave().await;
-        let pipelines = self.pipelines;
-        let drained = tokio::task::spawn_blocking(move || pipelines.drain(end)).await;
+        let drained = draining.await;
         self.store.close().await;
         match drained {
             Ok(status) => tracing::info!(

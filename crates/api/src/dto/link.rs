@@ -189,7 +189,8 @@ pub(crate) struct NewLinkBody {
     /// It leads nowhere before this.
     #[schema(format = DateTime)]
     starts_at: Option<String>,
-    /// It does not lead to `url` from this on; after `starts_at`.
+    /// It does not lead to `url` from this on; after `starts_at`. The last that there is is
+    /// `9999-12-30T22:00:00Z`, as which all later ones are kept.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// How many redirects it gives in all, from when it first has a limit; then it is used up. `HEAD`,
@@ -201,7 +202,8 @@ pub(crate) struct NewLinkBody {
     /// Whether the query of a visitor's request goes on to the destination.
     #[schema(default = false)]
     forward_query: Option<bool>,
-    /// What visitors are asked for. Only a hash of it is kept.
+    /// What visitors are asked for. Only a hash of it is kept. Each server takes 5 wrong guesses a minute
+    /// from a network, and 50 an hour from all together: then nobody gets in there until the hour is over.
     #[schema(format = Password, min_length = 1, max_length = 256)]
     password: Option<String>,
     /// Where visitors go when it has expired or is used up.

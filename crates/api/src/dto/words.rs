@@ -48,7 +48,7 @@ pub(crate) fn interval() -> Object {
 
 /// One of the things that clicks are grouped by.
 pub(crate) fn group_by() -> Object {
-    let description = "What to break the clicks down by; `reason` is why a click has its class.";
+    let description = "What to break the clicks down by; `reason` is why a click has its class, and a `city` is named with its region.";
     one_of(Type::String, group_names()).description(Some(description)).build()
 }
 

@@ -48,9 +48,11 @@ async fn check(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
 }
 
 async fn look_at_floor_and_clock(redis: &Redis, connection: &Connection) -> Result<(), Failure> {
-    let floor: Option<i64> = layout::read(connection, &redis.keys, "floor").await?;
-    redis.floor.fetch_max(floor.unwrap_or(0), Ordering::AcqRel);
-    redis.clock.note(connection.query(&cmd("TIME")).await?);
+    let key = redis.keys.named("floor");
+    let looked = redis.look.run::<(i64, u64, u64)>(connection, &key, &[]).await;
+    let (floor, seconds, micros) = looked.map_err(|error| layout::explain(error, &key))?;
+    redis.floor.fetch_max(floor, Ordering::AcqRel);
+    redis.clock.note(Duration::from_secs(seconds) + Duration::from_micros(micros));
     Ok(())
 }
 

@@ -17,7 +17,7 @@
 
 use super::OpenError;
 use super::server::{Connection, Failure};
-use ::redis::{FromRedisValue, cmd};
+use ::redis::{FromRedisValue, RedisError, cmd};
 
 /// Another number means that versions on either side of it must not share keys.
 const LAYOUT: &str = "1";
@@ -62,18 +62,23 @@ pub(super) async fn look(connection: &Connection, keys: &Keys) -> Result<(), Fai
     }
 }
 
-/// What one of the named keys holds. All that are read so hold
-/// strings; what is of another type was left by another program.
+/// What one of the named keys holds.
 pub(super) async fn read<T: FromRedisValue>(
     connection: &Connection,
     keys: &Keys,
     name: &str,
 ) -> Result<Option<T>, Failure> {
     let key = keys.named(name);
-    connection.query(cmd("GET").arg(&key)).await.map_err(|error| match error.code() {
+    connection.query(cmd("GET").arg(&key)).await.map_err(|error| explain(error, &key))
+}
+
+/// What is wrong where one of the named keys could not be read. All that are read so
+/// hold strings; what is of another type was left by another program.
+pub(super) fn explain(error: RedisError, key: &[u8]) -> Failure {
+    match error.code() {
         Some("WRONGTYPE") => {
-            Failure::Refused(OpenError::OtherType { key: String::from_utf8_lossy(&key).into_owned() })
+            Failure::Refused(OpenError::OtherType { key: String::from_utf8_lossy(key).into_owned() })
         }
         _ => error.into(),
-    })
+    }
 }

@@ -12,9 +12,8 @@ const LATE_MAX: Duration = Duration::from_secs(10);
 pub(super) struct ServerClock(Mutex<Option<(Duration, Instant)>>);
 
 impl ServerClock {
-    /// Notes an answer to `TIME`: seconds since the epoch, and microseconds.
-    pub(super) fn note(&self, (seconds, micros): (u64, u64)) {
-        let time = Duration::from_secs(seconds) + Duration::from_micros(micros);
+    /// Notes what it says its time is, since the epoch.
+    pub(super) fn note(&self, time: Duration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((time, Instant::now()));
     }
 

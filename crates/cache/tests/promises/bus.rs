@@ -44,7 +44,20 @@ impl Notifications for Wire {
     }
 }
 
+/// Rounds of which one has to be whole.
+const ROUNDS: usize = 5;
+
 async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
+    for _ in 0..ROUNDS {
+        if changes_are_seen_by_all(redis.clone()).await {
+            return;
+        }
+    }
+    panic!("in none of {ROUNDS} rounds everything was heard");
+}
+
+/// Answers whether nothing was missed, so that all of it was told by messages alone.
+async fn changes_are_seen_by_all(redis: Vec<String>) -> bool {
     let site = Site::new(redis, Strategy::CacheAside);
     let all = [site.node().await, site.node().await, site.node().await];
     for node in &all {
@@ -89,6 +102,7 @@ async fn a_change_on_one_node_is_seen_by_all(redis: Vec<String>) {
     for node in &all {
         until("the removal is seen", async || node.visit("everywhere").await.is_none()).await;
     }
+    missed() == missed_before
 }
 
 #[tokio::test]

@@ -80,5 +80,5 @@ impl Bulkhead {
 }
 
 fn stopped(name: &str) -> StoreError {
-    StoreError::Unavailable(format!("what does the {name} has stopped"))
+    StoreError::Unavailable(format!("{name}: the store is closed"))
 }

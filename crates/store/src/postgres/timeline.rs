@@ -16,7 +16,7 @@ use tracing::{debug, error, warn};
 
 static READ: Sql = sql!("timeline_read");
 static PUT: Sql = sql!("meta_put", TEXT, BYTEA);
-static ADVANCE: Sql = sql!("timeline_advance", BYTEA, INT8, INT8);
+static ADVANCE: Sql = sql!("timeline_advance", TEXT, BYTEA, INT8, INT8);
 
 /// What is wrong where commits are acknowledged before they are on the disk.
 const NOT_DURABLE: &str = "synchronous_commit is off at the primary, so acknowledged links could be lost: set it on (ALTER \
@@ -30,9 +30,10 @@ const MARGIN: i64 = 10_000_000;
 /// What a server says of itself that is otherwise after a failover, or after its settings were read anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct About {
-    /// The identifier of the server and its timeline, which each promotion makes anew; of the database and of
-    /// a table, which a dump that is put back makes anew.
+    /// The identifier of the server and its timeline, which each promotion makes anew.
     timeline: Vec<u8>,
+    /// The numbers of the database and of a table, which a dump that is put back makes anew.
+    database: Vec<u8>,
     /// `synchronous_commit`, as the session has it.
     synchronous_commit: String,
 }
@@ -54,7 +55,10 @@ impl About {
 pub(super) async fn read(session: &Session) -> Result<Option<About>, Failure> {
     match session.query(&READ, &[]).await {
         Ok(rows) => {
-            let about = |row| Ok(About { timeline: column(row, 0)?, synchronous_commit: column(row, 1)? });
+            let about = |row| {
+                let (timeline, database) = (column(row, 0)?, column(row, 1)?);
+                Ok(About { timeline, database, synchronous_commit: column(row, 2)? })
+            };
             rows.first().map(about).transpose()
         }
         Err(Failure { error: StoreError::Damaged(error), .. }) => {
@@ -70,12 +74,17 @@ pub(super) async fn read(session: &Session) -> Result<Option<About>, Failure> {
 /// so on it then.
 pub(super) async fn keep(session: &Session) -> Result<Option<About>, Failure> {
     let Some(mut about) = read(session).await? else { return Ok(None) };
-    session.query(&PUT, &[&"timeline", &about.timeline]).await?;
-    if !session.query(&ADVANCE, &[&about.timeline, &MARGIN, &COUNTER_MAX]).await?.is_empty() {
-        warn!(
-            "another server of the database has taken over, or an older state: what was acknowledged last may be lost. Versions and \
-             ids go on {MARGIN} later; empty Redis and restart the servers, so that nobody shows what is lost"
-        );
+    for (name, value, what) in [
+        ("timeline", &about.timeline, "another server of the database has taken over, or an older state"),
+        ("database", &about.database, "the database was put back from a dump"),
+    ] {
+        session.query(&PUT, &[&name, value]).await?;
+        if !session.query(&ADVANCE, &[&name, value, &MARGIN, &COUNTER_MAX]).await?.is_empty() {
+            warn!(
+                "{what}: what was acknowledged last may be lost. Versions and ids go on {MARGIN} later; empty Redis and restart the \
+                 servers, so that nobody shows what is lost"
+            );
+        }
     }
     if !about.is_durable() && session.is_ours_alone() {
         TOLD.call_once(|| error!("{NOT_DURABLE}. Until then sessions of this process have it on"));

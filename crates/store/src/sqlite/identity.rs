@@ -60,7 +60,7 @@ pub(super) fn known(
     Ok(Some(Identity { key, codes: Codes::new(scheme, alphabet, key) }))
 }
 
-fn read(connection: &Connection) -> rusqlite::Result<Option<([u8; 16], String, String)>> {
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<([u8; 16], String, String)>> {
     let mut get = connection.prepare(include_str!("sql/meta_get.sql"))?;
     let Some(key) = get.query_row(["codes.key"], |row| row.get(0)).optional()? else { return Ok(None) };
     let mut text = |name: &str| {

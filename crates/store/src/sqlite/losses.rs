@@ -1,19 +1,19 @@
 //! What is done about changes that were acknowledged and are gone: they are told of, what is left of them is
 //! kept for people, and nothing of them is given a second time.
 //!
-//! Damage in a write-ahead log shows in the log itself (`wal.rs`). A log that is gone altogether, and links
-//! that were put back from a backup, show in the search index, which follows the links, is of another file
-//! and of no backup.
+//! Damage in a write-ahead log shows in the log itself (`wal.rs`). A log that is gone altogether shows in the
+//! search index, which follows the links and is of another file; that links were put back from a backup
+//! shows in what no backup has (`backup.rs`).
 
 use super::file::{CLICKS, File, LINKS, checkpoint, explain};
 use super::links::writer_state::Counters;
 use super::search::indexed_version;
-use super::{OpenError, wal};
+use super::{OpenError, backup, wal};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
 use tracing::{error, warn};
 
-/// What is wrong with a store that nobody has been told of yet.
+/// What is wrong with a damaged store that nobody has been told of yet.
 const UNTOLD: &str = "its write-ahead log holds changes behind a damaged place; start `curtail serve` on this folder once, which says \
      what is lost and sees to it that nothing of that is given again";
 
@@ -58,8 +58,8 @@ pub(super) fn look(file: &File, directory: &Path) -> Result<Losses, OpenError> {
     Ok(Losses(found))
 }
 
-/// Refuses a store whose log is damaged, for whoever has not been told to
-/// open it as it is. Nobody else may have it open.
+/// Refuses a store whose log is damaged, or that was put back from a backup, for whoever
+/// has not been told to open it as it is. Nobody else may have it open.
 pub(super) fn refuse(directory: &Path) -> Result<(), OpenError> {
     for file in [&LINKS, &CLICKS] {
         let path = file.path(directory);
@@ -68,7 +68,12 @@ pub(super) fn refuse(directory: &Path) -> Result<(), OpenError> {
             return Err(OpenError::Damaged { path, error: UNTOLD.into() });
         }
     }
-    Ok(())
+    match LINKS.open_to_look(directory)? {
+        Some(links) if backup::is_put_back_by(directory, &links)? => {
+            Err(OpenError::Backup { path: LINKS.path(directory) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The entry of `meta` that says below which number a generated id without a link may be that of a lost one.
@@ -92,20 +97,15 @@ impl Losses {
     ) -> Result<(), OpenError> {
         let explain = |error| explain(&LINKS.path(directory), &error);
         let counters = Counters::read(links).map_err(explain)?;
-        let indexed = indexed_version(directory, store);
-        let ahead = indexed.unwrap_or(0).saturating_sub(counters.version);
-        let (changes, links_lost) = match self.0 {
-            Some(lost) => (lost.commits * CHANGES_OF_COMMIT_MAX, lost.bytes / LINK_BYTES_MIN),
-            None if ahead > 0 => (0, 0),
-            None if indexed.is_none() => (0, MARGIN_OF_A_BACKUP),
-            None => return Ok(()),
-        };
-        if indexed.is_none() {
-            warn!(
-                file = LINKS.name,
-                "there is no search index of these links, as in a folder where they were put back from a backup: ids and versions go on                  {MARGIN_OF_A_BACKUP} later, so that nothing is given again that was given since"
-            );
-        } else if self.0.is_none() {
+        let is_put_back = backup::is_put_back(directory, store, &counters)?;
+        let ahead = indexed_version(directory, store).unwrap_or(0).saturating_sub(counters.version);
+        if self.0.is_none() && !is_put_back && ahead == 0 {
+            return Ok(());
+        }
+        let (mut changes, mut links_lost) = (0, 0);
+        if let Some(lost) = self.0 {
+            (changes, links_lost) = (lost.commits * CHANGES_OF_COMMIT_MAX, lost.bytes / LINK_BYTES_MIN);
+        } else if ahead > 0 {
             error!(
                 file = LINKS.name,
                 changes = ahead,
@@ -113,9 +113,17 @@ impl Losses {
                  or its write-ahead log was removed, or it was put back from a backup"
             );
         }
+        if is_put_back {
+            links_lost += MARGIN_OF_A_BACKUP;
+            warn!(
+                file = LINKS.name,
+                "the links were put back from a backup: ids and versions go on {MARGIN_OF_A_BACKUP} later, so that nothing is given \
+                 again that was given since"
+            );
+        }
         let later = |number: u64| number + links_lost + ahead + MARGIN;
         let version = later(counters.version) + changes;
-        let is_certain = ahead > 0 || indexed.is_none() || self.0.is_some_and(|lost| lost.is_certain());
+        let is_certain = ahead > 0 || is_put_back || self.0.is_some_and(|lost| lost.is_certain());
         let counters = Counters {
             version,
             next_generated: later(counters.next_generated),

@@ -191,7 +191,7 @@ async fn take(session: &Session, clicks: &BTreeMap<LinkId, i64>) -> Result<HashM
 }
 
 /// What the next click of links would get; of those that there are.
-pub(super) async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<LinkId, Spent>, Failure> {
+async fn left(session: &Session, ids: &[LinkId]) -> Result<HashMap<LinkId, Spent>, Failure> {
     let buckets: Vec<i16> = ids.iter().copied().map(bucket_column).collect();
     let columns: Vec<i64> = ids.iter().copied().map(id_column).collect();
     let rows = session.query(&PEEK, &[&buckets, &columns]).await?;

@@ -168,7 +168,7 @@ pub(super) struct Original {
     pub(super) presence: Arc<Presence>,
 }
 
-/// Prober again and again how a replica is.
+/// Probes a replica again and again.
 pub(super) async fn watch_replica(pool: Pool, health: Arc<Health>, original: Original) {
     let mut prober = Prober::new(pool, &STATE, None);
     let mut ticks = interval(PROBE_INTERVAL);

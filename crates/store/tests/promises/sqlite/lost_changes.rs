@@ -4,7 +4,7 @@ use crate::engine::{SETTINGS, create, make, new_link, open, with_code};
 use crate::rollups::batch;
 use curtail_model::Link;
 use curtail_servers::PATIENCE;
-use curtail_store::sqlite::{OpenError, Sqlite, open as try_open};
+use curtail_store::sqlite::{OpenError, Sqlite, open as try_open, refuse_what_is_lost};
 use curtail_store::{ListQuery, Seen, Sort};
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -165,27 +165,82 @@ async fn links_whose_counts_are_gone_are_refused_until_somebody_says_that_it_is_
     open(directory.path()).close();
 }
 
+/// A copy of the two files that the documents name, made while nobody writes.
+fn backup(directory: &Path) -> TempDir {
+    open(directory).close();
+    let to = tempfile::tempdir().unwrap();
+    for file in ["links.db", "clicks.db"] {
+        fs::copy(directory.join(file), to.path().join(file)).unwrap();
+    }
+    to
+}
+
 #[tokio::test]
 async fn what_was_given_since_a_backup_is_given_to_nobody_else_when_it_is_put_back() {
     let (directory, mut links) = killed().await;
-    // As the documents say: the two files that hold the truth, copied while nobody writes.
-    let backup = tempfile::tempdir().unwrap();
-    open(directory.path()).close();
-    for file in ["links.db", "clicks.db"] {
-        fs::copy(directory.path().join(file), backup.path().join(file)).unwrap();
-    }
+    let backup = backup(directory.path());
     let store = open(directory.path());
     links.extend(make_some(&store, 20_000).await);
     store.close();
+    // Whoever only reads it, to move it or to change its keys, would give everything again.
+    let refused = refuse_what_is_lost(backup.path()).unwrap_err();
+    assert!(matches!(refused, OpenError::Backup { .. }), "{refused}");
     assert_eq!(gives_nothing_twice(backup.path(), &links, 0).await, 60);
-    // Once is enough: the next start goes on where this one ended.
+    refuse_what_is_lost(backup.path()).unwrap();
+    // Once is enough: the next start goes on where this one ended, with a search index or without.
     let store = open(backup.path());
-    let ids: Vec<u64> = make_some(&store, 2).await.iter().map(|link| link.id.get()).collect();
-    assert!(ids[1] - ids[0] < 100, "{ids:?}");
     let newest = make_some(&store, 1).await[0].id.get();
     store.close();
+    fs::remove_file(backup.path().join("search.db")).unwrap();
     let store = open(backup.path());
     let next = make_some(&store, 1).await[0].id.get();
     assert!(next - newest < 100, "{newest} {next}");
+    store.close();
+}
+
+#[tokio::test]
+async fn a_backup_that_cannot_be_served_yet_goes_on_later_once_and_not_with_each_attempt() {
+    let (directory, links) = killed().await;
+    let backup = backup(directory.path());
+    let clicks = fs::read(backup.path().join("clicks.db")).unwrap();
+    fs::remove_file(backup.path().join("clicks.db")).unwrap();
+    for _ in 0..5 {
+        assert!(matches!(try_open(backup.path(), SETTINGS), Err(OpenError::Damaged { .. })));
+    }
+    fs::write(backup.path().join("clicks.db"), clicks).unwrap();
+    let store = open(backup.path());
+    let newest = links.iter().map(|link| link.id.get()).max().unwrap();
+    let next = make_some(&store, 1).await[0].id.get();
+    assert!((newest + 10_000_000..newest + 20_000_000).contains(&next), "{newest} {next}");
+    store.close();
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_cut_off_is_no_backup() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).close();
+    for file in ["clicks.db", "search.db", "store-id"] {
+        fs::remove_file(directory.path().join(file)).unwrap();
+    }
+    let store = open(directory.path());
+    let first = make_some(&store, 1).await[0].id.get();
+    assert!(first < 100, "{first}");
+    store.close();
+}
+
+#[tokio::test]
+async fn a_backup_whose_log_was_torn_goes_on_as_late_as_any() {
+    let (directory, links) = killed().await;
+    // As it was while a commit was being written: the last frame is not whole.
+    let log = directory.path().join("links.db-wal");
+    let length = fs::metadata(&log).unwrap().len();
+    File::options().write(true).open(&log).unwrap().set_len(length - 100).unwrap();
+    for file in ["search.db", "store-id"] {
+        fs::remove_file(directory.path().join(file)).unwrap();
+    }
+    let store = open(directory.path());
+    let newest = links.iter().map(|link| link.id.get()).max().unwrap();
+    let next = make_some(&store, 1).await[0].id.get();
+    assert!(next > newest + 9_000_000, "{newest} {next}");
     store.close();
 }
