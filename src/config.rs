@@ -43,14 +43,16 @@ pub(crate) struct Loaded {
 pub(crate) struct Flags {
     /// The file of settings (`--config`).
     pub(crate) file: Option<PathBuf>,
-    /// Settings that were given.
+    /// What `--set` was given, each time: `section.key=value`.
+    pub(crate) set: Vec<String>,
+    /// Settings that have a flag of their own.
     pub(crate) values: Vec<FlagValue>,
 }
 
 /// One setting from the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct FlagValue {
-    /// As people typed it: `--listen`, `--set`.
+    /// As people typed it: `--listen`.
     pub(crate) flag: &'static str,
     /// The setting's name.
     pub(crate) name: String,
@@ -75,6 +77,18 @@ pub(crate) fn load(
         None => Vec::new(),
     };
     given.extend(environment.given);
+    for text in &flags.set {
+        let origin = Origin::Flag("--set");
+        match text.split_once('=') {
+            Some((name, value)) => given.push(Given::text(origin, name.trim(), value)),
+            // It is not shown: it may be a secret in the wrong place.
+            None => mistakes.push(Mistake::new(
+                origin,
+                "has no '=': write section.key=value, such as cache.bytes=256MiB",
+            )),
+        }
+    }
+    // The flag made for a setting is plainer than `--set`, so it comes after it and wins.
     given.extend(
         flags.values.iter().map(|flag| Given::text(Origin::Flag(flag.flag), &flag.name, &flag.value)),
     );

@@ -14,8 +14,8 @@ pub(crate) struct CommonFlags {
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
     /// Give any other setting, as section.key=value; may be repeated
-    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
-    set: Vec<(String, String)>,
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
 }
 
 /// Where settings come from, for commands that need them all.
@@ -46,10 +46,8 @@ impl CommonFlags {
     }
 
     fn flags(&self) -> Flags {
-        let set = self.set.iter().map(|(name, value)| flag("--set", name, value));
-        // The flag made for a setting is plainer than `--set`, so it comes after it and wins.
         let data = self.data.iter().map(|value| flag("--data", "data", value));
-        Flags { file: self.config.clone(), values: set.chain(data).collect() }
+        Flags { file: self.config.clone(), set: self.set.clone(), values: data.collect() }
     }
 }
 
@@ -76,11 +74,4 @@ fn load(flags: &Flags) -> anyhow::Result<Loaded> {
 
 fn flag(flag: &'static str, name: &str, value: &str) -> FlagValue {
     FlagValue { flag, name: name.to_owned(), value: value.to_owned() }
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err("write section.key=value, such as cache.bytes=256MiB".to_owned()),
-    }
 }

@@ -43,6 +43,11 @@ impl Sources {
         self
     }
 
+    fn set(mut self, text: &str) -> Sources {
+        self.flags.set.push(text.to_owned());
+        self
+    }
+
     fn load(&self) -> Result<Loaded, Mistakes> {
         load(&self.flags, self.variables.clone())
     }
@@ -91,11 +96,13 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_its_remedy() {
         .variable("CURTAIL_FOO", "1")
         .variable("CURTAIL_LOG_LEVEL", "loud")
         .variable("HOME", "/nowhere")
-        .flag("--set", "geo.pth", "x")
+        .set("geo.pth=x")
+        .set("geo.path")
         .flag("--admin-listen", "admin_listen", "8081");
     assert_eq!(
         sources.mistakes(),
         [
+            "--set: has no '=': write section.key=value, such as cache.bytes=256MiB",
             "--admin-listen: admin_listen: \"8081\" is not an IP address and a port: write one such as \
              127.0.0.1:8080, 0.0.0.0:80 or [::]:8080",
             "settings.toml:3: cache.bytes: \"12 apples\" is not a size: write bytes, or a number with KiB, MiB, \
@@ -166,7 +173,7 @@ fn a_secret_is_shown_nowhere_and_is_not_taken_from_a_flag() {
         !format!("{:?}", Sources::new().variable("CURTAIL_ADMIN_KEY", "s3cret s3cret").mistakes())
             .contains("s3cret")
     );
-    let flag = Sources::new().flag("--set", "admin_key", key).mistakes();
+    let flag = Sources::new().set(&format!("admin_key={key}")).mistakes();
     assert_eq!(flag, ["--set: admin_key is a secret: give it in CURTAIL_ADMIN_KEY or in the settings file"]);
 }
 
@@ -174,9 +181,9 @@ fn a_secret_is_shown_nowhere_and_is_not_taken_from_a_flag() {
 fn settings_that_contradict_each_other_are_a_mistake() {
     let same = Sources::new().variable("CURTAIL_ADMIN_LISTEN", "127.0.0.1:8080").mistakes();
     assert_eq!(same, ["CURTAIL_ADMIN_LISTEN: admin_listen is the same as listen: give each its own port"]);
-    let small = Sources::new().flag("--set", "clicks.journal_bytes", "4MiB").mistakes();
+    let small = Sources::new().set("clicks.journal_bytes=4MiB").mistakes();
     assert!(small[0].contains("five segments of 16MiB"), "{small:?}");
-    let behind = || Sources::new().flag("--set", "cache.strategy", "write-behind");
+    let behind = || Sources::new().set("cache.strategy=write-behind");
     let embedded = behind().mistakes();
     assert!(embedded[0].contains("write-behind, which needs database.url: SQLite"), "{embedded:?}");
     let alone = behind().variable("CURTAIL_DATABASE_URL", "postgres://host/curtail").mistakes();
