@@ -156,11 +156,4 @@ mod tests {
             }
         }
     }
-
-    #[test]
-    fn a_setting_without_a_value_is_a_mistake_of_usage() {
-        let error = Arguments::try_parse_from(["curtail", "serve", "--set", "cache.bytes"]).err().unwrap();
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("section.key=value"), "{error}");
-    }
 }
