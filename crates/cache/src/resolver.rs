@@ -9,7 +9,7 @@ use curtail_runtime::breaker::{Breaker, Policy, State};
 use curtail_store::{Links, Resolved, StoreError};
 use futures_util::FutureExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +19,8 @@ const WAITS: [u64; 4] = [1, 2, 3, 4];
 const L2_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long whoever has nothing older waits in all: a redirect that is late is better than none.
 const MISS_TIMEOUT: Duration = Duration::from_millis(250);
+/// Each question in a row that was waited for in vain halves how long the next is, so many times at most.
+const HALVED_MAX: u32 = 4;
 /// An answer that comes later than its budget is still remembered, if it comes within this.
 const LATE_MAX: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,8 @@ impl Sources {
 pub struct Resolver {
     shared: Arc<Shared>,
     failures: AtomicU64,
+    /// Questions that were waited for in vain since one was answered.
+    in_vain: AtomicU32,
 }
 
 struct Shared {
@@ -84,7 +88,7 @@ impl Resolver {
             breaker: Breaker::new(policy, seed, Instant::now()),
             store_takes: AtomicU64::new(0),
         };
-        Resolver { shared: Arc::new(shared), failures: AtomicU64::new(0) }
+        Resolver { shared: Arc::new(shared), failures: AtomicU64::new(0), in_vain: AtomicU32::new(0) }
     }
 
     /// What a code leads to. However many ask at once, it is asked once.
@@ -97,6 +101,11 @@ impl Resolver {
         let wait = self.wait(code);
         let in_time = if wait.is_zero() { join.now_or_never() } else { timeout(wait, join).await.ok() };
         let is_under_way = in_time.is_none();
+        match &in_time {
+            None if !wait.is_zero() => _ = self.in_vain.fetch_add(1, Ordering::Relaxed),
+            Some(Some(Resolution::Link(_) | Resolution::Nothing)) => self.in_vain.store(0, Ordering::Relaxed),
+            _ => {}
+        }
         let mut answer = in_time.flatten().unwrap_or(Resolution::Unavailable);
         if answer == Resolution::Unavailable {
             let mut record = Vec::new();
@@ -110,7 +119,7 @@ impl Resolver {
             };
             let has_stale = !record.is_empty();
             if answer == Resolution::Unavailable && is_under_way && !has_stale {
-                let patience = MISS_TIMEOUT.saturating_sub(self.shared.sources.store_budget);
+                let patience = MISS_TIMEOUT.saturating_sub(wait);
                 let late = timeout(patience, self.shared.flights.join(code, question)).await;
                 answer = late.ok().flatten().unwrap_or(Resolution::Unavailable);
             }
@@ -121,13 +130,17 @@ impl Resolver {
         answer
     }
 
-    /// How long a request waits that may have something older to give. A store that fails is asked all the
-    /// same, by leave of its breaker, and nobody waits for that; nor does anybody wait for a question that
-    /// hangs, but those who came while it was young.
+    /// How long a request waits that may have something older to give: less, the more have waited in vain one
+    /// after the other, because a client that follows several links meets all of that. A store that fails is
+    /// asked all the same, by leave of its breaker, and nobody waits for that; nor does anybody wait for a
+    /// question that hangs, but those who came while it was young.
     fn wait(&self, code: &str) -> Duration {
         let redis = &self.shared.sources.redis;
         let budget = match self.shared.breaker.state() {
-            State::Closed => self.shared.sources.store_budget,
+            State::Closed => {
+                let halved = self.in_vain.load(Ordering::Relaxed).min(HALVED_MAX);
+                self.shared.sources.store_budget / (1 << halved)
+            }
             State::HalfOpen | State::Open if redis.as_ref().is_some_and(|redis| redis.is_well()) => {
                 L2_WAIT_MAX
             }

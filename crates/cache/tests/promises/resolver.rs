@@ -103,6 +103,29 @@ async fn a_question_that_hangs_is_waited_for_once_by_those_who_have_something_ol
 }
 
 #[tokio::test]
+async fn whoever_follows_several_links_waits_for_a_store_that_hangs_hardly_longer_than_for_one() {
+    const LINKS: u32 = 8;
+    let house = house(1);
+    let resolver = Resolver::new(house.sources());
+    let codes: Vec<String> = (0..LINKS).map(|number| format!("warm{number}")).collect();
+    for code in &codes {
+        house.store.create(vec![create(code)]).await.unwrap();
+        assert!(matches!(resolver.resolve(code, NOW).await, Resolution::Link(_)));
+    }
+    // The store hangs from now on, and what is remembered has to be checked.
+    house.store.gate.forget_permits(1);
+    let later = NOW.plus_millis(200_000);
+    let begun = Instant::now();
+    for code in &codes {
+        assert_eq!(resolver.resolve(code, later).await, Resolution::Unavailable);
+    }
+    let waited = begun.elapsed();
+    assert!(waited >= Sources::EMBEDDED_BUDGET, "nobody waited");
+    // Each for as long as the first would be eight times that; halved each time it is little more than twice.
+    assert!(waited < Sources::EMBEDDED_BUDGET * (LINKS - 2), "{waited:?}");
+}
+
+#[tokio::test]
 async fn a_change_reaches_the_caches_though_the_one_who_asked_for_it_has_gone() {
     let house = house(0);
     let links = CoherentLinks::new(house.store.clone(), house.cache.clone(), || NOW);
