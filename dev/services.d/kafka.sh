@@ -52,8 +52,9 @@ kafka_start() {
 
 kafka_started_or_ended() { kafka_has_started || is_gone "$(cat "$(kafka_home)/pid")"; }
 
-# 16 random bytes, as `kafka.tools.StorageTool random-uuid` writes them.
-kafka_cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '='; }
+# 16 random bytes, as `kafka.tools.StorageTool random-uuid` writes them. Without dashes: a number that begins with one, which one of 64
+# would, is taken for an option.
+kafka_cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'Zz' | tr -d '='; }
 
 # Runs one of Kafka's own programs.
 kafka_java() { java -Xmx256m "${kafka_options[@]}" "$@"; }
