@@ -215,10 +215,15 @@ fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenEr
     if is_new {
         // What a store is must not be in a log alone, which somebody may take for a file that can go.
         file::checkpoint(&links).map_err(explain_links)?;
+    } else {
+        // Before anything may refuse: what is lost shows no more once this has opened the file.
+        lost_links.repair_links(&links, directory, identity.key)?;
     }
-    let counters = Counters::read(&links).map_err(explain_links)?;
+    // At once, so that a start that is refused and tried again does not go on later each time.
+    backup::note(directory, identity.key)?;
+    let version = Counters::read(&links).map_err(explain_links)?.version;
     let anew = directory.join(CLICKS_ANEW);
-    if !has_clicks && counters.version > 0 && !anew.exists() {
+    if !has_clicks && version > 0 && !anew.exists() {
         return lost(&CLICKS, CLICKS_LOST);
     }
     let clicks = CLICKS.open_to_write(directory, cache(2).min(CLICKS_WRITER_CACHE_MAX))?;
@@ -229,10 +234,6 @@ fn open_to_write(directory: &Path, settings: &Settings) -> Result<Opened, OpenEr
     if positions::find(&clicks).map_err(|error| explain(&path, &error))?.is_none() {
         return Err(OpenError::Damaged { path, error: positions::UNREADABLE.to_owned() });
     }
-    // Behind all that may refuse: a start that is tried again and again must not go on later each time.
-    lost_links.repair_links(&links, directory, identity.key)?;
-    backup::note(directory, identity.key)?;
-    let version = Counters::read(&links).map_err(explain_links)?.version;
     Ok(Opened { links, clicks, identity, version })
 }
 

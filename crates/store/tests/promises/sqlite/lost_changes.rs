@@ -125,6 +125,26 @@ async fn a_changed_byte_in_the_log_of_links_is_said_and_nothing_that_it_cost_is_
 }
 
 #[tokio::test]
+async fn what_a_damaged_log_cost_is_given_to_nobody_else_though_the_first_start_was_refused() {
+    let (directory, links) = killed().await;
+    let log = directory.path().join("links.db-wal");
+    let place = fs::metadata(&log).unwrap().len() / 2;
+    let log = File::options().read(true).write(true).open(log).unwrap();
+    let mut byte = [0];
+    log.read_exact_at(&mut byte, place).unwrap();
+    log.write_all_at(&[byte[0] ^ 0x20], place).unwrap();
+    // The search index tells nothing of it, and without its counts the store is refused.
+    for file in ["search.db", "search.db-wal", "search.db-shm", "clicks.db", "clicks.db-wal", "clicks.db-shm"]
+    {
+        let _ = fs::remove_file(directory.path().join(file));
+    }
+    assert!(matches!(try_open(directory.path(), SETTINGS), Err(OpenError::Damaged { .. })));
+    fs::write(directory.path().join("clicks.anew"), "").unwrap();
+    let left = gives_nothing_twice(directory.path(), &links, 0).await;
+    assert!((20..60).contains(&left), "{left}");
+}
+
+#[tokio::test]
 async fn what_is_lost_with_a_log_that_is_gone_is_given_to_nobody_else() {
     let (directory, links) = killed().await;
     for keeps in [0, 32, 20_000] {
@@ -231,10 +251,11 @@ async fn a_first_start_that_was_cut_off_is_no_backup() {
 #[tokio::test]
 async fn a_backup_whose_log_was_torn_goes_on_as_late_as_any() {
     let (directory, links) = killed().await;
-    // As it was while a commit was being written: the last frame is not whole.
+    // As it was while a commit was being written: the last page is not the one that its checksum is of.
     let log = directory.path().join("links.db-wal");
-    let length = fs::metadata(&log).unwrap().len();
-    File::options().write(true).open(&log).unwrap().set_len(length - 100).unwrap();
+    let end = fs::metadata(&log).unwrap().len();
+    let log = File::options().write(true).open(log).unwrap();
+    log.write_all_at(&[0x5a; 100], end - 100).unwrap();
     for file in ["search.db", "store-id"] {
         fs::remove_file(directory.path().join(file)).unwrap();
     }
