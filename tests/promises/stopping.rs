@@ -10,20 +10,25 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use tempfile::tempdir;
 
+/// A client whose request for a new link has reached the server, but for what is missing of these 31 bytes.
+fn half_a_request(server: &Server, begin: &str) -> Client {
+    let mut half = server.client();
+    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
+    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 31\r\n\r\n{begin}").as_bytes())
+        .unwrap();
+    // It is there once a later request on another connection was answered by each core.
+    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
+    half
+}
+
 #[test]
 fn asked_to_stop_it_answers_what_is_under_way_counts_it_and_ends_well() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let link = server.link(&json!({ "url": "https://example.com/", "code": "last" }));
-    let mut half = server.client();
-    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-length: 31\r\n\r\n{{\"url\":").as_bytes())
-        .unwrap();
     let mut idle = server.client();
     assert_eq!(idle.get("/last").status, 302);
-    // The half request has reached the server once a later
-    // one on another connection was answered by each core.
-    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
+    let mut half = half_a_request(&server, "{\"url\":");
     server.signal(Signal::TERM);
     assert!(idle.is_closed(), "an idle connection is closed");
     half.send(b"\"https://example.com/x\"}").unwrap();
@@ -81,11 +86,7 @@ fn told_again_to_stop_it_ends_at_once_and_the_next_start_has_everything() {
     let link = server.link(&json!({ "url": "https://example.com/", "code": "kept" }));
     assert_eq!(server.client().get("/kept").status, 302);
     // It waits for the rest of this for an hour.
-    let mut half = server.client();
-    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-length: 31\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n\r\n{{").as_bytes())
-        .unwrap();
-    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
+    let _half = half_a_request(&server, "{");
     let mut server = server;
     let mut ended = None;
     until("it ends", || {
@@ -104,11 +105,7 @@ fn told_again_to_stop_it_ends_at_once_and_the_next_start_has_everything() {
 fn a_request_that_does_not_end_keeps_nobody_from_stopping_well() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &["--set", "shutdown.grace_seconds=1"]);
-    let mut half = server.client();
-    half.send(b"POST /api/v1/links HTTP/1.1\r\nhost: sho.rt\r\ncontent-length: 31\r\n").unwrap();
-    half.send(format!("authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n\r\n{{").as_bytes())
-        .unwrap();
-    (0..16).for_each(|_| assert_eq!(server.client().get("/livez").status, 200));
+    let mut half = half_a_request(&server, "{");
     assert!(server.terminate().success());
     assert!(half.is_closed());
 }

@@ -49,11 +49,11 @@ pub(crate) fn run(settings: &Settings, options: &Options) -> Result<()> {
     follow(&curtail, &made, &visitors)?;
     curtail.wait_until_counted(visitors.len() as u64)?;
     let counted = curtail.counted()?;
-    let bots_before = clicks(&curtail, "bot")?;
-    let people = clicks(&curtail, "human")?;
+    let bots_before = curtail.counted_as("bot")?;
+    let people = curtail.counted_as("human")?;
     follow(&curtail, &made, &crawlers)?;
     curtail.wait_until_counted((visitors.len() + crawlers.len()) as u64)?;
-    let found = clicks(&curtail, "bot")? - bots_before;
+    let found = curtail.counted_as("bot")? - bots_before;
     curtail.process.stop()?;
 
     let mut report = Report::new("replay", "none");
@@ -136,10 +136,4 @@ impl Exchange for Visits<'_> {
         let expected = self.made.get(tag as usize).map(|made| made.location.as_bytes());
         response.status == 302 && response.location == expected
     }
-}
-
-/// Clicks of a class that are in the stats.
-fn clicks(curtail: &Curtail, class: &str) -> Result<u64> {
-    let stats = http::get_json(curtail.address, &format!("/api/v1/stats?class={class}"), KEY)?;
-    stats["total"].as_u64().context("stats without a total")
 }

@@ -80,7 +80,12 @@ impl Curtail {
 
     /// Clicks on links that are in the stats.
     pub(crate) fn counted(&self) -> Result<u64> {
-        let stats = http::get_json(self.address, "/api/v1/stats", KEY)?;
+        self.counted_as("all")
+    }
+
+    /// The same of one class.
+    pub(crate) fn counted_as(&self, class: &str) -> Result<u64> {
+        let stats = http::get_json(self.address, &format!("/api/v1/stats?class={class}"), KEY)?;
         stats["total"].as_u64().context("stats without a total")
     }
 
